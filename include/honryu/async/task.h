@@ -1,0 +1,38 @@
+#pragma once
+
+#include <boost/asio/any_io_executor.hpp>
+#include <boost/asio/awaitable.hpp>
+#include <string>
+
+#include "honryu/base/result.h"
+#include "honryu/base/time.h"
+
+namespace honryu::async {
+
+/// The one asynchronous type in public faces: a lazily started coroutine, awaited once, on one executor.
+template <class T = void>
+using Task = boost::asio::awaitable<T>;
+using Executor = boost::asio::any_io_executor;
+
+/// What every public asynchronous call carries first: until when to wait, and for whom. Cancellation travels
+/// with the coroutine (a cancelled wait returns kCancelled).
+struct Context {
+  MonoTime deadline = MonoTime::max();
+  std::string request_id;
+
+  static Context WithTimeout(Duration timeout);
+  bool expired() const;
+  /// Time left, never negative; Duration::max() without a deadline.
+  Duration remaining() const;
+};
+
+/// The executor on which the calling coroutine runs.
+Task<Executor> CurrentExecutor();
+/// Moves the calling coroutine on to `executor`'s queue and back is the caller's matter.
+Task<void> HopTo(Executor executor);
+/// Waits; kCancelled when the coroutine is cancelled meanwhile.
+Task<Result<void>> SleepFor(Duration duration);
+/// Waits until the deadline of `ctx` at most; kDeadlineExceeded when that comes first.
+Task<Result<void>> SleepFor(const Context& ctx, Duration duration);
+
+}  // namespace honryu::async

@@ -1,0 +1,11 @@
+#pragma once
+
+#include <memory>
+
+#include "honryu/broker/broker.h"
+#include "honryu/client/stream_client.h"
+
+namespace honryu::client {
+/// Calls the broker of this process directly. `broker` must outlive the client.
+std::unique_ptr<StreamClient> MakeLocalClient(broker::Broker& broker);
+}  // namespace honryu::client

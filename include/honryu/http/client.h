@@ -1,0 +1,62 @@
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <string>
+
+#include "honryu/async/runtime.h"
+#include "honryu/base/units.h"
+#include "honryu/http/message.h"
+
+namespace honryu::http {
+
+struct ClientConfig {
+  Duration connect_timeout = std::chrono::seconds(5);
+  Duration request_timeout = std::chrono::seconds(60);  ///< Used when the Context has no deadline.
+  ByteSize max_body = ByteSize::MiB(64);
+  std::uint32_t max_idle_per_host = 16;  ///< Kept-alive connections per host and event loop.
+};
+
+/// "http://host:port" taken apart. Only http is spoken here.
+struct Endpoint {
+  std::string host;
+  std::uint16_t port = 80;
+  std::string path = "/";  ///< With the query.
+};
+Result<Endpoint> ParseUrl(std::string_view url);
+
+struct ClientRequest {
+  std::string method = "GET";
+  Endpoint endpoint;
+  Headers headers;  ///< Host, Content-Length and User-Agent are set by the client.
+  Bytes body;
+};
+
+struct ClientResponse {
+  int status = 0;
+  Headers headers;
+  Bytes body;  ///< kBodyPadding readable bytes follow its end.
+};
+
+/// An HTTP/1.1 client with a pool of kept-alive connections per event loop. Callable from any event loop of the
+/// runtime. kUnavailable when the peer cannot be reached or breaks off (an idle connection that the peer had closed
+/// is replaced silently if no byte of the answer had come), kDeadlineExceeded, kCancelled, kTooLarge.
+class Client {
+ public:
+  Client(async::Runtime& runtime, ClientConfig config);
+  ~Client();
+  Client(const Client&) = delete;
+  Client& operator=(const Client&) = delete;
+
+  async::Task<Result<ClientResponse>> Send(async::Context ctx, ClientRequest request);
+  /// The same for a streamed answer: `on_chunk` gets body pieces as they come; returning false ends the call.
+  async::Task<Result<ClientResponse>> SendStreaming(async::Context ctx, ClientRequest request,
+                                                    std::function<bool(BytesView)> on_chunk);
+
+ private:
+  struct Impl;
+  std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace honryu::http

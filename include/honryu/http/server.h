@@ -1,0 +1,52 @@
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+
+#include "honryu/async/runtime.h"
+#include "honryu/base/units.h"
+#include "honryu/http/message.h"
+#include "honryu/obs/metrics.h"
+
+namespace honryu::http {
+
+struct ServerConfig {
+  std::string name;                  ///< Label of this listener in metrics and logs: "gateway", "kinesis", "admin".
+  std::string address = "127.0.0.1";
+  std::uint16_t port = 0;            ///< 0: the system picks one (see Server::port).
+  Duration header_timeout = std::chrono::seconds(10);  ///< From the first byte to the end of the header.
+  Duration body_timeout = std::chrono::seconds(60);    ///< From the header to the end of the body.
+  Duration idle_timeout = std::chrono::seconds(75);    ///< Between two requests of a connection.
+  Duration request_timeout = std::chrono::seconds(60); ///< Deadline that handlers get in their Context.
+  ByteSize max_header = ByteSize::KiB(32);
+  ByteSize max_body = ByteSize::MiB(16);               ///< As sent.
+  ByteSize max_decompressed_body = ByteSize::MiB(64);  ///< After Content-Encoding.
+  std::uint32_t max_connections = 10000;               ///< Further ones get 503 and are closed.
+};
+
+/// An HTTP/1.1 server on Beast: one acceptor per event loop (SO_REUSEPORT), a connection lives on one loop.
+/// Keep-alive, pipelining in order, Expect: 100-continue, chunked bodies, HEAD, deadlines and limits of
+/// ServerConfig (431, 413, 408, 415, 400 as fits). A handler that throws answers 500 and is logged.
+class Server {
+ public:
+  Server(async::Runtime& runtime, obs::Registry& metrics, ServerConfig config, Handler handler);
+  ~Server();
+  Server(const Server&) = delete;
+  Server& operator=(const Server&) = delete;
+
+  /// Binds and begins to accept. kUnavailable when the address is taken.
+  Result<void> Start();
+  /// The bound port.
+  std::uint16_t port() const;
+  /// Closes the acceptors; idle connections close at once, busy ones after their answer ("Connection: close").
+  void BeginStop();
+  /// Waits for connections to end until the deadline, then cancels them. Call once, also if never started.
+  async::Task<void> Stop(MonoTime deadline);
+
+ private:
+  struct Impl;
+  std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace honryu::http
