@@ -1,12 +1,12 @@
 #include "honryu/base/random.h"
 
+#include "honryu/base/check.h"
+
 #include <openssl/rand.h>
 
 #include <bit>
 #include <cctype>
 #include <string_view>
-
-#include "honryu/base/check.h"
 
 namespace honryu {
 
@@ -40,7 +40,8 @@ std::uint64_t Random::Below(std::uint64_t bound) {
 double Random::Unit() { return static_cast<double>(Next() >> 11) * 0x1.0p-53; }
 
 void SecureRandomBytes(void* out, std::size_t size) {
-  HONRYU_CHECK(RAND_bytes(static_cast<unsigned char*>(out), static_cast<int>(size)) == 1, "no randomness available");
+  HONRYU_CHECK(RAND_bytes(static_cast<unsigned char*>(out), static_cast<int>(size)) == 1,
+               "no randomness available");
 }
 
 std::string RandomUuid() {

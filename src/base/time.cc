@@ -84,11 +84,13 @@ Result<Timestamp> ParseTimestamp(std::string_view text) {
     }
   }
   if (pos != text.size() || hour > 23 || minute > 59 || second > 60) return BadTimestamp(text);
-  const std::chrono::year_month_day ymd{std::chrono::year(year), std::chrono::month(static_cast<unsigned>(month)),
+  const std::chrono::year_month_day ymd{std::chrono::year(year),
+                                        std::chrono::month(static_cast<unsigned>(month)),
                                         std::chrono::day(static_cast<unsigned>(day))};
   if (!ymd.ok()) return BadTimestamp(text);
-  return Timestamp(std::chrono::sys_days(ymd)) + std::chrono::hours(hour) + std::chrono::minutes(minute - offset_min) +
-         std::chrono::seconds(second) + std::chrono::milliseconds(millis);
+  return Timestamp(std::chrono::sys_days(ymd)) + std::chrono::hours(hour) +
+         std::chrono::minutes(minute - offset_min) + std::chrono::seconds(second) +
+         std::chrono::milliseconds(millis);
 }
 
 std::string FormatTimestamp(Timestamp t) {
@@ -97,8 +99,9 @@ std::string FormatTimestamp(Timestamp t) {
   const auto ms = (t - days).count();
   char buffer[64];
   std::snprintf(buffer, sizeof buffer, "%04d-%02u-%02uT%02d:%02d:%02d.%03dZ", static_cast<int>(ymd.year()),
-                static_cast<unsigned>(ymd.month()), static_cast<unsigned>(ymd.day()), static_cast<int>(ms / 3600000),
-                static_cast<int>(ms / 60000 % 60), static_cast<int>(ms / 1000 % 60), static_cast<int>(ms % 1000));
+                static_cast<unsigned>(ymd.month()), static_cast<unsigned>(ymd.day()),
+                static_cast<int>(ms / 3600000), static_cast<int>(ms / 60000 % 60),
+                static_cast<int>(ms / 1000 % 60), static_cast<int>(ms % 1000));
   return buffer;
 }
 

@@ -16,7 +16,8 @@ bool AllDigits(std::string_view text) {
 }
 
 Error BadDecimal(std::string_view text) {
-  return Error(ErrorCode::kInvalidArgument, "expected a decimal number, found '" + std::string(text.substr(0, 64)) + "'");
+  return Error(ErrorCode::kInvalidArgument,
+               "expected a decimal number, found '" + std::string(text.substr(0, 64)) + "'");
 }
 
 // Writes `value` right-aligned and zero-padded in 19 characters.
@@ -63,7 +64,8 @@ std::string UInt128::ToDecimal() const {
 
 UInt128 Md5HashKey(std::string_view text) {
   // One context per thread: creating one costs more than the hash of a short key.
-  thread_local const auto context = std::unique_ptr<EVP_MD_CTX, void (*)(EVP_MD_CTX*)>(EVP_MD_CTX_new(), EVP_MD_CTX_free);
+  thread_local const auto context =
+      std::unique_ptr<EVP_MD_CTX, void (*)(EVP_MD_CTX*)>(EVP_MD_CTX_new(), EVP_MD_CTX_free);
   thread_local EVP_MD* const md5 = EVP_MD_fetch(nullptr, "MD5", nullptr);
   std::uint8_t digest[EVP_MAX_MD_SIZE];
   unsigned length = 0;

@@ -11,11 +11,23 @@ struct Unit {
   std::string_view name;
   std::uint64_t factor;
 };
-constexpr std::array<Unit, 10> kSizeUnits{{{"TiB", 1ULL << 40}, {"GiB", 1ULL << 30}, {"MiB", 1ULL << 20}, {"KiB", 1ULL << 10},
-                                           {"TB", 1000000000000ULL}, {"GB", 1000000000ULL}, {"MB", 1000000ULL},
-                                           {"KB", 1000ULL}, {"B", 1ULL}, {"", 1ULL}}};
-constexpr std::array<Unit, 7> kTimeUnits{{{"ns", 1ULL}, {"us", 1000ULL}, {"ms", 1000000ULL}, {"s", 1000000000ULL},
-                                          {"m", 60000000000ULL}, {"h", 3600000000000ULL}, {"d", 86400000000000ULL}}};
+constexpr std::array<Unit, 10> kSizeUnits{{{"TiB", 1ULL << 40},
+                                           {"GiB", 1ULL << 30},
+                                           {"MiB", 1ULL << 20},
+                                           {"KiB", 1ULL << 10},
+                                           {"TB", 1000000000000ULL},
+                                           {"GB", 1000000000ULL},
+                                           {"MB", 1000000ULL},
+                                           {"KB", 1000ULL},
+                                           {"B", 1ULL},
+                                           {"", 1ULL}}};
+constexpr std::array<Unit, 7> kTimeUnits{{{"ns", 1ULL},
+                                          {"us", 1000ULL},
+                                          {"ms", 1000000ULL},
+                                          {"s", 1000000000ULL},
+                                          {"m", 60000000000ULL},
+                                          {"h", 3600000000000ULL},
+                                          {"d", 86400000000000ULL}}};
 
 // Splits off leading digits; false if there are none or they overflow.
 bool TakeNumber(std::string_view* text, std::uint64_t* out) {
@@ -28,7 +40,8 @@ bool TakeNumber(std::string_view* text, std::uint64_t* out) {
 }  // namespace
 
 Result<ByteSize> ParseByteSize(std::string_view text) {
-  const Error bad(ErrorCode::kInvalidArgument, "expected a size such as 64MiB, found '" + std::string(text.substr(0, 64)) + "'");
+  const Error bad(ErrorCode::kInvalidArgument,
+                  "expected a size such as 64MiB, found '" + std::string(text.substr(0, 64)) + "'");
   std::string_view rest = text;
   std::uint64_t number = 0;
   if (!TakeNumber(&rest, &number)) return bad;
@@ -76,7 +89,8 @@ std::string FormatDuration(Duration duration) {
   auto ns = static_cast<std::uint64_t>(duration.count());
   if (ns == 0) return "0s";
   for (std::size_t i = kTimeUnits.size(); i-- > 0;) {
-    if (ns % kTimeUnits[i].factor == 0) return std::to_string(ns / kTimeUnits[i].factor) + std::string(kTimeUnits[i].name);
+    if (ns % kTimeUnits[i].factor == 0)
+      return std::to_string(ns / kTimeUnits[i].factor) + std::string(kTimeUnits[i].name);
   }
   return std::to_string(ns) + "ns";
 }

@@ -1,11 +1,11 @@
 #pragma once
 
+#include "honryu/async/task.h"
+
 #include <memory>
 #include <mutex>
 #include <optional>
 #include <utility>
-
-#include "honryu/async/task.h"
 
 namespace honryu::async {
 
@@ -45,7 +45,8 @@ class OneShot {
     const std::lock_guard lock(slot_->mutex);
     return slot_->value.has_value();
   }
-  /// Waits for Set. kCancelled / kDeadlineExceeded when that comes first (the value is then dropped). Call once.
+  /// Waits for Set. kCancelled / kDeadlineExceeded when that comes first (the value is then dropped). Call
+  /// once.
   Task<Result<T>> Wait(MonoTime deadline = MonoTime::max()) const {
     const std::shared_ptr<Slot> slot = slot_;
     if (ready()) co_return Take(*slot);

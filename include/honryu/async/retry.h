@@ -1,10 +1,10 @@
 #pragma once
 
-#include <algorithm>
-#include <functional>
-
 #include "honryu/async/task.h"
 #include "honryu/base/random.h"
+
+#include <algorithm>
+#include <functional>
 
 namespace honryu::async {
 
@@ -20,8 +20,8 @@ std::uint64_t RetrySeed();
 /// The wait before attempt `n` + 1 (n from 0).
 Duration BackoffDelay(const RetryPolicy& policy, int n, Random& random);
 
-/// Calls `attempt` until it succeeds, fails with an error that is not retryable, attempts run out, or the deadline
-/// of `ctx` would pass. Never nest two of these.
+/// Calls `attempt` until it succeeds, fails with an error that is not retryable, attempts run out, or the
+/// deadline of `ctx` would pass. Never nest two of these.
 template <class F>
 auto Retry(RetryPolicy policy, Context ctx, F attempt) -> decltype(attempt()) {
   Random random(RetrySeed());

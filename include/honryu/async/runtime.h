@@ -1,12 +1,12 @@
 #pragma once
 
+#include "honryu/async/one_shot.h"
+#include "honryu/async/task.h"
+
 #include <functional>
 #include <memory>
 #include <type_traits>
 #include <utility>
-
-#include "honryu/async/one_shot.h"
-#include "honryu/async/task.h"
 
 namespace honryu::async {
 
@@ -15,8 +15,8 @@ struct RuntimeOptions {
   int blocking_threads = 4;  ///< For RocksDB reads, DNS and CPU work over 0.5 ms.
 };
 
-/// The threads of the process: io_threads event loops and a bounded pool for blocking calls. Everything else asks
-/// it for an executor; threads are chosen nowhere else.
+/// The threads of the process: io_threads event loops and a bounded pool for blocking calls. Everything else
+/// asks it for an executor; threads are chosen nowhere else.
 class Runtime {
  public:
   explicit Runtime(const RuntimeOptions& options);

@@ -1,14 +1,14 @@
 #pragma once
 
+#include "honryu/async/task.h"
+
 #include <memory>
 #include <string>
 
-#include "honryu/async/task.h"
-
 namespace honryu::async {
 
-/// Owns running tasks: nothing runs detached. Declare it last in a class, so that it is joined before what its
-/// tasks use is gone. Cancel() and Spawn() may be called from any thread; Join() once, from a coroutine.
+/// Owns running tasks: nothing runs detached. Declare it last in a class, so that it is joined before what
+/// its tasks use is gone. Cancel() and Spawn() may be called from any thread; Join() once, from a coroutine.
 class TaskGroup {
  public:
   TaskGroup();
@@ -17,8 +17,8 @@ class TaskGroup {
   TaskGroup(const TaskGroup&) = delete;
   TaskGroup& operator=(const TaskGroup&) = delete;
 
-  /// Starts `task` on `executor`. After Cancel() it is dropped unstarted. An exception that escapes the task is
-  /// logged with `name` as an error and ends only that task.
+  /// Starts `task` on `executor`. After Cancel() it is dropped unstarted. An exception that escapes the task
+  /// is logged with `name` as an error and ends only that task.
   void Spawn(const Executor& executor, std::string name, Task<void> task);
   /// Asks every task to stop: their waits return kCancelled.
   void Cancel();

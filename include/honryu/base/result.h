@@ -1,12 +1,12 @@
 #pragma once
 
+#include "honryu/base/check.h"
+#include "honryu/base/error.h"
+
 #include <optional>
 #include <type_traits>
 #include <utility>
 #include <variant>
-
-#include "honryu/base/check.h"
-#include "honryu/base/error.h"
 
 namespace honryu {
 
@@ -17,11 +17,12 @@ class [[nodiscard]] Result {
  public:
   using value_type = T;
   Result() : state_(Error{}) {}
-  Result(Error error) : state_(std::move(error)) {}                                        // NOLINT(google-explicit-constructor)
+  Result(Error error) : state_(std::move(error)) {}  // NOLINT(google-explicit-constructor)
   template <class U = T>
     requires(std::is_constructible_v<T, U &&> && !std::is_same_v<std::decay_t<U>, Error> &&
              !std::is_same_v<std::decay_t<U>, Result>)
-  Result(U&& value) : state_(std::in_place_index<1>, std::forward<U>(value)) {}  // NOLINT(google-explicit-constructor)
+  Result(U&& value)
+      : state_(std::in_place_index<1>, std::forward<U>(value)) {}  // NOLINT(google-explicit-constructor)
 
   bool ok() const { return state_.index() == 1; }
   explicit operator bool() const { return ok(); }

@@ -1,11 +1,11 @@
 #pragma once
 
+#include "honryu/base/result.h"
+
 #include <chrono>
 #include <cstdint>
 #include <string>
 #include <string_view>
-
-#include "honryu/base/result.h"
 
 namespace honryu {
 
@@ -17,7 +17,9 @@ using MonoTime = std::chrono::time_point<std::chrono::steady_clock, std::chrono:
 
 constexpr Timestamp TimestampFromMs(std::int64_t ms) { return Timestamp(std::chrono::milliseconds(ms)); }
 constexpr std::int64_t ToMs(Timestamp t) { return t.time_since_epoch().count(); }
-constexpr std::int64_t ToMs(Duration d) { return std::chrono::duration_cast<std::chrono::milliseconds>(d).count(); }
+constexpr std::int64_t ToMs(Duration d) {
+  return std::chrono::duration_cast<std::chrono::milliseconds>(d).count();
+}
 
 /// Parses RFC 3339 / ISO-8601 date-times: "2026-11-21T10:00:00Z", any fraction (cut to ms), any
 /// offset ("+09:00", "+0900", "+09"), no offset (taken as UTC), blank or 'T' between date and time,

@@ -1,12 +1,12 @@
 #pragma once
 
+#include "honryu/base/result.h"
+
 #include <array>
 #include <compare>
 #include <cstdint>
 #include <string>
 #include <string_view>
-
-#include "honryu/base/result.h"
 
 namespace honryu {
 
@@ -26,7 +26,8 @@ struct UInt128 {
 
   /// Big-endian 16 bytes, as MD5 digests come.
   static UInt128 FromBigEndian(const std::uint8_t* bytes);
-  /// Decimal digits only, no sign, no leading zero except "0"; kInvalidArgument, or kOutOfRange above 2^128-1.
+  /// Decimal digits only, no sign, no leading zero except "0"; kInvalidArgument, or kOutOfRange above
+  /// 2^128-1.
   static Result<UInt128> FromDecimal(std::string_view text);
   std::string ToDecimal() const;
 

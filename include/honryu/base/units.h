@@ -1,11 +1,11 @@
 #pragma once
 
+#include "honryu/base/result.h"
+#include "honryu/base/time.h"
+
 #include <cstdint>
 #include <string>
 #include <string_view>
-
-#include "honryu/base/result.h"
-#include "honryu/base/time.h"
 
 namespace honryu {
 

@@ -1,11 +1,5 @@
 #pragma once
 
-#include <cstdint>
-#include <memory>
-#include <optional>
-#include <string>
-#include <vector>
-
 #include "honryu/async/runtime.h"
 #include "honryu/async/task.h"
 #include "honryu/base/bytes.h"
@@ -14,14 +8,20 @@
 #include "honryu/log/meta_store.h"
 #include "honryu/obs/metrics.h"
 
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
 namespace honryu::broker {
 
 struct BrokerConfig {
   int max_streams = 1000;
   int max_shards_per_stream = 10000;
   int default_retention_hours = 24;
-  std::uint64_t max_record_bytes = 1 << 20;          ///< Data plus partition key.
-  std::optional<std::uint64_t> retention_bytes;      ///< Per stream, as stored; nullopt: no limit.
+  std::uint64_t max_record_bytes = 1 << 20;      ///< Data plus partition key.
+  std::optional<std::uint64_t> retention_bytes;  ///< Per stream, as stored; nullopt: no limit.
   Duration iterator_lifetime = std::chrono::minutes(5);
   Duration retention_check = std::chrono::seconds(30);
 };
@@ -29,9 +29,9 @@ struct BrokerConfig {
 enum class StreamStatus { kCreating, kActive, kUpdating, kDeleting };
 
 struct Shard {
-  std::uint32_t index = 0;             ///< Never reused within a stream; "shardId-" + 12 digits.
-  UInt128 hash_start, hash_end;        ///< Inclusive.
-  SequenceNumber starting;             ///< Below every record of the shard.
+  std::uint32_t index = 0;               ///< Never reused within a stream; "shardId-" + 12 digits.
+  UInt128 hash_start, hash_end;          ///< Inclusive.
+  SequenceNumber starting;               ///< Below every record of the shard.
   std::optional<SequenceNumber> ending;  ///< Set: closed.
   std::optional<std::uint32_t> parent, adjacent_parent;
 };
@@ -79,8 +79,8 @@ struct ReadRecord {
 };
 struct ReadResult {
   std::vector<ReadRecord> records;
-  std::optional<ShardPlace> next;      ///< Absent at the end of a closed shard.
-  std::vector<Shard> children;         ///< Only at the end of a closed shard.
+  std::optional<ShardPlace> next;  ///< Absent at the end of a closed shard.
+  std::vector<Shard> children;     ///< Only at the end of a closed shard.
   Duration behind_latest = Duration::zero();
 };
 
@@ -93,13 +93,14 @@ struct LeaseRow {
 };
 
 /// Streams, shards, sequence numbers, iterators and leases on a LogEngine. Knows no HTTP and no wire format.
-/// Thread-safe: the data path reads an immutable snapshot of the streams; changes are serialised. Errors: kNotFound
-/// (stream or shard), kAlreadyExists, kFailedPrecondition (not ACTIVE), kInvalidArgument, kOverloaded, kUnavailable.
+/// Thread-safe: the data path reads an immutable snapshot of the streams; changes are serialised. Errors:
+/// kNotFound (stream or shard), kAlreadyExists, kFailedPrecondition (not ACTIVE), kInvalidArgument,
+/// kOverloaded, kUnavailable.
 class Broker {
  public:
   /// All references must outlive the broker.
-  Broker(BrokerConfig config, log::LogEngine& engine, log::MetaStore& meta, const Clock& clock, async::Runtime& runtime,
-         obs::Registry& metrics);
+  Broker(BrokerConfig config, log::LogEngine& engine, log::MetaStore& meta, const Clock& clock,
+         async::Runtime& runtime, obs::Registry& metrics);
   ~Broker();
   Broker(const Broker&) = delete;
   Broker& operator=(const Broker&) = delete;
@@ -118,7 +119,8 @@ class Broker {
   std::vector<Stream> List() const;
   async::Task<Result<void>> SetRetention(async::Context ctx, std::string name, int hours);
 
-  /// Routes by MD5 or explicit hash key and appends; result i belongs to entry i. One commit for all entries of a call.
+  /// Routes by MD5 or explicit hash key and appends; result i belongs to entry i. One commit for all entries
+  /// of a call.
   async::Task<Result<std::vector<Result<PutPlace>>>> Put(async::Context ctx, std::string stream,
                                                          std::vector<PutRecordEntry> entries);
 
@@ -133,8 +135,8 @@ class Broker {
   /// `wait` > 0: when nothing is there, waits that long for a record. kNotFound after delete and re-create.
   async::Task<Result<ReadResult>> Read(async::Context ctx, ShardPlace place, std::uint32_t max_records,
                                        std::uint64_t max_bytes, Duration wait);
-  /// Token text for a place, and back. kInvalidArgument; kExpired after iterator_lifetime. Tokens are authenticated
-  /// with a key kept in the MetaStore, so they survive restarts and cannot be forged.
+  /// Token text for a place, and back. kInvalidArgument; kExpired after iterator_lifetime. Tokens are
+  /// authenticated with a key kept in the MetaStore, so they survive restarts and cannot be forged.
   std::string EncodeIterator(const ShardPlace& place) const;
   Result<ShardPlace> DecodeIterator(std::string_view token) const;
 

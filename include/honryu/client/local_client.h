@@ -1,9 +1,9 @@
 #pragma once
 
-#include <memory>
-
 #include "honryu/broker/broker.h"
 #include "honryu/client/stream_client.h"
+
+#include <memory>
 
 namespace honryu::client {
 /// Calls the broker of this process directly. `broker` must outlive the client.

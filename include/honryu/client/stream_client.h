@@ -1,15 +1,15 @@
 #pragma once
 
+#include "honryu/async/task.h"
+#include "honryu/base/bytes.h"
+#include "honryu/base/uint128.h"
+
 #include <cstdint>
 #include <map>
 #include <optional>
 #include <string>
 #include <variant>
 #include <vector>
-
-#include "honryu/async/task.h"
-#include "honryu/base/bytes.h"
-#include "honryu/base/uint128.h"
 
 namespace honryu::client {
 
@@ -57,7 +57,8 @@ struct ReadRequest {
   std::string shard_id;
   StartPosition from;
   std::uint32_t max_records = 10000;
-  Duration wait = Duration::zero();  ///< When nothing is there, wait this long for the next record (long poll).
+  Duration wait =
+      Duration::zero();  ///< When nothing is there, wait this long for the next record (long poll).
 };
 struct ReadBatch {
   std::vector<StreamRecord> records;
@@ -69,12 +70,13 @@ struct ReadBatch {
 /// A share in the work of an application: one shard's reader. Expiry is judged by the broker's clock.
 struct Lease {
   std::string application, stream, shard_id;
-  std::string owner;             ///< Empty: free.
-  std::uint64_t counter = 0;     ///< Rises with each change of hands; the fencing token of renew, checkpoint, release.
+  std::string owner;  ///< Empty: free.
+  std::uint64_t counter =
+      0;  ///< Rises with each change of hands; the fencing token of renew, checkpoint, release.
   Timestamp expires;
   std::optional<SequenceNumber> checkpoint;  ///< Everything up to here is done. nullopt: nothing yet.
-  bool finished = false;         ///< The closed shard was read to its end.
-  std::string state;             ///< Opaque bytes saved with the checkpoint (at most 1 MiB).
+  bool finished = false;                     ///< The closed shard was read to its end.
+  std::string state;                         ///< Opaque bytes saved with the checkpoint (at most 1 MiB).
 };
 
 struct StreamSettings {
@@ -82,27 +84,30 @@ struct StreamSettings {
   int retention_hours = 24;
 };
 
-/// What gateways and consumers use of a broker: in this process (local), over the network (remote), or a test's own.
-/// Thread-safe. Errors carry ErrorCode; kOverloaded and kUnavailable are retryable.
+/// What gateways and consumers use of a broker: in this process (local), over the network (remote), or a
+/// test's own. Thread-safe. Errors carry ErrorCode; kOverloaded and kUnavailable are retryable.
 class StreamClient {
  public:
   virtual ~StreamClient() = default;
 
   /// Creates the stream if it does not exist and waits until it is ACTIVE.
-  virtual async::Task<Result<void>> EnsureStream(async::Context ctx, std::string stream, StreamSettings settings) = 0;
-  virtual async::Task<Result<std::vector<ShardDescription>>> ListShards(async::Context ctx, std::string stream) = 0;
-  /// Writes any number of entries; result i belongs to entry i and may be an error while its neighbours succeed. The
-  /// outer error means that nothing is known about any of them. Durable when it returns.
+  virtual async::Task<Result<void>> EnsureStream(async::Context ctx, std::string stream,
+                                                 StreamSettings settings) = 0;
+  virtual async::Task<Result<std::vector<ShardDescription>>> ListShards(async::Context ctx,
+                                                                        std::string stream) = 0;
+  /// Writes any number of entries; result i belongs to entry i and may be an error while its neighbours
+  /// succeed. The outer error means that nothing is known about any of them. Durable when it returns.
   virtual async::Task<Result<std::vector<Result<PutPosition>>>> Put(async::Context ctx, std::string stream,
                                                                     std::vector<PutEntry> entries) = 0;
   virtual async::Task<Result<ReadBatch>> Read(async::Context ctx, ReadRequest request) = 0;
 
   virtual async::Task<Result<std::vector<Lease>>> ListLeases(async::Context ctx, std::string application,
                                                              std::string stream) = 0;
-  /// Takes a free or expired lease (creating it on first use), or a living one of the same owner. kConflict while another
-  /// owner holds it.
-  virtual async::Task<Result<Lease>> AcquireLease(async::Context ctx, std::string application, std::string stream,
-                                                  std::string shard_id, std::string owner, Duration duration) = 0;
+  /// Takes a free or expired lease (creating it on first use), or a living one of the same owner. kConflict
+  /// while another owner holds it.
+  virtual async::Task<Result<Lease>> AcquireLease(async::Context ctx, std::string application,
+                                                  std::string stream, std::string shard_id, std::string owner,
+                                                  Duration duration) = 0;
   /// Extends a held lease. kFenced when it has changed hands.
   virtual async::Task<Result<Lease>> RenewLease(async::Context ctx, Lease held, Duration duration) = 0;
   /// Saves checkpoint, finished and state of a held lease. kFenced when it has changed hands.

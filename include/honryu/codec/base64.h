@@ -1,9 +1,9 @@
 #pragma once
 
+#include "honryu/base/result.h"
+
 #include <string>
 #include <string_view>
-
-#include "honryu/base/result.h"
 
 namespace honryu::codec {
 

@@ -1,10 +1,10 @@
 #pragma once
 
+#include "honryu/base/result.h"
+
 #include <cstddef>
 #include <string>
 #include <string_view>
-
-#include "honryu/base/result.h"
 
 namespace honryu::codec {
 
@@ -14,10 +14,11 @@ enum class Compression : unsigned char { kNone = 0, kLz4 = 1, kZstd = 2, kGzip =
 /// Compresses in one call. lz4 is the block format without a frame (the caller stores the plain size).
 Result<std::string> Compress(Compression codec, std::string_view plain, int level = 0);
 /// Opens `packed`, refusing (kTooLarge) to produce more than `limit` bytes. gzip: several members may follow
-/// each other, zlib framing is also taken. For lz4 `limit` must be the exact plain size. kInvalidArgument when
-/// the data is not of that format or ends too early.
+/// each other, zlib framing is also taken. For lz4 `limit` must be the exact plain size. kInvalidArgument
+/// when the data is not of that format or ends too early.
 Result<std::string> Decompress(Compression codec, std::string_view packed, std::size_t limit);
-/// "gzip", "x-gzip", "deflate" -> kGzip, "zstd" -> kZstd, "identity" or "" -> kNone; kInvalidArgument otherwise.
+/// "gzip", "x-gzip", "deflate" -> kGzip, "zstd" -> kZstd, "identity" or "" -> kNone; kInvalidArgument
+/// otherwise.
 Result<Compression> ParseContentEncoding(std::string_view name);
 
 }  // namespace honryu::codec

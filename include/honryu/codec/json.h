@@ -1,13 +1,13 @@
 #pragma once
 
+#include "honryu/base/result.h"
+
 #include <cstdint>
 #include <string>
 #include <string_view>
 #include <utility>
 #include <variant>
 #include <vector>
-
-#include "honryu/base/result.h"
 
 namespace honryu::codec {
 
@@ -48,7 +48,8 @@ class Json {
   using Array = std::vector<Json>;
   using Member = std::pair<std::string, Json>;
   using Object = std::vector<Member>;
-  using Value = std::variant<std::monostate, bool, std::int64_t, std::uint64_t, double, std::string, Array, Object>;
+  using Value =
+      std::variant<std::monostate, bool, std::int64_t, std::uint64_t, double, std::string, Array, Object>;
 
   Json() = default;
   explicit Json(Value value) : value_(std::move(value)) {}

@@ -1,13 +1,13 @@
 #pragma once
 
+#include "honryu/async/runtime.h"
+#include "honryu/base/units.h"
+#include "honryu/http/message.h"
+
 #include <cstdint>
 #include <functional>
 #include <memory>
 #include <string>
-
-#include "honryu/async/runtime.h"
-#include "honryu/base/units.h"
-#include "honryu/http/message.h"
 
 namespace honryu::http {
 
@@ -39,9 +39,10 @@ struct ClientResponse {
   Bytes body;  ///< kBodyPadding readable bytes follow its end.
 };
 
-/// An HTTP/1.1 client with a pool of kept-alive connections per event loop. Callable from any event loop of the
-/// runtime. kUnavailable when the peer cannot be reached or breaks off (an idle connection that the peer had closed
-/// is replaced silently if no byte of the answer had come), kDeadlineExceeded, kCancelled, kTooLarge.
+/// An HTTP/1.1 client with a pool of kept-alive connections per event loop. Callable from any event loop of
+/// the runtime. kUnavailable when the peer cannot be reached or breaks off (an idle connection that the peer
+/// had closed is replaced silently if no byte of the answer had come), kDeadlineExceeded, kCancelled,
+/// kTooLarge.
 class Client {
  public:
   Client(async::Runtime& runtime, ClientConfig config);

@@ -1,5 +1,8 @@
 #pragma once
 
+#include "honryu/async/task.h"
+#include "honryu/base/bytes.h"
+
 #include <cstdint>
 #include <functional>
 #include <memory>
@@ -7,9 +10,6 @@
 #include <string_view>
 #include <utility>
 #include <vector>
-
-#include "honryu/async/task.h"
-#include "honryu/base/bytes.h"
 
 namespace honryu::http {
 
@@ -33,21 +33,21 @@ inline constexpr std::size_t kBodyPadding = 64;
 /// A request as handlers see it: complete, with its body decompressed (Content-Encoding gzip, deflate, zstd)
 /// and within the configured limits.
 struct Request {
-  std::string method;   ///< Upper case.
-  std::string target;   ///< As sent: path and query.
-  std::string path;     ///< Percent-decoded path.
+  std::string method;                                      ///< Upper case.
+  std::string target;                                      ///< As sent: path and query.
+  std::string path;                                        ///< Percent-decoded path.
   std::vector<std::pair<std::string, std::string>> query;  ///< Percent-decoded, in order.
   Headers headers;
-  Bytes body;           ///< kBodyPadding readable bytes follow its end.
-  std::string peer;     ///< "127.0.0.1:40812"
+  Bytes body;              ///< kBodyPadding readable bytes follow its end.
+  std::string peer;        ///< "127.0.0.1:40812"
   std::string request_id;  ///< A UUID made by the server.
 
   /// First query value of that name; null pointer if absent.
   const std::string* Query(std::string_view name) const;
 };
 
-/// Sends a streaming body piece by piece (chunked). Each Write is flushed; it fails with kCancelled when the peer
-/// has gone or the server stops.
+/// Sends a streaming body piece by piece (chunked). Each Write is flushed; it fails with kCancelled when the
+/// peer has gone or the server stops.
 class BodyWriter {
  public:
   virtual ~BodyWriter() = default;
@@ -58,16 +58,18 @@ struct Response {
   int status = 200;
   Headers headers;
   Bytes body;
-  /// When set, the body is streamed by this function instead (server-sent events); it runs on the connection's
-  /// executor and is cancelled when the peer goes away or the server stops. The writer outlives the call.
+  /// When set, the body is streamed by this function instead (server-sent events); it runs on the
+  /// connection's executor and is cancelled when the peer goes away or the server stops. The writer outlives
+  /// the call.
   std::function<async::Task<void>(BodyWriter& writer)> stream;
 
-  static Response Text(int status, std::string text, std::string_view content_type = "text/plain; charset=utf-8");
+  static Response Text(int status, std::string text,
+                       std::string_view content_type = "text/plain; charset=utf-8");
   static Response JsonText(int status, std::string json);
 };
 
-/// Answers one request. `ctx` carries the request's deadline and id. Runs on the connection's executor; must not
-/// block. `request` lives until the task ends.
+/// Answers one request. `ctx` carries the request's deadline and id. Runs on the connection's executor; must
+/// not block. `request` lives until the task ends.
 using Handler = std::function<async::Task<Response>(async::Context ctx, const Request& request)>;
 
 }  // namespace honryu::http

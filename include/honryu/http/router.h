@@ -1,15 +1,15 @@
 #pragma once
 
+#include "honryu/http/message.h"
+
 #include <string>
 #include <vector>
 
-#include "honryu/http/message.h"
-
 namespace honryu::http {
 
-/// Picks a handler by method and path. A pattern is an exact path or ends in "/*" (prefix). Unknown path: 404;
-/// known path with another method: 405 with Allow; HEAD falls back to GET. Build it before the server starts;
-/// afterwards it is read-only and may be shared.
+/// Picks a handler by method and path. A pattern is an exact path or ends in "/*" (prefix). Unknown path:
+/// 404; known path with another method: 405 with Allow; HEAD falls back to GET. Build it before the server
+/// starts; afterwards it is read-only and may be shared.
 class Router {
  public:
   /// `method` "*" takes every method (the handler then decides about it).

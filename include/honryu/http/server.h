@@ -1,24 +1,24 @@
 #pragma once
 
-#include <cstdint>
-#include <memory>
-#include <string>
-
 #include "honryu/async/runtime.h"
 #include "honryu/base/units.h"
 #include "honryu/http/message.h"
 #include "honryu/obs/metrics.h"
 
+#include <cstdint>
+#include <memory>
+#include <string>
+
 namespace honryu::http {
 
 struct ServerConfig {
-  std::string name;                  ///< Label of this listener in metrics and logs: "gateway", "kinesis", "admin".
+  std::string name;  ///< Label of this listener in metrics and logs: "gateway", "kinesis", "admin".
   std::string address = "127.0.0.1";
-  std::uint16_t port = 0;            ///< 0: the system picks one (see Server::port).
-  Duration header_timeout = std::chrono::seconds(10);  ///< From the first byte to the end of the header.
-  Duration body_timeout = std::chrono::seconds(60);    ///< From the header to the end of the body.
-  Duration idle_timeout = std::chrono::seconds(75);    ///< Between two requests of a connection.
-  Duration request_timeout = std::chrono::seconds(60); ///< Deadline that handlers get in their Context.
+  std::uint16_t port = 0;                               ///< 0: the system picks one (see Server::port).
+  Duration header_timeout = std::chrono::seconds(10);   ///< From the first byte to the end of the header.
+  Duration body_timeout = std::chrono::seconds(60);     ///< From the header to the end of the body.
+  Duration idle_timeout = std::chrono::seconds(75);     ///< Between two requests of a connection.
+  Duration request_timeout = std::chrono::seconds(60);  ///< Deadline that handlers get in their Context.
   ByteSize max_header = ByteSize::KiB(32);
   ByteSize max_body = ByteSize::MiB(16);               ///< As sent.
   ByteSize max_decompressed_body = ByteSize::MiB(64);  ///< After Content-Encoding.
@@ -39,7 +39,8 @@ class Server {
   Result<void> Start();
   /// The bound port.
   std::uint16_t port() const;
-  /// Closes the acceptors; idle connections close at once, busy ones after their answer ("Connection: close").
+  /// Closes the acceptors; idle connections close at once, busy ones after their answer ("Connection:
+  /// close").
   void BeginStop();
   /// Waits for connections to end until the deadline, then cancels them. Call once, also if never started.
   async::Task<void> Stop(MonoTime deadline);

@@ -1,14 +1,14 @@
 #pragma once
 
+#include "honryu/async/task.h"
+#include "honryu/base/units.h"
+#include "honryu/log/record_batch.h"
+
 #include <cstdint>
 #include <memory>
 #include <optional>
 #include <string>
 #include <vector>
-
-#include "honryu/async/task.h"
-#include "honryu/base/units.h"
-#include "honryu/log/record_batch.h"
 
 namespace honryu::log {
 
@@ -27,7 +27,7 @@ struct AppendPart {
 struct AppendResult {
   Offset first = 0;  ///< Records got first, first + 1, … last.
   Offset last = 0;
-  Timestamp time;    ///< Commit time of all of them.
+  Timestamp time;  ///< Commit time of all of them.
 };
 
 struct ReadLimits {
@@ -37,9 +37,9 @@ struct ReadLimits {
 
 struct ReadOutcome {
   std::vector<LogRecord> records;
-  Offset next = 0;        ///< Where to read on: past the last record returned, or the given position.
-  Offset end = 0;         ///< Position that the next durable record will get, at the time of the read.
-  Timestamp last_time;    ///< Commit time of the newest durable record; zero if none was ever written.
+  Offset next = 0;      ///< Where to read on: past the last record returned, or the given position.
+  Offset end = 0;       ///< Position that the next durable record will get, at the time of the read.
+  Timestamp last_time;  ///< Commit time of the newest durable record; zero if none was ever written.
 };
 
 struct PartitionBounds {
@@ -64,39 +64,44 @@ struct GroupUsage {
   std::uint64_t segments = 0;
 };
 
-/// Stores opaque record batches in numbered partitions and says when they are durable. Everything that Kinesis
-/// means (streams, shards, sequence numbers) lies above. All calls are thread-safe; tasks may be awaited on any
-/// event loop and resume there.
+/// Stores opaque record batches in numbered partitions and says when they are durable. Everything that
+/// Kinesis means (streams, shards, sequence numbers) lies above. All calls are thread-safe; tasks may be
+/// awaited on any event loop and resume there.
 class LogEngine {
  public:
   virtual ~LogEngine() = default;
 
-  /// Creates an empty partition. kAlreadyExists. Durable when it returns. May block: call on the blocking pool.
+  /// Creates an empty partition. kAlreadyExists. Durable when it returns. May block: call on the blocking
+  /// pool.
   virtual Result<void> CreatePartition(PartitionId partition, GroupId group) = 0;
   /// Drops a whole group and the data of its partitions (whole files). kNotFound. May block.
   virtual Result<void> DropGroup(GroupId group) = 0;
   virtual std::vector<PartitionDescription> ListPartitions() const = 0;
-  /// Becomes the partition's writer: durably raises its epoch and returns it; older writers get kFenced. May block.
+  /// Becomes the partition's writer: durably raises its epoch and returns it; older writers get kFenced. May
+  /// block.
   virtual Result<WriterEpoch> AcquireWriter(PartitionId partition) = 0;
 
-  /// Appends all parts in one commit, all or nothing; durable (per the durability setting) when it returns. Results
-  /// are in the order of the parts. kOverloaded when the commit queue is full, kUnavailable when the disk is full or
-  /// the storage failed (retryable), kFenced, kNotFound. An error other than kFenced, kNotFound, kOverloaded or
-  /// kUnavailable leaves it open whether the records were written.
-  virtual async::Task<Result<std::vector<AppendResult>>> Append(async::Context ctx, std::vector<AppendPart> parts) = 0;
+  /// Appends all parts in one commit, all or nothing; durable (per the durability setting) when it returns.
+  /// Results are in the order of the parts. kOverloaded when the commit queue is full, kUnavailable when the
+  /// disk is full or the storage failed (retryable), kFenced, kNotFound. An error other than kFenced,
+  /// kNotFound, kOverloaded or kUnavailable leaves it open whether the records were written.
+  virtual async::Task<Result<std::vector<AppendResult>>> Append(async::Context ctx,
+                                                                std::vector<AppendPart> parts) = 0;
 
-  /// Reads durable records from `from` on (positions before the retained range begin at its start). From memory at
-  /// the tail, else on the blocking pool. kCorrupt names group, segment, partition and position; kNotFound.
+  /// Reads durable records from `from` on (positions before the retained range begin at its start). From
+  /// memory at the tail, else on the blocking pool. kCorrupt names group, segment, partition and position;
+  /// kNotFound.
   virtual async::Task<Result<ReadOutcome>> Read(async::Context ctx, PartitionId partition, Offset from,
                                                 ReadLimits limits) = 0;
   /// Waits until a record at or after `from` is durable, or the deadline (kDeadlineExceeded) or cancellation.
   virtual async::Task<Result<void>> WaitFor(async::Context ctx, PartitionId partition, Offset from) = 0;
   /// First position whose record has a commit time >= `time`; `next` when there is none.
-  virtual async::Task<Result<Offset>> FindByTime(async::Context ctx, PartitionId partition, Timestamp time) = 0;
+  virtual async::Task<Result<Offset>> FindByTime(async::Context ctx, PartitionId partition,
+                                                 Timestamp time) = 0;
   virtual Result<PartitionBounds> Bounds(PartitionId partition) const = 0;
 
-  /// Drops the group's oldest whole segments while all their records are older than `drop_before`, or while the group
-  /// stores more than `max_bytes` (nullopt: no such limit). The newest segment stays. May block.
+  /// Drops the group's oldest whole segments while all their records are older than `drop_before`, or while
+  /// the group stores more than `max_bytes` (nullopt: no such limit). The newest segment stays. May block.
   virtual Result<RetentionReport> EnforceRetention(GroupId group, Timestamp drop_before,
                                                    std::optional<std::uint64_t> max_bytes) = 0;
   virtual Result<GroupUsage> Usage(GroupId group) const = 0;

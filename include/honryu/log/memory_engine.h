@@ -1,15 +1,15 @@
 #pragma once
 
-#include <memory>
-
 #include "honryu/base/time.h"
 #include "honryu/log/engine.h"
 #include "honryu/log/meta_store.h"
 
+#include <memory>
+
 namespace honryu::log {
 
-/// The reference implementation: everything in memory, appends complete at once. For tests and as the model that the
-/// contract suite compares other engines with.
+/// The reference implementation: everything in memory, appends complete at once. For tests and as the model
+/// that the contract suite compares other engines with.
 std::unique_ptr<LogEngine> MakeMemoryEngine(const Clock& clock);
 std::unique_ptr<MetaStore> MakeMemoryMetaStore();
 

@@ -1,5 +1,7 @@
 #pragma once
 
+#include "honryu/base/result.h"
+
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -7,12 +9,10 @@
 #include <utility>
 #include <vector>
 
-#include "honryu/base/result.h"
-
 namespace honryu::log {
 
-/// Small durable keys with compare-and-set: stream descriptions, leases, checkpoints. Thread-safe. Writes are durable
-/// when they return and may block (call on the blocking pool); reads come from memory or cache.
+/// Small durable keys with compare-and-set: stream descriptions, leases, checkpoints. Thread-safe. Writes are
+/// durable when they return and may block (call on the blocking pool); reads come from memory or cache.
 class MetaStore {
  public:
   struct Entry {
@@ -32,7 +32,8 @@ class MetaStore {
   virtual Result<Entry> Get(std::string_view key) const = 0;
   /// All entries whose key begins with `prefix`, in key order.
   virtual Result<std::vector<Entry>> List(std::string_view prefix) const = 0;
-  /// All writes or none. kConflict when an expected version does not match; kUnavailable when the disk is full.
+  /// All writes or none. kConflict when an expected version does not match; kUnavailable when the disk is
+  /// full.
   virtual Result<void> Commit(const std::vector<Write>& writes) = 0;
 };
 

@@ -1,14 +1,14 @@
 #pragma once
 
-#include <cstdint>
-#include <string>
-#include <string_view>
-#include <vector>
-
 #include "honryu/base/bytes.h"
 #include "honryu/base/result.h"
 #include "honryu/base/time.h"
 #include "honryu/codec/compression.h"
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <vector>
 
 namespace honryu::log {
 
@@ -16,10 +16,11 @@ namespace honryu::log {
 using Offset = std::uint64_t;
 inline constexpr Offset kMaxOffset = 0x7ffffffffffffffeULL;
 
-/// Some records of one partition from one request, encoded (framed, compressed if it pays, checksummed) on the
-/// caller's thread, so that the committer only copies bytes. See docs/formats/log.md for the layout ("unit").
+/// Some records of one partition from one request, encoded (framed, compressed if it pays, checksummed) on
+/// the caller's thread, so that the committer only copies bytes. See docs/formats/log.md for the layout
+/// ("unit").
 struct EncodedRecords {
-  std::string unit;        ///< Header, then the body.
+  std::string unit;  ///< Header, then the body.
   std::uint32_t count = 0;
   std::uint64_t plain_bytes = 0;  ///< Sum of the record sizes, before framing and compression.
 };

@@ -1,12 +1,12 @@
 #pragma once
 
+#include "honryu/base/result.h"
+
 #include <concepts>
 #include <cstdint>
 #include <initializer_list>
 #include <string>
 #include <string_view>
-
-#include "honryu/base/result.h"
 
 namespace honryu::obs {
 
@@ -30,8 +30,8 @@ struct Field {
 
 struct LogOptions {
   LogLevel level = LogLevel::kInfo;
-  bool json = false;   ///< One JSON object a line instead of text.
-  std::string file;    ///< Empty: standard error. Otherwise a file, appended to.
+  bool json = false;  ///< One JSON object a line instead of text.
+  std::string file;   ///< Empty: standard error. Otherwise a file, appended to.
 };
 
 /// Sets up the process's log. Call once before threads start; without it, text at info goes to stderr.
@@ -39,7 +39,8 @@ Result<void> InitLogging(const LogOptions& options);
 void SetLogLevel(LogLevel level);
 bool LogEnabled(LogLevel level);
 /// Writes one line. Thread-safe. `message` is a constant lower-case sentence; data goes into fields.
-void LogWrite(LogLevel level, const char* file, int line, std::string_view message, std::initializer_list<Field> fields);
+void LogWrite(LogLevel level, const char* file, int line, std::string_view message,
+              std::initializer_list<Field> fields);
 void FlushLog();
 /// "trace" … "error"; kInvalidArgument otherwise.
 Result<LogLevel> ParseLogLevel(std::string_view text);
@@ -53,28 +54,29 @@ class RateLimit {
 
  private:
   const int per_second_;
-  std::int64_t second_ = 0;      // accessed atomically
-  std::int64_t used_ = 0;        // accessed atomically
-  std::uint64_t suppressed_ = 0; // accessed atomically
+  std::int64_t second_ = 0;       // accessed atomically
+  std::int64_t used_ = 0;         // accessed atomically
+  std::uint64_t suppressed_ = 0;  // accessed atomically
 };
 
 }  // namespace honryu::obs
 
 // LOG(info, "lease taken", {"stream", name}, {"shard", id});
 #define LOG(level_name, message, ...) LOG_AT(HONRYU_LOG_LEVEL_##level_name, message, __VA_ARGS__)
-#define LOG_AT(level_value, message, ...)                                                                    \
-  do {                                                                                                       \
-    if (::honryu::obs::LogEnabled(level_value))                                                              \
-      ::honryu::obs::LogWrite(level_value, __FILE__, __LINE__, message, {__VA_ARGS__});                      \
+#define LOG_AT(level_value, message, ...)                                               \
+  do {                                                                                  \
+    if (::honryu::obs::LogEnabled(level_value))                                         \
+      ::honryu::obs::LogWrite(level_value, __FILE__, __LINE__, message, {__VA_ARGS__}); \
   } while (false)
 // The same for whatever input can repeat: at most 5 lines a second from this place.
-#define LOG_LIMITED(level_name, message, ...)                                                                \
-  do {                                                                                                       \
-    static ::honryu::obs::RateLimit honryu_rate_limit(5);                                                    \
-    std::uint64_t honryu_suppressed = 0;                                                                     \
-    if (::honryu::obs::LogEnabled(HONRYU_LOG_LEVEL_##level_name) && honryu_rate_limit.Allow(&honryu_suppressed)) \
-      ::honryu::obs::LogWrite(HONRYU_LOG_LEVEL_##level_name, __FILE__, __LINE__, message,                    \
-                              {{"suppressed", honryu_suppressed} __VA_OPT__(, ) __VA_ARGS__});               \
+#define LOG_LIMITED(level_name, message, ...)                                                  \
+  do {                                                                                         \
+    static ::honryu::obs::RateLimit honryu_rate_limit(5);                                      \
+    std::uint64_t honryu_suppressed = 0;                                                       \
+    if (::honryu::obs::LogEnabled(HONRYU_LOG_LEVEL_##level_name) &&                            \
+        honryu_rate_limit.Allow(&honryu_suppressed))                                           \
+      ::honryu::obs::LogWrite(HONRYU_LOG_LEVEL_##level_name, __FILE__, __LINE__, message,      \
+                              {{"suppressed", honryu_suppressed} __VA_OPT__(, ) __VA_ARGS__}); \
   } while (false)
 #define HONRYU_LOG_LEVEL_trace ::honryu::obs::LogLevel::kTrace
 #define HONRYU_LOG_LEVEL_debug ::honryu::obs::LogLevel::kDebug

@@ -63,8 +63,8 @@ class Registry {
 
   Counter MakeCounter(const std::string& name, const std::string& help, const Labels& labels = {});
   Gauge MakeGauge(const std::string& name, const std::string& help, const Labels& labels = {});
-  Histogram MakeHistogram(const std::string& name, const std::string& help, const std::vector<double>& buckets,
-                          const Labels& labels = {});
+  Histogram MakeHistogram(const std::string& name, const std::string& help,
+                          const std::vector<double>& buckets, const Labels& labels = {});
   /// Called before every render, to refresh gauges that are read rather than pushed. The callable must stay
   /// valid while the registry lives.
   void OnCollect(std::function<void()> refresh);

@@ -1,10 +1,10 @@
-#include <gtest/gtest.h>
-
 #include "honryu/base/bytes.h"
 #include "honryu/base/crc32c.h"
 #include "honryu/base/random.h"
 #include "honryu/base/result.h"
 #include "honryu/base/units.h"
+
+#include <gtest/gtest.h>
 
 namespace honryu {
 namespace {

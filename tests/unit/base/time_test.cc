@@ -16,8 +16,9 @@ TEST(ParseTimestamp, AcceptsOffsetsFractionsAndShortForms) {
 }
 
 TEST(ParseTimestamp, RefusesImpossibleOnes) {
-  for (const char* text : {"", "yesterday", "2025-13-01T00:00:00Z", "2025-02-30T00:00:00Z", "2025-11-21T24:00:00Z",
-                           "2025-11-21T10:00:00Zx", "2025-11-21T10:00:00.Z", "2025-11-21T10:00:00+9"}) {
+  for (const char* text :
+       {"", "yesterday", "2025-13-01T00:00:00Z", "2025-02-30T00:00:00Z", "2025-11-21T24:00:00Z",
+        "2025-11-21T10:00:00Zx", "2025-11-21T10:00:00.Z", "2025-11-21T10:00:00+9"}) {
     EXPECT_FALSE(ParseTimestamp(text).ok()) << text;
   }
 }

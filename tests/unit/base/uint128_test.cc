@@ -13,7 +13,8 @@ TEST(UInt128, DecimalRoundTripsAtTheEdges) {
 }
 
 TEST(UInt128, RefusesWhatIsNotANumberInRange) {
-  EXPECT_EQ(UInt128::FromDecimal("340282366920938463463374607431768211456").error().code(), ErrorCode::kOutOfRange);
+  EXPECT_EQ(UInt128::FromDecimal("340282366920938463463374607431768211456").error().code(),
+            ErrorCode::kOutOfRange);
   for (const char* text : {"", "-1", "01", "1 ", "0x1", "1e3"}) {
     EXPECT_EQ(UInt128::FromDecimal(text).error().code(), ErrorCode::kInvalidArgument) << text;
   }
@@ -29,7 +30,8 @@ TEST(Md5HashKey, IsTheBigEndianDigest) {
 
 TEST(SequenceNumber, DecimalRoundTripsAndOrdersNumerically) {
   const auto small = SequenceNumber::FromDecimal("9").value();
-  const auto big = SequenceNumber::FromDecimal("49579844037727333356165064238440708846556371693205002258").value();
+  const auto big =
+      SequenceNumber::FromDecimal("49579844037727333356165064238440708846556371693205002258").value();
   EXPECT_LT(small, big);
   EXPECT_EQ(big.ToDecimal(), "49579844037727333356165064238440708846556371693205002258");
   EXPECT_EQ(SequenceNumber::FromDecimal("0").value().ToDecimal(), "0");

@@ -1,0 +1,54 @@
+#include "honryu/async/task.h"
+
+#include <boost/asio/as_tuple.hpp>
+#include <boost/asio/post.hpp>
+#include <boost/asio/steady_timer.hpp>
+#include <boost/asio/this_coro.hpp>
+#include <boost/asio/use_awaitable.hpp>
+
+#include <algorithm>
+
+namespace honryu::async {
+
+namespace asio = boost::asio;
+
+Context Context::WithTimeout(Duration timeout) {
+  Context ctx;
+  ctx.deadline = std::chrono::steady_clock::now() + timeout;
+  return ctx;
+}
+
+bool Context::expired() const {
+  return deadline != MonoTime::max() && std::chrono::steady_clock::now() >= deadline;
+}
+
+Duration Context::remaining() const {
+  if (deadline == MonoTime::max()) return Duration::max();
+  return std::max<Duration>(Duration::zero(), deadline - std::chrono::steady_clock::now());
+}
+
+Task<Executor> CurrentExecutor() {
+  const Executor executor = co_await asio::this_coro::executor;
+  co_return executor;
+}
+
+Task<void> HopTo(Executor executor) { co_await asio::post(executor, asio::use_awaitable); }
+
+Task<Result<void>> SleepFor(Duration duration) {
+  const Executor executor = co_await asio::this_coro::executor;
+  asio::steady_timer timer(executor, duration);
+  const auto [error] = co_await timer.async_wait(asio::as_tuple(asio::use_awaitable));
+  if (error) co_return Error(ErrorCode::kCancelled, "wait cancelled");
+  co_return Ok();
+}
+
+Task<Result<void>> SleepFor(const Context& ctx, Duration duration) {
+  const Duration left = ctx.remaining();
+  const Duration wait = std::min(left, duration);
+  Result<void> slept = co_await SleepFor(wait);
+  if (!slept.ok()) co_return slept;
+  if (left < duration) co_return Error(ErrorCode::kDeadlineExceeded, "deadline passed while waiting");
+  co_return Ok();
+}
+
+}  // namespace honryu::async

@@ -1,0 +1,124 @@
+#include "honryu/async/one_shot.h"
+#include "honryu/async/retry.h"
+#include "honryu/async/runtime.h"
+#include "honryu/async/task_group.h"
+
+#include <gtest/gtest.h>
+
+#include <atomic>
+#include <thread>
+
+namespace honryu::async {
+namespace {
+
+using std::chrono::hours;
+using std::chrono::milliseconds;
+
+Task<Result<int>> WaitFor(OneShot<int> slot, MonoTime deadline) {
+  Result<int> value = co_await slot.Wait(deadline);
+  co_return value;
+}
+
+Task<void> SleepLong(std::atomic<int>* cancelled) {
+  Result<void> slept = co_await SleepFor(hours(1));
+  if (!slept.ok() && slept.error().code() == ErrorCode::kCancelled) ++*cancelled;
+}
+
+Task<void> Throws() {
+  throw std::runtime_error("on purpose");
+  co_return;
+}
+
+Task<Result<int>> FailTwice(int* calls) {
+  ++*calls;
+  if (*calls < 3) co_return Error(ErrorCode::kUnavailable, "not yet");
+  co_return *calls;
+}
+
+Task<Result<int>> RetryIt(int* calls, RetryPolicy policy) {
+  const Context ctx = Context::WithTimeout(hours(1));
+  Result<int> value = co_await Retry(policy, ctx, [calls] { return FailTwice(calls); });
+  co_return value;
+}
+
+Task<Result<int>> BlockingSum(Runtime* runtime) {
+  Result<int> sum = co_await runtime->Blocking([] { return Result<int>(40 + 2); });
+  co_return sum;
+}
+
+class AsyncTest : public testing::Test {
+ protected:
+  Runtime runtime_{RuntimeOptions{}};
+};
+
+TEST_F(AsyncTest, OneShotHandsAValueOverFromAnyThreadBeforeAndAfterTheWaitBegins) {
+  for (int i = 0; i < 2000; ++i) {
+    const OneShot<int> slot;
+    std::thread setter([slot, i] { slot.Set(i); });
+    EXPECT_EQ(runtime_.BlockOn(WaitFor(slot, MonoTime::max())).value(), i);
+    setter.join();
+  }
+}
+
+TEST_F(AsyncTest, OneShotGivesUpAtItsDeadline) {
+  const OneShot<int> slot;
+  const auto result = runtime_.BlockOn(WaitFor(slot, std::chrono::steady_clock::now() + milliseconds(5)));
+  EXPECT_EQ(result.error().code(), ErrorCode::kDeadlineExceeded);
+}
+
+TEST_F(AsyncTest, TheFirstSetCounts) {
+  const OneShot<int> slot;
+  slot.Set(1);
+  slot.Set(2);
+  EXPECT_EQ(runtime_.BlockOn(WaitFor(slot, MonoTime::max())).value(), 1);
+}
+
+TEST_F(AsyncTest, CancelReachesEveryTaskOfAGroup) {
+  std::atomic<int> cancelled{0};
+  TaskGroup group;
+  for (int i = 0; i < 100; ++i) group.Spawn(runtime_.NextExecutor(), "sleeper", SleepLong(&cancelled));
+  group.Cancel();
+  EXPECT_TRUE(runtime_.BlockOn(group.Join()).ok());
+  EXPECT_EQ(group.running(), 0u);
+  // A task cancelled before its first step is dropped without running; none may sleep on.
+  EXPECT_LE(cancelled.load(), 100);
+}
+
+TEST_F(AsyncTest, JoinStopsWaitingAtItsDeadlineAndNamesWhoIsLate) {
+  std::atomic<int> cancelled{0};
+  TaskGroup group;
+  group.Spawn(runtime_.NextExecutor(), "late one", SleepLong(&cancelled));
+  const auto joined = runtime_.BlockOn(group.Join(std::chrono::steady_clock::now() + milliseconds(5)));
+  EXPECT_EQ(joined.error().code(), ErrorCode::kDeadlineExceeded);
+  EXPECT_EQ(group.RunningNames(), "late one");
+  group.Cancel();
+  EXPECT_TRUE(runtime_.BlockOn(group.Join()).ok());
+}
+
+TEST_F(AsyncTest, AnEscapedExceptionEndsOnlyItsTask) {
+  TaskGroup group;
+  group.Spawn(runtime_.NextExecutor(), "thrower", Throws());
+  EXPECT_TRUE(runtime_.BlockOn(group.Join()).ok());
+}
+
+TEST_F(AsyncTest, RetryRepeatsRetryableFailuresOnly) {
+  int calls = 0;
+  RetryPolicy policy;
+  policy.initial = milliseconds(1);
+  EXPECT_EQ(runtime_.BlockOn(RetryIt(&calls, policy)).value(), 3);
+  calls = 0;
+  policy.max_attempts = 2;
+  EXPECT_EQ(runtime_.BlockOn(RetryIt(&calls, policy)).error().code(), ErrorCode::kUnavailable);
+  EXPECT_EQ(calls, 2);
+}
+
+TEST_F(AsyncTest, BackoffStaysBelowItsCap) {
+  Random random(1);
+  RetryPolicy policy;
+  for (int n = 0; n < 100; ++n) EXPECT_LE(BackoffDelay(policy, n, random), policy.max);
+}
+
+TEST_F(AsyncTest, BlockingWorkComesBack) { EXPECT_EQ(runtime_.BlockOn(BlockingSum(&runtime_)).value(), 42); }
+
+}  // namespace
+}  // namespace honryu::async
