@@ -40,6 +40,8 @@ void Parking::Wake() {
 
 Task<Result<void>> Parking::Wait(MonoTime deadline) {
   const std::shared_ptr<State> state = state_;
+  const bool cancelled = co_await Cancelled();
+  if (cancelled) co_return Error(ErrorCode::kCancelled, "wait cancelled");
   const Executor executor = co_await asio::this_coro::executor;
   state->timer = std::make_unique<asio::steady_timer>(executor, deadline);
   {

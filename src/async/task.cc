@@ -1,6 +1,7 @@
 #include "honryu/async/task.h"
 
 #include <boost/asio/as_tuple.hpp>
+#include <boost/asio/cancellation_state.hpp>
 #include <boost/asio/post.hpp>
 #include <boost/asio/steady_timer.hpp>
 #include <boost/asio/this_coro.hpp>
@@ -34,7 +35,16 @@ Task<Executor> CurrentExecutor() {
 
 Task<void> HopTo(Executor executor) { co_await asio::post(executor, asio::use_awaitable); }
 
+Task<bool> Cancelled() {
+  const asio::cancellation_state state = co_await asio::this_coro::cancellation_state;
+  co_return state.cancelled() != asio::cancellation_type::none;
+}
+
+Task<void> ClearCancellation() { co_await asio::this_coro::reset_cancellation_state(); }
+
 Task<Result<void>> SleepFor(Duration duration) {
+  const bool cancelled = co_await Cancelled();
+  if (cancelled) co_return Error(ErrorCode::kCancelled, "wait cancelled");
   const Executor executor = co_await asio::this_coro::executor;
   asio::steady_timer timer(executor, duration);
   const auto [error] = co_await timer.async_wait(asio::as_tuple(asio::use_awaitable));

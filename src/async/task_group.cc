@@ -8,6 +8,7 @@
 #include <boost/asio/cancellation_signal.hpp>
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/post.hpp>
+#include <boost/asio/this_coro.hpp>
 
 #include <exception>
 #include <list>
@@ -24,6 +25,13 @@ struct Running {
   Executor executor;
   std::shared_ptr<asio::cancellation_signal> signal;  // shared with the posted cancellation
 };
+
+// The root of every task: a cancelled wait is reported by its result, never by an exception.
+Task<void> RunTask(Task<void> task) {
+  co_await asio::this_coro::throw_if_cancelled(false);
+  co_await std::move(task);
+}
+
 }  // namespace
 
 struct TaskGroup::State {
@@ -65,12 +73,14 @@ void TaskGroup::Spawn(const Executor& executor, std::string name, Task<void> tas
   };
   // The body starts on its executor, so that a Cancel() posted there afterwards always finds the slot in
   // place.
-  asio::post(executor, [executor, signal, task = std::move(task), done = std::move(done),
-                        state = state_]() mutable {
-    asio::co_spawn(executor, std::move(task), asio::bind_cancellation_slot(signal->slot(), std::move(done)));
-    const std::lock_guard lock(state->mutex);
-    if (state->cancelled) asio::post(executor, [signal] { signal->emit(asio::cancellation_type::terminal); });
-  });
+  asio::post(executor,
+             [executor, signal, task = std::move(task), done = std::move(done), state = state_]() mutable {
+               asio::co_spawn(executor, RunTask(std::move(task)),
+                              asio::bind_cancellation_slot(signal->slot(), std::move(done)));
+               const std::lock_guard lock(state->mutex);
+               if (state->cancelled)
+                 asio::post(executor, [signal] { signal->emit(asio::cancellation_type::terminal); });
+             });
 }
 
 void TaskGroup::Cancel() {

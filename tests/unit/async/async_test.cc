@@ -24,6 +24,21 @@ Task<void> SleepLong(std::atomic<int>* cancelled) {
   if (!slept.ok() && slept.error().code() == ErrorCode::kCancelled) ++*cancelled;
 }
 
+// Cancelled while it runs (not in a wait): the next wait reports it, clean-up may wait after
+// ClearCancellation.
+Task<void> CleansUp(OneShot<bool> started, OneShot<int> go, std::atomic<int>* steps) {
+  started.Set(true);
+  Result<int> value = co_await go.Wait();
+  if (value.ok() || value.error().code() != ErrorCode::kCancelled) co_return;
+  ++*steps;
+  Result<void> again = co_await SleepFor(std::chrono::hours(1));
+  if (again.ok() || again.error().code() != ErrorCode::kCancelled) co_return;
+  ++*steps;
+  co_await ClearCancellation();
+  Result<void> cleaned = co_await SleepFor(milliseconds(1));
+  if (cleaned.ok()) ++*steps;
+}
+
 Task<void> Throws() {
   throw std::runtime_error("on purpose");
   co_return;
@@ -82,6 +97,17 @@ TEST_F(AsyncTest, CancelReachesEveryTaskOfAGroup) {
   EXPECT_EQ(group.running(), 0u);
   // A task cancelled before its first step is dropped without running; none may sleep on.
   EXPECT_LE(cancelled.load(), 100);
+}
+
+TEST_F(AsyncTest, CancellationSticksUntilClearedForCleanUp) {
+  std::atomic<int> steps{0};
+  TaskGroup group;
+  const OneShot<bool> started;
+  group.Spawn(runtime_.NextExecutor(), "cleaner", CleansUp(started, OneShot<int>(), &steps));
+  EXPECT_TRUE(runtime_.BlockOn(started.Wait()).ok());
+  group.Cancel();
+  EXPECT_TRUE(runtime_.BlockOn(group.Join()).ok());
+  EXPECT_EQ(steps.load(), 3);
 }
 
 TEST_F(AsyncTest, JoinStopsWaitingAtItsDeadlineAndNamesWhoIsLate) {
