@@ -1,0 +1,308 @@
+#include "honryu/codec/base64.h"
+#include "honryu/wire/kinesis.h"
+
+#include <charconv>
+
+namespace honryu::wire {
+
+using codec::JsonWriter;
+
+namespace {
+
+void Member(JsonWriter& json, std::string_view key, std::string_view text) {
+  json.Key(key);
+  json.String(text);
+}
+
+void SequenceMember(JsonWriter& json, std::string_view key, const SequenceNumber& sequence) {
+  json.Key(key);
+  json.PlainString(sequence.ToDecimal());
+}
+
+void TimeMember(JsonWriter& json, std::string_view key, Timestamp time) {
+  std::string text;
+  AppendSeconds(time, text);
+  json.Key(key);
+  json.Raw(text);
+}
+
+void HashRange(JsonWriter& json, const UInt128& start, const UInt128& end) {
+  json.Key("HashKeyRange");
+  json.BeginObject();
+  json.Key("StartingHashKey");
+  json.PlainString(start.ToDecimal());
+  json.Key("EndingHashKey");
+  json.PlainString(end.ToDecimal());
+  json.EndObject();
+}
+
+void Shards(JsonWriter& json, const std::vector<ShardShape>& shards) {
+  json.Key("Shards");
+  json.BeginArray();
+  for (const ShardShape& shard : shards) {
+    json.BeginObject();
+    Member(json, "ShardId", shard.shard_id);
+    if (!shard.parent_id.empty()) Member(json, "ParentShardId", shard.parent_id);
+    if (!shard.adjacent_parent_id.empty()) Member(json, "AdjacentParentShardId", shard.adjacent_parent_id);
+    HashRange(json, shard.hash_start, shard.hash_end);
+    json.Key("SequenceNumberRange");
+    json.BeginObject();
+    SequenceMember(json, "StartingSequenceNumber", shard.starting);
+    if (shard.ending) SequenceMember(json, "EndingSequenceNumber", *shard.ending);
+    json.EndObject();
+    json.EndObject();
+  }
+  json.EndArray();
+}
+
+void StreamMembers(JsonWriter& json, const StreamShape& stream) {
+  Member(json, "StreamName", stream.name);
+  Member(json, "StreamARN", stream.arn);
+  Member(json, "StreamStatus", stream.status);
+  json.Key("StreamModeDetails");
+  json.BeginObject();
+  json.Key("StreamMode");
+  json.PlainString("PROVISIONED");
+  json.EndObject();
+  TimeMember(json, "StreamCreationTimestamp", stream.created);
+}
+
+void DescriptionMembers(JsonWriter& json, const StreamShape& stream) {
+  StreamMembers(json, stream);
+  json.Key("RetentionPeriodHours");
+  json.Int(stream.retention_hours);
+  json.Key("EnhancedMonitoring");
+  json.Raw(R"([{"ShardLevelMetrics":[]}])");
+  json.Key("EncryptionType");
+  json.PlainString("NONE");
+}
+
+void PutResult(std::string& out, const PutResultShape& result) {
+  if (result.error) {
+    out.append(R"({"ErrorCode":")").append(TraitsOf(*result.error).name).append(R"(","ErrorMessage":)");
+    codec::AppendJsonString(result.message, out);
+    out.push_back('}');
+    return;
+  }
+  out.append(R"({"SequenceNumber":")");
+  result.sequence.AppendDecimal(out);
+  out.append(R"(","ShardId":")");
+  AppendShardId(result.shard, out);
+  out.append(R"("})");
+}
+
+}  // namespace
+
+void AppendShardId(std::uint32_t index, std::string& out) {
+  char digits[12] = {'0', '0', '0', '0', '0', '0', '0', '0', '0', '0', '0', '0'};
+  for (std::size_t at = sizeof digits; index > 0; index /= 10)
+    digits[--at] = static_cast<char>('0' + index % 10);
+  out.append("shardId-").append(digits, sizeof digits);
+}
+
+std::string ShardIdOf(std::uint32_t index) {
+  std::string text;
+  AppendShardId(index, text);
+  return text;
+}
+
+void AppendSeconds(Timestamp time, std::string& out) {
+  std::int64_t ms = ToMs(time);
+  if (ms < 0) {
+    out.push_back('-');
+    ms = -ms;
+  }
+  out.append(std::to_string(ms / 1000));
+  std::int64_t fraction = ms % 1000;
+  if (fraction == 0) return;
+  char digits[4] = {'.', static_cast<char>('0' + fraction / 100), static_cast<char>('0' + fraction / 10 % 10),
+                    static_cast<char>('0' + fraction % 10)};
+  std::size_t size = 4;
+  while (digits[size - 1] == '0') --size;
+  out.append(digits, size);
+}
+
+std::string DescribeStreamBody(const StreamShape& stream, const std::vector<ShardShape>& shards,
+                               bool has_more) {
+  std::string body;
+  JsonWriter json(body);
+  json.BeginObject();
+  json.Key("StreamDescription");
+  json.BeginObject();
+  DescriptionMembers(json, stream);
+  Shards(json, shards);
+  json.Key("HasMoreShards");
+  json.Bool(has_more);
+  json.EndObject();
+  json.EndObject();
+  return body;
+}
+
+std::string DescribeStreamSummaryBody(const StreamShape& stream, std::size_t open_shards,
+                                      std::uint64_t max_record_bytes) {
+  std::string body;
+  JsonWriter json(body);
+  json.BeginObject();
+  json.Key("StreamDescriptionSummary");
+  json.BeginObject();
+  DescriptionMembers(json, stream);
+  json.Key("OpenShardCount");
+  json.Uint(open_shards);
+  json.Key("ConsumerCount");
+  json.Int(0);
+  json.Key("MaxRecordSizeInKiB");
+  json.Uint(max_record_bytes / 1024);
+  json.EndObject();
+  json.EndObject();
+  return body;
+}
+
+std::string ListStreamsBody(const std::vector<StreamShape>& streams, std::string_view next_token) {
+  std::string body;
+  JsonWriter json(body);
+  json.BeginObject();
+  json.Key("StreamNames");
+  json.BeginArray();
+  for (const StreamShape& stream : streams) json.String(stream.name);
+  json.EndArray();
+  json.Key("HasMoreStreams");
+  json.Bool(!next_token.empty());
+  if (!next_token.empty()) Member(json, "NextToken", next_token);
+  json.Key("StreamSummaries");
+  json.BeginArray();
+  for (const StreamShape& stream : streams) {
+    json.BeginObject();
+    StreamMembers(json, stream);
+    json.EndObject();
+  }
+  json.EndArray();
+  json.EndObject();
+  return body;
+}
+
+std::string ListShardsBody(const std::vector<ShardShape>& shards, std::string_view next_token) {
+  std::string body;
+  JsonWriter json(body);
+  json.BeginObject();
+  Shards(json, shards);
+  if (!next_token.empty()) Member(json, "NextToken", next_token);
+  json.EndObject();
+  return body;
+}
+
+std::string PutRecordBody(const PutResultShape& result) {
+  std::string body;
+  PutResult(body, result);
+  return body;
+}
+
+std::string PutRecordsBody(const std::vector<PutResultShape>& results) {
+  std::size_t failed = 0;
+  for (const PutResultShape& result : results) failed += result.error.has_value() ? 1 : 0;
+  std::string body;
+  body.reserve(64 + results.size() * 128);
+  // Fluent Bit looks for the exact bytes "FailedRecordCount":0 near the front.
+  body.append(R"({"FailedRecordCount":)").append(std::to_string(failed)).append(R"(,"Records":[)");
+  for (std::size_t i = 0; i < results.size(); ++i) {
+    if (i > 0) body.push_back(',');
+    PutResult(body, results[i]);
+  }
+  body.append("]}");
+  return body;
+}
+
+std::string GetShardIteratorBody(std::string_view iterator) {
+  std::string body;
+  JsonWriter json(body);
+  json.BeginObject();
+  Member(json, "ShardIterator", iterator);
+  json.EndObject();
+  return body;
+}
+
+std::string GetRecordsBody(const GetRecordsAnswer& answer) {
+  std::size_t size = 512 + answer.children.size() * 256;
+  for (const RecordShape& record : answer.records) {
+    size += record.data.size() / 3 * 4 + record.partition_key.size() + 192;
+  }
+  std::string body;
+  body.reserve(size);
+  body.append(R"({"Records":[)");
+  bool first = true;
+  for (const RecordShape& record : answer.records) {
+    body.append(first ? R"({"SequenceNumber":")" : R"(,{"SequenceNumber":")");
+    first = false;
+    record.sequence.AppendDecimal(body);
+    body.append(R"(","ApproximateArrivalTimestamp":)");
+    AppendSeconds(record.arrival, body);
+    body.append(R"(,"Data":")");
+    codec::AppendBase64(record.data, body);
+    body.append(R"(","PartitionKey":)");
+    codec::AppendJsonString(record.partition_key, body);
+    body.push_back('}');
+  }
+  body.append(R"(],"MillisBehindLatest":)").append(std::to_string(answer.behind_ms));
+  if (!answer.next_iterator.empty()) {
+    body.append(R"(,"NextShardIterator":)");
+    codec::AppendJsonString(answer.next_iterator, body);
+  }
+  if (!answer.children.empty()) {
+    std::string children;
+    JsonWriter json(children);
+    json.BeginArray();
+    for (const ChildShardShape& child : answer.children) {
+      json.BeginObject();
+      Member(json, "ShardId", child.shard_id);
+      json.Key("ParentShards");
+      json.BeginArray();
+      for (const std::string& parent : child.parents) json.String(parent);
+      json.EndArray();
+      HashRange(json, child.hash_start, child.hash_end);
+      json.EndObject();
+    }
+    json.EndArray();
+    body.append(R"(,"ChildShards":)").append(children);
+  }
+  body.push_back('}');
+  return body;
+}
+
+void WriteLease(JsonWriter& json, const LeaseShape& lease) {
+  json.BeginObject();
+  Member(json, "Application", lease.application);
+  Member(json, "StreamName", lease.stream);
+  Member(json, "ShardId", lease.shard_id);
+  Member(json, "Owner", lease.owner);
+  Member(json, "Counter", std::to_string(lease.counter));
+  TimeMember(json, "Expires", lease.expires);
+  if (lease.checkpoint) SequenceMember(json, "Checkpoint", *lease.checkpoint);
+  json.Key("Finished");
+  json.Bool(lease.finished);
+  json.Key("State");
+  json.PlainString(codec::Base64Encode(lease.state));
+  json.EndObject();
+}
+
+std::string LeaseBody(const LeaseShape& lease) {
+  std::string body;
+  JsonWriter json(body);
+  json.BeginObject();
+  json.Key("Lease");
+  WriteLease(json, lease);
+  json.EndObject();
+  return body;
+}
+
+std::string LeasesBody(const std::vector<LeaseShape>& leases) {
+  std::string body;
+  JsonWriter json(body);
+  json.BeginObject();
+  json.Key("Leases");
+  json.BeginArray();
+  for (const LeaseShape& lease : leases) WriteLease(json, lease);
+  json.EndArray();
+  json.EndObject();
+  return body;
+}
+
+}  // namespace honryu::wire
