@@ -27,7 +27,8 @@ struct ServerConfig {
 
 /// An HTTP/1.1 server on Beast: one acceptor per event loop (SO_REUSEPORT), a connection lives on one loop.
 /// Keep-alive, pipelining in order, Expect: 100-continue, chunked bodies, HEAD, deadlines and limits of
-/// ServerConfig (431, 413, 408, 415, 400 as fits). A handler that throws answers 500 and is logged.
+/// ServerConfig (431, 413, 415, 400 as fits; a deadline passed closes the
+/// connection). A handler that throws answers 500 and is logged.
 class Server {
  public:
   Server(async::Runtime& runtime, obs::Registry& metrics, ServerConfig config, Handler handler);

@@ -1,0 +1,462 @@
+#include "connection.h"
+
+#include "ascii.h"
+#include "error_response.h"
+#include "honryu/base/random.h"
+#include "honryu/codec/compression.h"
+#include "honryu/codec/uri.h"
+#include "honryu/obs/log.h"
+
+#include <boost/asio/as_tuple.hpp>
+#include <boost/asio/experimental/awaitable_operators.hpp>
+#include <boost/asio/read.hpp>
+#include <boost/asio/use_awaitable.hpp>
+#include <boost/asio/write.hpp>
+#include <boost/beast/core/error.hpp>
+#include <boost/beast/http.hpp>
+
+#include <array>
+#include <chrono>
+#include <cstring>
+#include <ctime>
+#include <memory>
+
+namespace honryu::http {
+
+namespace asio = boost::asio;
+namespace beast = boost::beast;
+namespace bhttp = boost::beast::http;
+
+namespace {
+
+constexpr auto kAwait = asio::as_tuple(asio::use_awaitable);
+// The header buffer: small, so that the bulk of a body is read straight into its own place.
+constexpr std::size_t kReadAhead = 16384;
+// Bodies up to this size are decompressed on the event loop: it takes well under 0.5 ms.
+constexpr std::size_t kInlineDecompress = 65536;
+
+// A buffer for `size` bytes with the promised slack behind it.
+std::shared_ptr<char[]> PaddedBuffer(std::size_t size) {
+  auto buffer = std::make_shared_for_overwrite<char[]>(size + kBodyPadding);
+  std::memset(buffer.get() + size, 0, kBodyPadding);
+  return buffer;
+}
+
+Bytes PaddedCopy(std::string_view text) {
+  const auto buffer = PaddedBuffer(text.size());
+  std::memcpy(buffer.get(), text.data(), text.size());
+  return Bytes(buffer, std::string_view(buffer.get(), text.size()));
+}
+
+std::string HttpDate() {
+  const std::time_t now = std::chrono::system_clock::to_time_t(std::chrono::system_clock::now());
+  std::tm parts{};
+  gmtime_r(&now, &parts);
+  char text[64];
+  std::strftime(text, sizeof text, "%a, %d %b %Y %H:%M:%S GMT", &parts);
+  return text;
+}
+
+std::string ResponseHead(const Response& response, std::string_view request_id, bool keep_alive) {
+  const std::string_view reason = bhttp::obsolete_reason(static_cast<bhttp::status>(response.status));
+  std::string head;
+  head.reserve(512);
+  head += "HTTP/1.1 " + std::to_string(response.status) + " ";
+  head += reason;
+  head += "\r\nServer: honryu\r\nDate: " + HttpDate() + "\r\n";
+  for (const auto& [name, value] : response.headers.fields()) {
+    head += name;
+    head += ": ";
+    head += value;
+    head += "\r\n";
+  }
+  if (!response.headers.Has("X-Request-Id")) {
+    head += "X-Request-Id: ";
+    head += request_id;
+    head += "\r\n";
+  }
+  if (!keep_alive) head += "Connection: close\r\n";
+  return head;
+}
+
+// Chunked transfer coding over one connection; every piece is on the wire when Write returns.
+class ChunkWriter final : public BodyWriter {
+ public:
+  explicit ChunkWriter(beast::tcp_stream& stream) : stream_(stream) {}
+  async::Task<Result<void>> Write(Bytes chunk) override {
+    const bool cancelled = co_await async::Cancelled();
+    if (cancelled || broken_) co_return Error(ErrorCode::kCancelled, "the peer has gone");
+    if (chunk.empty()) co_return Ok();
+    char size[20];
+    const int length = std::snprintf(size, sizeof size, "%zx\r\n", chunk.size());
+    const std::array<asio::const_buffer, 3> buffers{asio::buffer(size, static_cast<std::size_t>(length)),
+                                                    asio::buffer(chunk.data(), chunk.size()),
+                                                    asio::buffer("\r\n", 2)};
+    const auto [error, written] = co_await asio::async_write(stream_, buffers, kAwait);
+    if (error) {
+      broken_ = true;
+      co_return Error(ErrorCode::kCancelled, "the peer has gone");
+    }
+    co_return Ok();
+  }
+  bool broken() const { return broken_; }
+
+ private:
+  beast::tcp_stream& stream_;
+  bool broken_ = false;
+};
+
+async::Task<void> RunStream(const Response* response, BodyWriter* writer) {
+  co_await asio::this_coro::throw_if_cancelled(false);
+  co_await response->stream(*writer);
+}
+
+// Ends when the peer closes, sends something unasked, or the connection is cut.
+async::Task<void> WatchPeer(beast::tcp_stream* stream) {
+  co_await asio::this_coro::throw_if_cancelled(false);
+  char byte = 0;
+  const auto [error, size] = co_await stream->async_read_some(asio::buffer(&byte, 1), kAwait);
+  (void)error;
+  (void)size;
+}
+
+}  // namespace
+
+struct Connection::Head {
+  Request request;
+  bool keep_alive = true;
+  bool http10 = false;
+  bool expect_continue = false;
+  std::size_t content_length = 0;
+  std::unique_ptr<bhttp::request_parser<bhttp::empty_body>>
+      chunked;  // the parser to go on with; null unless chunked
+};
+
+Connection::Connection(ConnectionContext context, asio::ip::tcp::socket socket)
+    : context_(context), stream_(std::move(socket)), buffer_(context.config.max_header.bytes + kReadAhead) {
+  boost::system::error_code ignored;
+  stream_.socket().set_option(asio::ip::tcp::no_delay(true), ignored);
+  const auto endpoint = stream_.socket().remote_endpoint(ignored);
+  if (!ignored) peer_ = endpoint.address().to_string() + ":" + std::to_string(endpoint.port());
+}
+
+void Connection::BeginStop() {
+  if (interruptible_) stream_.cancel();
+}
+
+void Connection::Abort() {
+  boost::system::error_code ignored;
+  stream_.socket().close(ignored);
+}
+
+async::Task<bool> Connection::WaitForFirstByte() {
+  if (buffer_.size() > 0) co_return true;
+  if (context_.stopping) co_return false;
+  interruptible_ = true;
+  stream_.expires_after(context_.config.idle_timeout);
+  const auto [error, size] = co_await stream_.async_read_some(buffer_.prepare(kReadAhead), kAwait);
+  interruptible_ = false;
+  if (error) co_return false;
+  buffer_.commit(size);
+  co_return true;
+}
+
+async::Task<Result<Connection::Head>> Connection::ReadHead() {
+  auto parser = std::make_unique<bhttp::request_parser<bhttp::empty_body>>();
+  parser->header_limit(static_cast<std::uint32_t>(context_.config.max_header.bytes));
+  parser->body_limit(boost::none);
+  stream_.expires_after(context_.config.header_timeout);
+  const auto [error, size] = co_await bhttp::async_read_header(stream_, buffer_, *parser, kAwait);
+  (void)size;
+  if (error) {
+    if (error == beast::error::timeout) {
+      context_.metrics.Refused(
+          "timeout");  // the expired stream has closed its socket: nothing more can be sent
+      co_return Error(ErrorCode::kDeadlineExceeded, "the request header took too long");
+    }
+    if (error == bhttp::error::header_limit || error == bhttp::error::buffer_overflow) {
+      refuse_status_ = 431;
+      co_return Error(ErrorCode::kTooLarge, "the request header is too large");
+    }
+    if (error.category() == bhttp::make_error_code(bhttp::error::bad_method).category() &&
+        error != bhttp::error::end_of_stream && error != bhttp::error::partial_message) {
+      refuse_status_ = 400;
+      co_return Error(ErrorCode::kInvalidArgument, "malformed request: " + error.message());
+    }
+    co_return Error(ErrorCode::kCancelled, "the peer has gone");
+  }
+  Head head;
+  const auto& message = parser->get();
+  head.keep_alive = message.keep_alive();
+  head.http10 = message.version() < 11;
+  Request& request = head.request;
+  request.method = std::string(message.method_string());
+  request.target = std::string(message.target());
+  request.peer = peer_;
+  request.request_id = RandomUuid();
+  for (const auto& field : message)
+    request.headers.Add(std::string(field.name_string()), std::string(field.value()));
+  const std::size_t question = request.target.find('?');
+  Result<std::string> path =
+      codec::PercentDecode(std::string_view(request.target).substr(0, question), false);
+  auto query = codec::ParseQuery(question == std::string::npos
+                                     ? std::string_view()
+                                     : std::string_view(request.target).substr(question + 1));
+  if (!path.ok() || !query.ok()) {
+    refuse_status_ = 400;
+    co_return Error(ErrorCode::kInvalidArgument,
+                    "malformed request target: " + (path.ok() ? query.error() : path.error()).message());
+  }
+  request.path = std::move(*path);
+  request.query = std::move(*query);
+  const std::string_view expect = request.headers.Get("Expect");
+  if (!expect.empty() && !EqualsIgnoreCase(expect, "100-continue")) {
+    refuse_status_ = 417;
+    co_return Error(ErrorCode::kInvalidArgument, "expectation not supported");
+  }
+  head.expect_continue = !expect.empty() && !head.http10;
+  if (parser->chunked()) {
+    head.chunked = std::move(parser);
+  } else if (request.headers.Has("Transfer-Encoding")) {
+    refuse_status_ = 501;
+    co_return Error(ErrorCode::kUnimplemented, "transfer encoding not supported");
+  } else if (const auto length = parser->content_length(); length) {
+    if (*length > context_.config.max_body.bytes) {
+      refuse_status_ = 413;
+      co_return Error(ErrorCode::kTooLarge, "the request body is too large: " + std::to_string(*length) +
+                                                " bytes, limit " +
+                                                std::to_string(context_.config.max_body.bytes));
+    }
+    head.content_length = static_cast<std::size_t>(*length);
+  }
+  co_return head;
+}
+
+async::Task<Result<Bytes>> Connection::ReadSizedBody(std::size_t length) {
+  const auto body = PaddedBuffer(length);
+  const std::size_t buffered = std::min(length, buffer_.size());
+  std::memcpy(body.get(), buffer_.data().data(), buffered);
+  buffer_.consume(buffered);
+  if (buffered < length) {
+    const auto [error, size] =
+        co_await asio::async_read(stream_, asio::buffer(body.get() + buffered, length - buffered), kAwait);
+    (void)size;
+    if (error == beast::error::timeout) {
+      context_.metrics.Refused(
+          "timeout");  // the expired stream has closed its socket: nothing more can be sent
+      co_return Error(ErrorCode::kDeadlineExceeded, "the request body took too long");
+    }
+    if (error) co_return Error(ErrorCode::kCancelled, "the peer has gone");
+  }
+  co_return Bytes(body, std::string_view(body.get(), length));
+}
+
+async::Task<Result<Bytes>> Connection::ReadBody(Head& head) {
+  stream_.expires_after(context_.config.body_timeout);
+  if (head.expect_continue && buffer_.size() == 0) {
+    static constexpr std::string_view kContinue = "HTTP/1.1 100 Continue\r\n\r\n";
+    const auto [error, size] = co_await asio::async_write(stream_, asio::buffer(kContinue), kAwait);
+    (void)size;
+    if (error) co_return Error(ErrorCode::kCancelled, "the peer has gone");
+  }
+  if (head.chunked == nullptr) {
+    if (head.content_length == 0) co_return PaddedCopy({});
+    Result<Bytes> body = co_await ReadSizedBody(head.content_length);
+    co_return body;
+  }
+  bhttp::request_parser<bhttp::string_body> parser(std::move(*head.chunked));
+  parser.body_limit(context_.config.max_body.bytes);
+  const auto [error, size] = co_await bhttp::async_read(stream_, buffer_, parser, kAwait);
+  (void)size;
+  if (error == beast::error::timeout) {
+    context_.metrics.Refused(
+        "timeout");  // the expired stream has closed its socket: nothing more can be sent
+    co_return Error(ErrorCode::kDeadlineExceeded, "the request body took too long");
+  }
+  if (error == bhttp::error::body_limit) {
+    refuse_status_ = 413;
+    co_return Error(ErrorCode::kTooLarge, "the request body is too large, limit " +
+                                              std::to_string(context_.config.max_body.bytes) + " bytes");
+  }
+  if (error && error.category() == bhttp::make_error_code(bhttp::error::bad_chunk).category() &&
+      error != bhttp::error::partial_message && error != bhttp::error::end_of_stream) {
+    refuse_status_ = 400;
+    co_return Error(ErrorCode::kInvalidArgument, "malformed body: " + error.message());
+  }
+  if (error) co_return Error(ErrorCode::kCancelled, "the peer has gone");
+  co_return PaddedCopy(parser.get().body());
+}
+
+async::Task<Result<Bytes>> Connection::Open(std::string_view encoding, Bytes body) {
+  const Result<codec::Compression> compression = codec::ParseContentEncoding(encoding);
+  if (!compression.ok()) {
+    refuse_status_ = 415;
+    co_return compression.error().WithContext("Content-Encoding");
+  }
+  if (*compression == codec::Compression::kNone || body.empty()) co_return body;
+  const std::size_t limit = context_.config.max_decompressed_body.bytes;
+  Result<std::string> plain;
+  if (body.size() <= kInlineDecompress && limit <= ByteSize::MiB(1).bytes) {
+    plain = codec::Decompress(*compression, body, limit);
+  } else {
+    const codec::Compression kind = *compression;
+    plain = co_await context_.runtime.Blocking(
+        [body, kind, limit] { return codec::Decompress(kind, body, limit); });
+  }
+  if (!plain.ok()) {
+    refuse_status_ = plain.error().code() == ErrorCode::kTooLarge ? 413 : 400;
+    co_return plain.error().WithContext("request body");
+  }
+  co_return PaddedCopy(*plain);
+}
+
+async::Task<Response> Connection::Answer(const Request& request) {
+  async::Context ctx = async::Context::WithTimeout(context_.config.request_timeout);
+  ctx.request_id = request.request_id;
+  std::string failure;
+  try {
+    Response response = co_await context_.handler(std::move(ctx), request);
+    co_return response;
+  } catch (const std::exception& e) {
+    failure = e.what();
+  } catch (...) {
+    failure = "unknown exception";
+  }
+  context_.metrics.Refused("handler_failed");
+  LOG_LIMITED(error, "request handler failed", {"listener", context_.config.name}, {"path", request.path},
+              {"what", failure}, {"request_id", request.request_id});
+  co_return ErrorResponse(500, "internal", "internal error", request.request_id);
+}
+
+async::Task<bool> Connection::WriteStream(const Response& response, std::string head) {
+  head += "Transfer-Encoding: chunked\r\n\r\n";
+  const auto [error, size] = co_await asio::async_write(stream_, asio::buffer(head), kAwait);
+  (void)size;
+  if (error) co_return false;
+  stream_.expires_never();
+  ChunkWriter writer(stream_);
+  interruptible_ = true;
+  {
+    using asio::experimental::awaitable_operators::operator||;
+    co_await (RunStream(&response, &writer) || WatchPeer(&stream_));
+  }
+  interruptible_ = false;
+  if (writer.broken() || context_.stopping) co_return false;
+  stream_.expires_after(context_.config.body_timeout);
+  static constexpr std::string_view kLast = "0\r\n\r\n";
+  const auto [last_error, last_size] = co_await asio::async_write(stream_, asio::buffer(kLast), kAwait);
+  (void)last_error;
+  (void)last_size;
+  co_return false;  // a byte of a following request may have been eaten by WatchPeer
+}
+
+async::Task<bool> Connection::Write(const Request& request, const Response& response, bool keep_alive,
+                                    bool http10) {
+  const bool streams = static_cast<bool>(response.stream) && request.method != "HEAD";
+  std::string head = ResponseHead(response, request.request_id, keep_alive && !streams);
+  if (http10 && keep_alive) head += "Connection: keep-alive\r\n";
+  stream_.expires_after(context_.config.body_timeout);
+  if (streams) {
+    const bool again = co_await WriteStream(response, std::move(head));
+    co_return again;
+  }
+  const bool no_body = response.status == 204 || response.status == 304 || response.status < 200;
+  if (!no_body) head += "Content-Length: " + std::to_string(response.body.size()) + "\r\n";
+  head += "\r\n";
+  const std::size_t body_size = request.method == "HEAD" || no_body ? 0 : response.body.size();
+  const std::array<asio::const_buffer, 2> buffers{asio::buffer(head),
+                                                  asio::buffer(response.body.data(), body_size)};
+  const auto [error, size] = co_await asio::async_write(stream_, buffers, kAwait);
+  (void)size;
+  if (error) co_return false;
+  context_.metrics.bytes_out.Add(static_cast<double>(body_size));
+  co_return keep_alive;
+}
+
+async::Task<void> Connection::Refuse(int status, std::string_view code, std::string_view message) {
+  context_.metrics.by_class[static_cast<std::size_t>(status / 100)].Add();
+  Request none;
+  none.request_id = RandomUuid();
+  const Response response = ErrorResponse(status, code, message, none.request_id);
+  const bool again = co_await Write(none, response, false, false);
+  (void)again;
+  // Let the peer read the answer although it may still be sending: close our half, then swallow what comes
+  // for a moment.
+  boost::system::error_code ignored;
+  stream_.socket().shutdown(asio::ip::tcp::socket::shutdown_send, ignored);
+  stream_.expires_after(std::chrono::seconds(1));
+  const std::unique_ptr<char[]> sink = std::make_unique_for_overwrite<char[]>(kReadAhead);
+  for (int i = 0; i < 256; ++i) {
+    const auto [error, size] = co_await stream_.async_read_some(asio::buffer(sink.get(), kReadAhead), kAwait);
+    if (error || size == 0) break;
+  }
+}
+
+namespace {
+std::string_view ReasonOf(int status) {
+  switch (status) {
+    case 408:
+      return "timeout";
+    case 413:
+      return "body_too_large";
+    case 415:
+      return "unsupported_encoding";
+    case 431:
+      return "header_too_large";
+    case 501:
+      return "not_implemented";
+    default:
+      return "bad_request";
+  }
+}
+}  // namespace
+
+async::Task<void> Connection::Run() {
+  for (;;) {
+    const bool more = co_await WaitForFirstByte();
+    if (!more) break;
+    refuse_status_ = 0;
+    Result<Head> head = co_await ReadHead();
+    Error failure;
+    bool failed = false;
+    if (head.ok()) {
+      Result<Bytes> body = co_await ReadBody(*head);
+      if (body.ok()) {
+        context_.metrics.bytes_in.Add(static_cast<double>(body->size()));
+        Result<Bytes> plain = co_await Open(head->request.headers.Get("Content-Encoding"), std::move(*body));
+        if (plain.ok()) {
+          head->request.body = std::move(*plain);
+        } else {
+          failed = true;
+          failure = plain.error();
+        }
+      } else {
+        failed = true;
+        failure = body.error();
+      }
+    } else {
+      failed = true;
+      failure = head.error();
+    }
+    if (failed) {
+      if (refuse_status_ == 0) break;
+      context_.metrics.Refused(ReasonOf(refuse_status_));
+      co_await Refuse(refuse_status_, ReasonOf(refuse_status_), failure.message());
+      break;
+    }
+    const auto begin = std::chrono::steady_clock::now();
+    stream_.expires_never();
+    Response response = co_await Answer(head->request);
+    const bool keep = head->keep_alive && !context_.stopping;
+    const bool again = co_await Write(head->request, response, keep, head->http10);
+    context_.metrics.by_class[static_cast<std::size_t>(std::clamp(response.status / 100, 1, 5))].Add();
+    context_.metrics.request_seconds.Observe(
+        std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count());
+    if (!again) break;
+  }
+  boost::system::error_code ignored;
+  stream_.socket().shutdown(asio::ip::tcp::socket::shutdown_both, ignored);
+  stream_.close();
+}
+
+}  // namespace honryu::http
