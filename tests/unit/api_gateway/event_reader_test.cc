@@ -1,0 +1,82 @@
+#include "api/gateway/event_reader.h"
+
+#include <gtest/gtest.h>
+
+namespace honryu::api::gateway {
+namespace {
+
+/// Each value as it is, each broken one as "!" and its text; what comes back is joined with " | ".
+std::string Split(std::string_view body, std::string_view type = "") {
+  EventReader reader(body, DetectForm(type, body));
+  JsonScanner scanner;
+  std::string all;
+  for (int guard = 0; guard < 1000; ++guard) {
+    const EventReader::Step step = reader.Next(&scanner);
+    if (step == EventReader::Step::kEnd) return all;
+    if (!all.empty()) all += " | ";
+    if (step == EventReader::Step::kBroken) all += '!';
+    all += reader.raw();
+  }
+  return "endless";
+}
+
+constexpr std::string_view kNdjson = "application/x-ndjson";
+
+TEST(EventReader, DetectsTheForm) {
+  EXPECT_EQ(DetectForm("", " \n[{}]"), BodyForm::kArray);
+  EXPECT_EQ(DetectForm("text/plain;charset=UTF-8", "{}"), BodyForm::kConcatenated);
+  EXPECT_EQ(DetectForm("Application/X-NDJSON; charset=utf-8", "[{}]"), BodyForm::kLines);
+  EXPECT_EQ(DetectForm("application/json", "\xef\xbb\xbf[{}]"), BodyForm::kArray);
+  EXPECT_EQ(DetectForm("", ""), BodyForm::kConcatenated);
+}
+
+TEST(EventReader, ReadsOneObjectPrettyPrintedOrNot) {
+  EXPECT_EQ(Split("{\"a\":1}"), "{\"a\":1}");
+  EXPECT_EQ(Split("\xef\xbb\xbf{\n  \"a\": 1\n}\n"), "{\n  \"a\": 1\n}");
+}
+
+TEST(EventReader, ReadsConcatenatedObjects) {
+  EXPECT_EQ(Split("{} {\"a\":{}}\n\n{}{}"), "{} | {\"a\":{}} | {} | {}");
+}
+
+TEST(EventReader, GoesOnAtTheNextObjectAfterABrokenOne) {
+  EXPECT_EQ(Split("{\"a\":1}\n{\"b\":\n{\"c\":3}\n"), "{\"a\":1} | !{\"b\":\n | {\"c\":3}");
+  EXPECT_EQ(Split("{\n \"a\": {]\n}\n{\"c\":3}"), "!{\n \"a\": {]\n}\n | {\"c\":3}");
+  EXPECT_EQ(Split("garbage"), "!garbage");
+}
+
+TEST(EventReader, ReadsLinesWithCarriageReturnsAndBlankLines) {
+  EXPECT_EQ(Split("{\"a\":1}\r\n\r\n \t\n{\"b\":2}\r\n", kNdjson), "{\"a\":1} | {\"b\":2}");
+  EXPECT_EQ(Split("\n\n", kNdjson), "");
+}
+
+TEST(EventReader, ABrokenLineCostsOnlyItself) {
+  EXPECT_EQ(Split("{\"a\":1\n{\"b\":2}\nrubbish\n{} {}\n[{}]\n{\"z\":\"\n", kNdjson),
+            "!{\"a\":1 | {\"b\":2} | !rubbish | !{} {} | [{}] | !{\"z\":\"");
+}
+
+TEST(EventReader, ReadsArrays) {
+  EXPECT_EQ(Split("[]"), "");
+  EXPECT_EQ(Split(" [ {\"a\":[1]} , 5 ,\n\"x\",{}]\n"), "{\"a\":[1]} | 5 | \"x\" | {}");
+}
+
+TEST(EventReader, ABrokenArrayKeepsWhatCameBefore) {
+  EXPECT_EQ(Split("[{\"a\":1},{\"b\":},{\"c\":3}]"), "{\"a\":1} | !{\"b\":},{\"c\":3}]");
+  EXPECT_EQ(Split("[{\"a\":1} {\"b\":2}]"), "{\"a\":1} | !{\"b\":2}]");
+  EXPECT_EQ(Split("[{\"a\":1},"), "{\"a\":1} | !");
+  EXPECT_EQ(Split("[{\"a\":1}"), "{\"a\":1} | !");
+  EXPECT_EQ(Split("["), "!");
+  EXPECT_EQ(Split("[{}]{}"), "{} | !{}");
+}
+
+TEST(EventReader, SaysWhereItBroke) {
+  EventReader reader("[{},{\"b\":}]", BodyForm::kArray);
+  JsonScanner scanner;
+  ASSERT_EQ(reader.Next(&scanner), EventReader::Step::kValue);
+  ASSERT_EQ(reader.Next(&scanner), EventReader::Step::kBroken);
+  EXPECT_EQ(reader.message(), "expected a value, at byte 9 of the body; nothing behind it was read");
+  EXPECT_EQ(reader.Next(&scanner), EventReader::Step::kEnd);
+}
+
+}  // namespace
+}  // namespace honryu::api::gateway
