@@ -1,9 +1,14 @@
 #include "api/gateway/event_writer.h"
 
 #include "honryu/async/runtime.h"
+#include "honryu/base/random.h"
 #include "tests/support/fake_stream_client.h"
 
 #include <gtest/gtest.h>
+
+#include <atomic>
+#include <map>
+#include <thread>
 
 namespace honryu::api::gateway {
 namespace {
@@ -11,13 +16,16 @@ namespace {
 using Results = std::vector<WriteResult>;
 
 struct Fixture {
-  Fixture() { (void)runtime.BlockOn(client.EnsureStream({}, "events", {})); }
+  explicit Fixture(int threads = 1) : io_threads(threads) {
+    (void)runtime.BlockOn(client.EnsureStream({}, "events", {}));
+  }
   ~Fixture() { runtime.BlockOn(writer.Stop(MonoTime::max())); }
 
   Results Write(std::vector<WriteItem> items) { return runtime.BlockOn(writer.Write({}, std::move(items))); }
   std::size_t stored() const { return client.Records("events").size(); }
 
-  async::Runtime runtime{async::RuntimeOptions{1, 1}};
+  const int io_threads;
+  async::Runtime runtime{async::RuntimeOptions{io_threads, 1}};
   ManualClock clock{TimestampFromMs(1763719200000)};
   testing::FakeStreamClient client{clock};
   DedupWindow window{DedupConfig{}, clock};
@@ -142,6 +150,43 @@ TEST(EventWriter, ACancelledCallersWriteStillCounts) {
   f.client.ReleasePuts();
   EXPECT_EQ(Show(f.Write(Items({1}))), "D");
   EXPECT_EQ(f.stored(), 1u);
+}
+
+/// A client that sends random ids from a small pool, and sends again whatever failed.
+void RetryingClient(Fixture& f, std::uint64_t seed) {
+  Random random(seed);
+  for (int request = 0; request < 150; ++request) {
+    std::vector<std::uint64_t> ids;
+    for (std::uint64_t n = 1 + random.Below(5); n > 0; --n) ids.push_back(1 + random.Below(300));
+    while (!ids.empty()) {
+      std::vector<WriteItem> items;
+      for (const std::uint64_t id : ids) items.push_back(Item(id));
+      const Results results = f.Write(std::move(items));
+      std::vector<std::uint64_t> failed;
+      for (std::size_t i = 0; i < ids.size(); ++i) {
+        if (results[i].outcome == WriteOutcome::kFailed) failed.push_back(ids[i]);
+      }
+      ids = std::move(failed);
+    }
+  }
+}
+
+TEST(EventWriter, ManyClientsRetryingTheSameIdsStoreEachOnce) {
+  Fixture f(3);
+  std::atomic<int> calls{0};
+  f.client.FailEntries([&calls](const client::PutEntry&) -> std::optional<Error> {
+    if (calls.fetch_add(1) % 3 != 0) return std::nullopt;
+    return Error(ErrorCode::kOverloaded, "every third entry fails");
+  });
+  std::vector<std::thread> clients;
+  for (std::uint64_t i = 0; i < 4; ++i) clients.emplace_back([&f, i] { RetryingClient(f, 40 + i); });
+  for (std::thread& client : clients) client.join();
+  std::map<std::string, int> copies;
+  for (const client::StreamRecord& record : f.client.Records("events"))
+    ++copies[std::string(record.data.view())];
+  EXPECT_GT(copies.size(), 290u);  // nearly all of the pool was drawn
+  EXPECT_EQ(f.window.entries(), copies.size());
+  for (const auto& [id, count] : copies) EXPECT_EQ(count, 1) << "id " << id;
 }
 
 TEST(EventWriter, WithoutAWindowEverythingIsStored) {

@@ -1,11 +1,16 @@
 #include "honryu/api/gateway/gateway_api.h"
 
 #include "honryu/codec/base64.h"
+#include "honryu/codec/compression.h"
 #include "honryu/codec/json.h"
+#include "honryu/http/client.h"
+#include "honryu/http/server.h"
 #include "tests/support/fake_stream_client.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+
+#include <thread>
 
 namespace honryu::api::gateway {
 namespace {
@@ -284,6 +289,57 @@ TEST_F(Gateway, HeaderSentAtServesTheWholeRequest) {
               HasSubstr("\"event_time\":\"2025-11-21T09:30:00.000Z\",\"clock_skew_ms\":3600000"));
   headers.Set("X-Sent-At", "soon");
   EXPECT_EQ(Post(Event(kId2), headers).status, 400);
+}
+
+TEST_F(Gateway, BytesInProgressAreBounded) {
+  GatewayConfig config;
+  config.max_body = ByteSize::KiB(1);
+  config.max_in_flight = ByteSize::KiB(1);
+  Start(config);
+  client_.HoldPuts();
+  http::Response first;
+  std::thread held([this, &first] { first = Post(Event(kId1)); });
+  client_.AwaitHeldPuts(1);
+  const std::string large = Event(kId2, (",\"x\":\"" + std::string(700, 'y') + "\"").c_str());
+  const http::Response refused = Post(large);
+  client_.ReleasePuts();
+  held.join();
+  EXPECT_EQ(refused.status, 429);
+  EXPECT_EQ(refused.headers.Get("Retry-After"), "1");
+  EXPECT_EQ(first.status, 200);
+  EXPECT_EQ(Post(large).status, 200);
+}
+
+TEST_F(Gateway, ServesCompressedBodiesOverTheWire) {
+  Start();
+  http::ServerConfig server_config;
+  server_config.name = "gateway";
+  http::Server server(runtime_, registry_, server_config, router_.AsHandler());
+  ASSERT_TRUE(server.Start().ok());
+  {
+    http::Client sender(runtime_, http::ClientConfig());
+    for (const auto& [encoding, codec] :
+         {std::pair{"gzip", codec::Compression::kGzip}, std::pair{"zstd", codec::Compression::kZstd}}) {
+      http::ClientRequest request;
+      request.method = "POST";
+      request.endpoint.host = "127.0.0.1";
+      request.endpoint.port = server.port();
+      request.endpoint.path = "/events?api_key=unused";
+      request.headers.Add("Content-Encoding", encoding);
+      request.headers.Add("Content-Type", "text/plain;charset=UTF-8");
+      std::string body;
+      for (int i = 0; i < 1000; ++i) body += "{\"event_type\":\"é\",\"n\":" + std::to_string(i) + "}\n";
+      request.body = Bytes(codec::Compress(codec, body).value());
+      const auto response = runtime_.BlockOn(
+          sender.Send(async::Context::WithTimeout(std::chrono::seconds(30)), std::move(request)));
+      ASSERT_TRUE(response.ok()) << response.error().ToString();
+      EXPECT_EQ(response->status, 200);
+      EXPECT_EQ(Parse(response->body).Find("accepted")->IntOr(-1), 1000);
+    }
+  }
+  server.BeginStop();
+  runtime_.BlockOn(server.Stop(std::chrono::steady_clock::now() + std::chrono::seconds(5)));
+  EXPECT_EQ(client_.Records("events").size(), 2000u);
 }
 
 TEST_F(Gateway, RefusesBeforeStartAndAfterStop) {
