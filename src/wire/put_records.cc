@@ -278,11 +278,9 @@ std::optional<Fault> ParsePutRecord(const Json& body, PutRecordsRequest& out, co
   if (auto fault = TakeEntry(body, arena, limits, out.entries.emplace_back())) return fault;
   if (const std::string ordering = TextOf(body, "SequenceNumberForOrdering"); !ordering.empty()) {
     const Result<SequenceNumber> sequence = SequenceNumber::FromDecimal(ordering);
-    if (!sequence.ok()) {
-      return Invalid("ExclusiveMinimumSequenceNumber " + ordering + " used in PutRecord on stream " +
-                     out.stream.name + " is invalid.");
-    }
-    out.sequence_for_ordering = *sequence;
+    // What is too large a number is judged, and worded, where the account is known.
+    out.sequence_for_ordering = sequence.ok() ? *sequence : SequenceNumber{{~0ULL, ~0ULL, ~0ULL}};
+    out.sequence_for_ordering_text = ordering;
   }
   out.arena = arena.Release();
   return std::nullopt;

@@ -109,8 +109,10 @@ struct PutEntry {
 struct PutRecordsRequest {
   StreamSelector stream;
   std::vector<PutEntry> entries;
-  std::unique_ptr<char[]> arena;                        ///< Holds all keys and data.
-  std::optional<SequenceNumber> sequence_for_ordering;  ///< PutRecord only.
+  std::unique_ptr<char[]> arena;  ///< Holds all keys and data.
+  /// PutRecord only; all ones (which no record has) when the text is too large a number.
+  std::optional<SequenceNumber> sequence_for_ordering;
+  std::string sequence_for_ordering_text;
 };
 
 enum class ShardIteratorType : std::uint8_t {

@@ -1,0 +1,88 @@
+#pragma once
+
+#include "honryu/api/kinesis/kinesis_api.h"
+#include "honryu/codec/json.h"
+#include "honryu/wire/kinesis.h"
+
+#include <array>
+#include <optional>
+#include <string>
+#include <string_view>
+
+namespace honryu::api::kinesis {
+
+/// A finished operation: a body (empty: the empty result) or a fault.
+struct Outcome {
+  std::string body;
+  std::optional<wire::Fault> fault;
+
+  static Outcome Of(std::string json) { return Outcome{std::move(json), std::nullopt}; }
+  static Outcome Failed(wire::Fault fault) { return Outcome{{}, std::move(fault)}; }
+};
+
+/// The page of a listing that a NextToken stands for. Text outside; it reveals nothing and permits nothing
+/// that the caller could not ask for by name, so it is not authenticated.
+struct PageToken {
+  Timestamp issued;
+  std::string stream;             ///< ListShards: the stream. ListStreams: empty.
+  std::uint64_t incarnation = 0;  ///< ListShards.
+  std::string after;              ///< The last name or shard id given out.
+  wire::ShardFilter filter;       ///< ListShards.
+};
+std::string EncodePageToken(const PageToken& token);
+/// The place, or the fault for a token that is broken or older than 300 s.
+std::optional<wire::Fault> DecodePageToken(std::string_view text, Timestamp now, PageToken& out);
+
+struct Metrics {
+  explicit Metrics(obs::Registry& registry);
+  /// `operation`: nullopt for requests that name none. `status`: "ok" or a fault's name.
+  void Count(std::optional<wire::Operation> operation, std::string_view status, Duration took);
+
+  obs::Registry& registry;
+  std::array<obs::Counter, wire::kOperationCount> ok;
+  std::array<obs::Histogram, wire::kOperationCount> seconds;
+  obs::Counter put_successful, put_failed, put_throttled;
+};
+
+struct KinesisApi::Impl {
+  Impl(KinesisApiConfig config_in, broker::Broker& broker_in, const Clock& clock_in, obs::Registry& registry);
+
+  async::Task<http::Response> Handle(async::Context ctx, const http::Request& request);
+  async::Task<Outcome> Run(async::Context ctx, wire::Operation operation, const codec::Json& body);
+
+  // streams.cc
+  async::Task<Outcome> CreateStream(async::Context ctx, const codec::Json& body);
+  async::Task<Outcome> DeleteStream(async::Context ctx, const codec::Json& body);
+  Outcome DescribeStream(const codec::Json& body) const;
+  Outcome DescribeStreamSummary(const codec::Json& body) const;
+  Outcome ListStreams(const codec::Json& body) const;
+  Outcome ListShards(const codec::Json& body) const;
+  async::Task<Outcome> SetRetention(async::Context ctx, const codec::Json& body, wire::Operation operation);
+  // records.cc
+  async::Task<Outcome> Put(async::Context ctx, wire::PutRecordsRequest request, bool single);
+  async::Task<Outcome> GetShardIterator(async::Context ctx, const codec::Json& body);
+  async::Task<Outcome> GetRecords(async::Context ctx, const codec::Json& body);
+  // leases.cc
+  async::Task<Outcome> Lease(async::Context ctx, const codec::Json& body, wire::Operation operation);
+
+  /// The fault for an ARN of another account: no stream of that name is there.
+  std::optional<wire::Fault> CheckAccount(const wire::StreamSelector& stream) const;
+  wire::Fault StreamNotFound(std::string_view stream) const;
+  wire::Fault ShardMissing(std::string_view shard_id, std::string_view stream) const;
+  wire::Fault NotActive(std::string_view stream, broker::StreamStatus status) const;
+  /// A broker's error about a stream, in Kinesis's words.
+  wire::Fault FaultOf(const Error& error, std::string_view stream) const;
+  wire::StreamShape ShapeOf(const broker::Stream& stream) const;
+  std::string Account() const { return " under account " + config.account_id; }
+
+  const KinesisApiConfig config;
+  broker::Broker& broker;
+  const Clock& clock;
+  wire::Limits limits;
+  Metrics metrics;
+};
+
+std::string_view StatusName(broker::StreamStatus status);
+wire::ShardShape ShapeOf(const broker::Shard& shard);
+
+}  // namespace honryu::api::kinesis

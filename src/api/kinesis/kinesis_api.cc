@@ -1,0 +1,229 @@
+#include "honryu/api/kinesis/kinesis_api.h"
+
+#include "api/kinesis/front_door.h"
+#include "api/kinesis/impl.h"
+#include "honryu/obs/log.h"
+
+#include <chrono>
+#include <exception>
+
+namespace honryu::api::kinesis {
+
+using wire::Fault;
+using wire::FaultName;
+using wire::Operation;
+
+namespace {
+constexpr const char* kRequestsName = "honryu_kinesis_requests_total";
+constexpr const char* kRequestsHelp =
+    "Requests of the Kinesis API by operation and outcome (ok or the error's name).";
+}  // namespace
+
+Metrics::Metrics(obs::Registry& registry_in) : registry(registry_in) {
+  for (std::size_t i = 0; i < wire::kOperationCount; ++i) {
+    const std::string operation(wire::OperationName(static_cast<Operation>(i)));
+    ok[i] = registry.MakeCounter(kRequestsName, kRequestsHelp, {{"operation", operation}, {"status", "ok"}});
+    seconds[i] =
+        registry.MakeHistogram("honryu_kinesis_request_seconds", "Time to answer a Kinesis API request.",
+                               obs::LatencyBuckets(), {{"operation", operation}});
+  }
+  const auto put = [this](const char* result) {
+    return registry.MakeCounter("honryu_kinesis_put_records_total",
+                                "Records given to PutRecord and PutRecords by result.", {{"result", result}});
+  };
+  put_successful = put("successful");
+  put_failed = put("failed");
+  put_throttled = put("throttled");
+}
+
+void Metrics::Count(std::optional<Operation> operation, std::string_view status, Duration took) {
+  if (operation) {
+    const auto index = static_cast<std::size_t>(*operation);
+    seconds[index].Observe(std::chrono::duration<double>(took).count());
+    if (status == "ok") {
+      ok[index].Add();
+      return;
+    }
+  }
+  const std::string name = operation ? std::string(wire::OperationName(*operation)) : "unknown";
+  registry.MakeCounter(kRequestsName, kRequestsHelp, {{"operation", name}, {"status", std::string(status)}})
+      .Add();
+}
+
+KinesisApi::Impl::Impl(KinesisApiConfig config_in, broker::Broker& broker_in, const Clock& clock_in,
+                       obs::Registry& registry)
+    : config(std::move(config_in)), broker(broker_in), clock(clock_in), metrics(registry) {
+  limits.max_record_bytes = broker.config().max_record_bytes;
+  limits.max_request_bytes = config.max_request_bytes;
+}
+
+KinesisApi::KinesisApi(KinesisApiConfig config, broker::Broker& broker, const Clock& clock,
+                       obs::Registry& metrics)
+    : impl_(std::make_unique<Impl>(std::move(config), broker, clock, metrics)) {}
+KinesisApi::~KinesisApi() = default;
+
+async::Task<http::Response> KinesisApi::Handle(async::Context ctx, const http::Request& request) {
+  http::Response response;
+  try {
+    response = co_await impl_->Handle(std::move(ctx), request);
+  } catch (const std::exception& failure) {
+    // The request's root: whatever escapes is a bug; it is told, counted and answered as Kinesis would.
+    LOG_LIMITED(error, "kinesis request failed by an exception", {"what", failure.what()},
+                {"request_id", request.request_id});
+    impl_->metrics.Count(std::nullopt, wire::TraitsOf(FaultName::kInternalFailure).name, Duration::zero());
+    response = FaultAnswer({FaultName::kInternalFailure, ""});
+  }
+  AddCommonHeaders(request, response);
+  co_return response;
+}
+
+async::Task<http::Response> KinesisApi::Impl::Handle(async::Context ctx, const http::Request& request) {
+  const MonoTime began = clock.Mono();
+  const std::optional<Operation> operation = wire::FindOperation(request.headers.Get("X-Amz-Target"));
+  if (std::optional<http::Response> refused = JudgeProtocol(request, operation.has_value())) {
+    metrics.Count(operation, refused->status < 300 ? "ok" : "protocol", clock.Mono() - began);
+    co_return std::move(*refused);
+  }
+  // Puts take the fast parser; what it does not take goes the same way as all other operations.
+  wire::PutRecordsRequest put;
+  const bool puts = operation == Operation::kPutRecords || operation == Operation::kPutRecord;
+  const bool fast =
+      puts && (operation == Operation::kPutRecords ? wire::ParsePutRecordsFast(request.body, put, limits)
+                                                   : wire::ParsePutRecordFast(request.body, put, limits));
+  Result<codec::Json> body = codec::Json();
+  if (!fast) body = codec::Json::Parse(request.body);
+
+  Outcome outcome;
+  if (!fast && (!body.ok() || !body->is_object())) {
+    outcome.fault = Fault{FaultName::kSerializationException, ""};
+  } else if (!operation) {
+    outcome.fault = Fault{FaultName::kUnknownOperationException, ""};
+  } else if (config.require_auth_header) {
+    outcome.fault = JudgeAuthorization(request);
+  }
+  if (!outcome.fault && puts && !fast) {
+    put = wire::PutRecordsRequest();
+    outcome.fault = operation == Operation::kPutRecords ? wire::ParsePutRecords(*body, put, limits)
+                                                        : wire::ParsePutRecord(*body, put, limits);
+  }
+  if (!outcome.fault) {
+    if (puts) {
+      outcome = co_await Put(std::move(ctx), std::move(put), operation == Operation::kPutRecord);
+    } else {
+      outcome = co_await Run(std::move(ctx), *operation, *body);
+    }
+  }
+  metrics.Count(operation, outcome.fault ? wire::TraitsOf(outcome.fault->name).name : "ok",
+                clock.Mono() - began);
+  if (outcome.fault) co_return FaultAnswer(*outcome.fault);
+  co_return JsonAnswer(std::move(outcome.body));
+}
+
+async::Task<Outcome> KinesisApi::Impl::Run(async::Context ctx, Operation operation, const codec::Json& body) {
+  Outcome outcome;
+  switch (operation) {
+    case Operation::kCreateStream:
+      outcome = co_await CreateStream(std::move(ctx), body);
+      break;
+    case Operation::kDeleteStream:
+      outcome = co_await DeleteStream(std::move(ctx), body);
+      break;
+    case Operation::kDescribeStream:
+      outcome = DescribeStream(body);
+      break;
+    case Operation::kDescribeStreamSummary:
+      outcome = DescribeStreamSummary(body);
+      break;
+    case Operation::kListStreams:
+      outcome = ListStreams(body);
+      break;
+    case Operation::kListShards:
+      outcome = ListShards(body);
+      break;
+    case Operation::kGetShardIterator:
+      outcome = co_await GetShardIterator(std::move(ctx), body);
+      break;
+    case Operation::kGetRecords:
+      outcome = co_await GetRecords(std::move(ctx), body);
+      break;
+    case Operation::kIncreaseStreamRetentionPeriod:
+    case Operation::kDecreaseStreamRetentionPeriod:
+      outcome = co_await SetRetention(std::move(ctx), body, operation);
+      break;
+    case Operation::kAcquireLease:
+    case Operation::kRenewLease:
+    case Operation::kSaveCheckpoint:
+    case Operation::kReleaseLease:
+    case Operation::kListLeases:
+      outcome = co_await Lease(std::move(ctx), body, operation);
+      break;
+    case Operation::kPutRecord:
+    case Operation::kPutRecords:  // have their own way in Handle
+      outcome.fault = Fault{FaultName::kInternalFailure, ""};
+      break;
+  }
+  co_return outcome;
+}
+
+std::optional<Fault> KinesisApi::Impl::CheckAccount(const wire::StreamSelector& stream) const {
+  if (stream.account.empty() || stream.account == config.account_id) return std::nullopt;
+  return Fault{FaultName::kResourceNotFoundException,
+               "Stream " + stream.name + " under account " + stream.account + " not found."};
+}
+
+Fault KinesisApi::Impl::StreamNotFound(std::string_view stream) const {
+  return Fault{FaultName::kResourceNotFoundException,
+               "Stream " + std::string(stream) + Account() + " not found."};
+}
+
+Fault KinesisApi::Impl::ShardMissing(std::string_view shard_id, std::string_view stream) const {
+  return Fault{
+      FaultName::kResourceNotFoundException,
+      "Shard " + std::string(shard_id) + " in stream " + std::string(stream) + Account() + " does not exist"};
+}
+
+Fault KinesisApi::Impl::NotActive(std::string_view stream, broker::StreamStatus status) const {
+  return Fault{FaultName::kResourceInUseException, "Stream " + std::string(stream) + Account() +
+                                                       " not ACTIVE, instead in state " +
+                                                       std::string(StatusName(status))};
+}
+
+Fault KinesisApi::Impl::FaultOf(const Error& error, std::string_view stream) const {
+  switch (error.code()) {
+    case ErrorCode::kNotFound:
+      return StreamNotFound(stream);
+    case ErrorCode::kAlreadyExists:
+      return {FaultName::kResourceInUseException,
+              "Stream " + std::string(stream) + Account() + " already exists."};
+    case ErrorCode::kFailedPrecondition: {
+      const Result<broker::Stream> now = broker.Describe(stream);
+      if (now.ok() && now->status != broker::StreamStatus::kActive) return NotActive(stream, now->status);
+      return {FaultName::kResourceInUseException, error.message()};
+    }
+    case ErrorCode::kInvalidArgument:
+    case ErrorCode::kOutOfRange:
+      return {FaultName::kInvalidArgumentException, error.message()};
+    case ErrorCode::kTooLarge:
+      return {FaultName::kLimitExceededException, error.message()};
+    case ErrorCode::kOverloaded:
+      return {FaultName::kProvisionedThroughputExceededException,
+              "Rate exceeded for stream " + std::string(stream) + Account() + ": " + error.message()};
+    case ErrorCode::kUnavailable:
+    case ErrorCode::kDeadlineExceeded:
+    case ErrorCode::kCancelled:
+      return {FaultName::kServiceUnavailable, error.message()};
+    case ErrorCode::kExpired:
+      return {FaultName::kExpiredIteratorException, error.message()};
+    case ErrorCode::kConflict:
+      return {FaultName::kConflictException, error.message()};
+    case ErrorCode::kFenced:
+      return {FaultName::kFencedException, error.message()};
+    case ErrorCode::kPermissionDenied:
+      return {FaultName::kAccessDeniedException, error.message()};
+    default:
+      LOG_LIMITED(error, "kinesis operation failed", {"stream", stream}, {"error", error});
+      return {FaultName::kInternalFailure, ""};
+  }
+}
+
+}  // namespace honryu::api::kinesis

@@ -1,0 +1,110 @@
+// Gives arbitrary bytes to the Kinesis request parsers and answer readers. The first byte picks which.
+// Checked beside "no crash": what the fast PutRecords parser takes, the validating parser takes with the same
+// result, and every fault has a readable body.
+#include "honryu/codec/json.h"
+#include "honryu/wire/kinesis.h"
+#include "honryu/wire/reader.h"
+
+#include <cstdint>
+#include <cstdio>
+#include <cstdlib>
+#include <string>
+
+namespace {
+
+using namespace honryu;
+using namespace honryu::wire;
+
+void Expect(bool good, const char* what) {
+  if (good) return;
+  std::fprintf(stderr, "broken property: %s\n", what);
+  std::abort();
+}
+
+void ExpectSame(const PutRecordsRequest& a, const PutRecordsRequest& b) {
+  Expect(a.stream.name == b.stream.name && a.stream.account == b.stream.account, "same stream");
+  Expect(a.entries.size() == b.entries.size(), "same count");
+  for (std::size_t i = 0; i < a.entries.size(); ++i) {
+    Expect(a.entries[i].data == b.entries[i].data, "same data");
+    Expect(a.entries[i].partition_key == b.entries[i].partition_key, "same key");
+    Expect(a.entries[i].explicit_hash_key == b.entries[i].explicit_hash_key, "same hash key");
+  }
+}
+
+void CheckFault(const std::optional<Fault>& fault) {
+  if (fault) Expect(codec::Json::Parse(FaultBody(*fault)).ok(), "a fault's body is JSON");
+}
+
+void CheckPut(BytesView body, const Result<codec::Json>& json, bool single) {
+  const Limits limits;
+  PutRecordsRequest fast;
+  PutRecordsRequest slow;
+  const bool taken =
+      single ? ParsePutRecordFast(body, fast, limits) : ParsePutRecordsFast(body, fast, limits);
+  const bool object = json.ok() && json->is_object();
+  if (taken) Expect(object, "what the fast parser takes is JSON");
+  if (!object) return;
+  const auto fault = single ? ParsePutRecord(*json, slow, limits) : ParsePutRecords(*json, slow, limits);
+  CheckFault(fault);
+  if (!taken) return;
+  Expect(!fault, "what the fast parser takes is valid");
+  ExpectSame(fast, slow);
+}
+
+template <class Request, class... More>
+void CheckOther(const codec::Json& json, const More&... more) {
+  Request request;
+  CheckFault(ParseRequest(json, request, more...));
+}
+
+void CheckRest(const codec::Json& json, unsigned which) {
+  switch (which % 10) {
+    case 0:
+      return CheckOther<CreateStreamRequest>(json, Limits());
+    case 1:
+      return CheckOther<DeleteStreamRequest>(json);
+    case 2:
+      return CheckOther<DescribeStreamRequest>(json);
+    case 3:
+      return CheckOther<ListStreamsRequest>(json);
+    case 4:
+      return CheckOther<ListShardsRequest>(json);
+    case 5:
+      return CheckOther<GetShardIteratorRequest>(json);
+    case 6:
+      return CheckOther<GetRecordsRequest>(json);
+    case 7:
+      return CheckOther<RetentionRequest>(json, Operation::kIncreaseStreamRetentionPeriod);
+    case 8:
+      return CheckOther<LeaseRequest>(json, Operation::kRenewLease);
+    default:
+      (void)ReadLease(json).ok();
+  }
+}
+
+}  // namespace
+
+extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
+  if (size == 0) return 0;
+  std::string text(reinterpret_cast<const char*>(data + 1), size - 1);
+  text.append(64, '\0');
+  const BytesView body = BytesView(text).substr(0, size - 1);
+  const Result<codec::Json> json = codec::Json::Parse(body);
+  switch (data[0] % 5) {
+    case 0:
+      CheckPut(body, json, false);
+      break;
+    case 1:
+      CheckPut(body, json, true);
+      break;
+    case 2:
+      (void)ReadGetRecords(body).ok();
+      break;
+    case 3:
+      (void)ReadPutRecords(body).ok();
+      break;
+    default:
+      if (json.ok() && json->is_object()) CheckRest(*json, data[0] / 5U);
+  }
+  return 0;
+}
