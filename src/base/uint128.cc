@@ -66,10 +66,11 @@ UInt128 Md5HashKey(std::string_view text) {
   // One context per thread: creating one costs more than the hash of a short key.
   thread_local const auto context =
       std::unique_ptr<EVP_MD_CTX, void (*)(EVP_MD_CTX*)>(EVP_MD_CTX_new(), EVP_MD_CTX_free);
-  thread_local EVP_MD* const md5 = EVP_MD_fetch(nullptr, "MD5", nullptr);
+  thread_local const std::unique_ptr<EVP_MD, void (*)(EVP_MD*)> md5(EVP_MD_fetch(nullptr, "MD5", nullptr),
+                                                                    EVP_MD_free);
   std::uint8_t digest[EVP_MAX_MD_SIZE];
   unsigned length = 0;
-  const bool ok = EVP_DigestInit_ex(context.get(), md5, nullptr) == 1 &&
+  const bool ok = EVP_DigestInit_ex(context.get(), md5.get(), nullptr) == 1 &&
                   EVP_DigestUpdate(context.get(), text.data(), text.size()) == 1 &&
                   EVP_DigestFinal_ex(context.get(), digest, &length) == 1;
   HONRYU_CHECK(ok && length == 16, "md5 is not available");
