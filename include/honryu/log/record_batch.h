@@ -17,7 +17,7 @@ using Offset = std::uint64_t;
 inline constexpr Offset kMaxOffset = 0x7ffffffffffffffeULL;
 
 /// Some records of one partition from one request, encoded (framed, compressed if it pays, checksummed) on
-/// the caller's thread, so that the committer only copies bytes. See docs/formats/log.md for the layout
+/// the caller's thread, so that the committer only copies bytes. See docs/storage-format.md for the layout
 /// ("unit").
 struct EncodedRecords {
   std::string unit;  ///< Header, then the body.

@@ -33,7 +33,7 @@ struct RocksdbEngineConfig {
 };
 
 /// The single-machine engine on RocksDB, with its MetaStore in the same database. Layout and recovery:
-/// docs/formats/log.md.
+/// docs/storage-format.md.
 class RocksdbEngine : public LogEngine {
  public:
   /// Opens or creates the database and recovers. `clock` and `metrics` must outlive it. Blocks.

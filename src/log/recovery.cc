@@ -1,0 +1,301 @@
+#include "honryu/codec/endian.h"
+#include "honryu/obs/log.h"
+#include "rocksdb_engine_impl.h"
+
+#include <algorithm>
+#include <chrono>
+#include <filesystem>
+#include <thread>
+
+namespace honryu::log {
+
+namespace {
+
+constexpr char kFormatKey[] = "format";
+
+Error BadRow(const char* what) {
+  return Error(ErrorCode::kCorrupt, std::string("the log's metadata is damaged: ") + what);
+}
+
+Result<void> CheckFormat(kv::Database& database, kv::Family& meta) {
+  HONRYU_TRY(const std::optional<std::string> stored, database.Get(meta, kFormatKey));
+  if (!stored) {
+    std::string value;
+    codec::AppendU32(value, kFormatVersion);
+    codec::AppendU32(value, kFormatVersion);  // the oldest version that can read it
+    kv::WriteBatch batch;
+    batch.Put(meta, kFormatKey, value);
+    return database.Write(batch, true);
+  }
+  if (stored->size() < 8) return BadRow("format");
+  if (const std::uint32_t needed = codec::LoadU32(stored->data() + 4); needed > kFormatVersion) {
+    return Error(ErrorCode::kFailedPrecondition,
+                 "this log was written in format " + std::to_string(codec::LoadU32(stored->data())) +
+                     " and needs a honryu that reads format " + std::to_string(needed) +
+                     "; this one reads up to " + std::to_string(kFormatVersion));
+  }
+  return Ok();
+}
+
+}  // namespace
+
+Result<std::shared_ptr<kv::Database>> RocksdbEngineImpl::OpenDatabase() {
+  std::error_code error;
+  std::filesystem::create_directories(config_.path, error);
+  if (error) return Error(ErrorCode::kIo, "cannot create " + config_.path + ": " + error.message());
+  kv::OpenOptions options;
+  options.path = config_.path;
+  options.file_system = file_system_;
+  options.append_write_buffer_bytes =
+      config_.segment_bytes.bytes + config_.max_commit.bytes * 2 + (32ULL << 20);
+  options.max_wal_bytes = std::max<std::uint64_t>(256ULL << 20, config_.segment_bytes.bytes * 4);
+  HONRYU_TRY(std::unique_ptr<kv::Database> opened, kv::Database::Open(options, "group-"));
+  std::shared_ptr<kv::Database> database = std::move(opened);
+  for (const char* name : {"meta", "index"}) {
+    if (database->Find(name) != nullptr) continue;
+    HONRYU_TRY(const std::shared_ptr<kv::Family> made, database->CreateFamily(name, kv::Layout::kGeneral));
+  }
+  HONRYU_TRY_VOID(CheckFormat(*database, *database->Find("meta")));
+  return database;
+}
+
+// Fills the maps from the database: partitions, their segments, and where each of them ends. Existing states
+// are refreshed in place, for readers hold on to them. Under write_mutex_ or before any other thread.
+Result<void> RocksdbEngineImpl::Load(kv::Database& database) {
+  HONRYU_TRY_VOID(LoadPartitions(database));
+  HONRYU_TRY_VOID(LoadSegments(database));
+  HONRYU_TRY_VOID(FindEnds(database));
+  return DropOrphans(database);
+}
+
+Result<void> RocksdbEngineImpl::LoadPartitions(kv::Database& database) {
+  const std::shared_ptr<kv::Family> meta = database.Find("meta");
+  const std::unique_lock lock(maps_mutex_);
+  kv::Iterator rows = database.Scan(*meta, "p", "q");
+  for (rows.SeekToFirst(); rows.valid(); rows.Next()) {
+    if (rows.key().size() != 9 || rows.value().size() != 16) return BadRow("partition");
+    const PartitionId id = codec::LoadBigEndian64(rows.key().data() + 1);
+    const GroupId group_id = codec::LoadU64(rows.value().data());
+    auto& partition = partitions_[id];
+    if (partition == nullptr) partition = std::make_shared<PartitionState>(id, group_id);
+    auto& group = groups_[group_id];
+    if (group == nullptr) group = std::make_shared<GroupState>(group_id);
+    if (group->family == nullptr) group->family = database.Find(FamilyName(group_id));
+    if (group->family == nullptr) {
+      HONRYU_TRY(group->family, database.CreateFamily(FamilyName(group_id), kv::Layout::kAppendOnly));
+    }
+    const std::lock_guard partition_lock(partition->mutex);
+    partition->epoch = codec::LoadU64(rows.value().data() + 8);
+    partition->segments.clear();
+  }
+  HONRYU_TRY_VOID(rows.status());
+  kv::Iterator reserved = database.Scan(*meta, "o", "p");
+  for (reserved.SeekToFirst(); reserved.valid(); reserved.Next()) {
+    if (reserved.key().size() != 9 || reserved.value().size() != 8) return BadRow("reservation");
+    const auto found = partitions_.find(codec::LoadBigEndian64(reserved.key().data() + 1));
+    if (found == partitions_.end()) continue;
+    const std::lock_guard partition_lock(found->second->mutex);
+    found->second->reserved = codec::LoadU64(reserved.value().data());
+    found->second->next = std::max(found->second->next, found->second->reserved);
+  }
+  return reserved.status();
+}
+
+Result<void> RocksdbEngineImpl::LoadSegments(kv::Database& database) {
+  const std::shared_ptr<kv::Family> index = database.Find("index");
+  const std::shared_lock lock(maps_mutex_);
+  for (auto& [id, group] : groups_) {
+    const std::lock_guard group_lock(group->mutex);
+    group->sealed.clear();
+    group->open = 1;
+    group->open_bytes = 0;
+  }
+  kv::Iterator it = database.Scan(*index, "i", "j");
+  for (it.SeekToFirst(); it.valid(); it.Next()) {
+    if (it.key().size() != 25 || it.value().size() != 16) return BadRow("index");
+    const char* key = it.key().data();
+    const auto found = partitions_.find(codec::LoadBigEndian64(key + 9));
+    if (found == partitions_.end()) continue;
+    const PartitionSegment segment{
+        codec::LoadBigEndian64(key + 17), codec::LoadU64(it.value().data()),
+        TimestampFromMs(static_cast<std::int64_t>(codec::LoadU64(it.value().data() + 8)))};
+    {
+      const std::lock_guard partition_lock(found->second->mutex);
+      found->second->segments.push_back(segment);
+    }
+    GroupState& group = *groups_.at(found->second->group);
+    const std::lock_guard group_lock(group.mutex);
+    group.open = std::max(group.open, segment.segment + 1);
+  }
+  HONRYU_TRY_VOID(it.status());
+  kv::Iterator seals = database.Scan(*index, "s", "t");
+  for (seals.SeekToFirst(); seals.valid(); seals.Next()) {
+    if (seals.key().size() != 17 || seals.value().size() != 16) return BadRow("seal");
+    const auto found = groups_.find(codec::LoadBigEndian64(seals.key().data() + 1));
+    if (found == groups_.end()) continue;
+    const SealedSegment sealed{
+        codec::LoadBigEndian64(seals.key().data() + 9),
+        TimestampFromMs(static_cast<std::int64_t>(codec::LoadU64(seals.value().data()))),
+        codec::LoadU64(seals.value().data() + 8)};
+    const std::lock_guard group_lock(found->second->mutex);
+    found->second->sealed.push_back(sealed);
+    found->second->open = std::max(found->second->open, sealed.segment + 1);
+  }
+  return seals.status();
+}
+
+Result<void> RocksdbEngineImpl::FindEnd(kv::Database& database, PartitionState& partition,
+                                        GroupState& group) {
+  const std::lock_guard lock(partition.mutex);
+  if (!partition.segments.empty()) {
+    const SegmentNumber last = partition.segments.back().segment;
+    kv::Iterator it =
+        database.Scan(*group.family, BatchKey(last, partition.id, 0), BatchKey(last, partition.id, ~0ULL));
+    it.SeekForPrev(BatchKey(last, partition.id, ~0ULL));
+    HONRYU_TRY_VOID(it.status());
+    if (!it.valid()) return BadRow("the index names a segment without data");
+    const Result<BatchHeader> header = DecodeBatchHeader(it.value());
+    if (!header.ok())
+      return header.error().WithContext("the end of partition " + std::to_string(partition.id));
+    partition.next = std::max(partition.next, header->base + header->record_count);
+    partition.last_time = std::max(partition.last_time, header->time);
+  }
+  for (const auto& waiter : partition.waiters) waiter.wake.Set(true);
+  partition.waiters.clear();
+  return Ok();
+}
+
+Result<void> RocksdbEngineImpl::FindEnds(kv::Database& database) {
+  const std::shared_lock lock(maps_mutex_);
+  std::map<GroupId, std::map<SegmentNumber, Timestamp>> unsealed;
+  for (auto& [id, partition] : partitions_) {
+    GroupState& group = *groups_.at(partition->group);
+    HONRYU_TRY_VOID(FindEnd(database, *partition, group));
+    const std::lock_guard partition_lock(partition->mutex);
+    if (partition->segments.empty()) continue;
+    Timestamp& newest = unsealed[group.id][partition->segments.back().segment];
+    newest = std::max(newest, partition->last_time);
+  }
+  // A new run begins a new segment; the one that was open is sealed now.
+  kv::WriteBatch batch;
+  for (auto& [group_id, segments] : unsealed) {
+    GroupState& group = *groups_.at(group_id);
+    const std::lock_guard group_lock(group.mutex);
+    for (const auto& [segment, last_time] : segments) {
+      if (!group.sealed.empty() && group.sealed.back().segment >= segment) continue;
+      const SealedSegment sealed{
+          segment, last_time,
+          database.ApproximateBytes(*group.family, SegmentKey(segment), SegmentKey(segment + 1))};
+      std::string value;
+      codec::AppendU64(value, static_cast<std::uint64_t>(ToMs(last_time)));
+      codec::AppendU64(value, sealed.bytes);
+      batch.Put(*database.Find("index"), SealKey(group_id, segment), value);
+      group.sealed.push_back(sealed);
+    }
+  }
+  if (batch.empty()) return Ok();
+  return database.Write(batch, true);
+}
+
+// Families whose group has no partitions: their creation or their deletion was cut short.
+Result<void> RocksdbEngineImpl::DropOrphans(kv::Database& database) {
+  for (const std::string& name : database.FamilyNames()) {
+    if (!name.starts_with("group-")) continue;
+    if (FindGroup(std::stoull(name.substr(6))) != nullptr) continue;
+    LOG(info, "dropping a group whose creation or deletion was cut short", {"family", name});
+    HONRYU_TRY_VOID(database.DropFamily(name));
+  }
+  return Ok();
+}
+
+Result<void> RocksdbEngineImpl::CheckDisk() const {
+  std::error_code error;
+  const auto space = std::filesystem::space(config_.path, error);
+  if (error || space.available >= config_.min_free_disk.bytes) return Ok();
+  return Error(ErrorCode::kUnavailable,
+               "disk full: " + FormatByteSize(ByteSize{space.available >> 20 << 20}) + " free, puts need " +
+                   FormatByteSize(config_.min_free_disk));
+}
+
+void RocksdbEngineImpl::GuardLoop() {
+  for (;;) {
+    {
+      std::unique_lock lock(guard_mutex_);
+      guard_wake_.wait_for(lock, std::chrono::milliseconds(500), [this] { return guard_stop_; });
+      if (guard_stop_) return;
+    }
+    if (const std::shared_ptr<kv::Database> db = database(); db != nullptr) {
+      const kv::WriteStatistics written = db->Statistics();
+      metrics_.wal_bytes.Set(static_cast<double>(written.wal_bytes));
+      metrics_.flush_bytes.Set(static_cast<double>(written.flush_bytes));
+      metrics_.compaction_bytes.Set(static_cast<double>(written.compaction_bytes));
+    }
+    if (const Result<void> disk = CheckDisk(); !disk.ok()) {
+      Refuse(disk.error());
+      continue;
+    }
+    bool refused = false;
+    {
+      const std::lock_guard lock(queue_mutex_);
+      refused = refused_.has_value();
+    }
+    if (!refused) continue;
+    if (needs_recovery_) {
+      if (const Result<void> recovered = Recover(); !recovered.ok()) {
+        LOG_LIMITED(warn, "the log could not recover yet", {"error", recovered.error()});
+        continue;
+      }
+    }
+    {
+      const std::lock_guard lock(queue_mutex_);
+      refused_.reset();
+    }
+    metrics_.write_refused.Set(0);
+    LOG(info, "the log accepts writes again");
+  }
+}
+
+// After a failed write only the disk knows what is durable: close the database, open it again, and read the
+// ends anew. A batch whose acknowledgement failed is then either there whole or absent.
+Result<void> RocksdbEngineImpl::Recover() {
+  const std::lock_guard structure(write_mutex_);
+  meta_->Reset(nullptr);
+  std::shared_ptr<kv::Database> old = std::atomic_exchange(&database_, std::shared_ptr<kv::Database>());
+  if (old != nullptr) {
+    {
+      const std::unique_lock lock(maps_mutex_);
+      for (auto& [id, group] : groups_) group->family.reset();
+    }
+    // Readers let go within one read.
+    for (int i = 0; i < 10000 && old.use_count() > 1; ++i)
+      std::this_thread::sleep_for(std::chrono::milliseconds(1));
+    if (old.use_count() > 1) {
+      std::atomic_store(&database_, old);
+      return Error(ErrorCode::kUnavailable, "readers still use the database");
+    }
+    old.reset();
+  }
+  {
+    // The cached tails may now lack a batch in their middle: one that turns out to be durable after all.
+    const std::lock_guard tail_lock(tail_mutex_);
+    tail_order_.clear();
+    tail_bytes_ = 0;
+    const std::shared_lock lock(maps_mutex_);
+    for (auto& [id, partition] : partitions_) {
+      const std::lock_guard partition_lock(partition->mutex);
+      partition->tail.clear();
+    }
+  }
+  HONRYU_TRY(std::shared_ptr<kv::Database> fresh, OpenDatabase());
+  if (const Result<void> loaded = Load(*fresh); !loaded.ok()) {
+    const std::unique_lock lock(maps_mutex_);
+    for (auto& [id, group] : groups_) group->family.reset();
+    return loaded;
+  }
+  meta_->Reset(fresh);
+  std::atomic_store(&database_, std::move(fresh));
+  needs_recovery_ = false;
+  return Ok();
+}
+
+}  // namespace honryu::log

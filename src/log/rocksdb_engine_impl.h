@@ -1,0 +1,130 @@
+#pragma once
+
+#include "honryu/log/rocksdb_engine.h"
+#include "rocksdb_meta.h"
+#include "rocksdb_state.h"
+
+#include <atomic>
+#include <condition_variable>
+#include <deque>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <shared_mutex>
+#include <thread>
+#include <unordered_map>
+#include <vector>
+
+namespace honryu::log {
+
+struct EngineMetrics {
+  explicit EngineMetrics(obs::Registry& registry);
+  obs::Histogram commit_records, commit_bytes, commit_seconds, fsync_seconds;
+  obs::Gauge queue_bytes, write_refused, wal_bytes, flush_bytes, compaction_bytes;
+  obs::Counter appended_records, appended_bytes, rejected_full, rejected_refused, corrupt, segments_dropped;
+};
+
+/// Threads: any number of callers; one committer, the only writer of batches; one guard thread that watches
+/// the disk and recovers from failed writes. Lock order: maps_mutex_, then a group's or a partition's mutex;
+/// never two of those.
+class RocksdbEngineImpl final : public RocksdbEngine {
+ public:
+  RocksdbEngineImpl(RocksdbEngineConfig config, const Clock& clock, async::Runtime& runtime,
+                    obs::Registry& metrics, std::shared_ptr<void> file_system);
+  ~RocksdbEngineImpl() override;
+  Result<void> Start();
+
+  Result<void> CreatePartition(PartitionId partition, GroupId group) override;
+  Result<void> DropGroup(GroupId group) override;
+  std::vector<PartitionDescription> ListPartitions() const override;
+  Result<WriterEpoch> AcquireWriter(PartitionId partition) override;
+  async::Task<Result<std::vector<AppendResult>>> Append(async::Context ctx,
+                                                        std::vector<AppendPart> parts) override;
+  async::Task<Result<ReadOutcome>> Read(async::Context ctx, PartitionId partition, Offset from,
+                                        ReadLimits limits) override;
+  async::Task<Result<void>> WaitFor(async::Context ctx, PartitionId partition, Offset from) override;
+  async::Task<Result<Offset>> FindByTime(async::Context ctx, PartitionId partition, Timestamp time) override;
+  Result<PartitionBounds> Bounds(PartitionId partition) const override;
+  Result<RetentionReport> EnforceRetention(GroupId group, Timestamp drop_before,
+                                           std::optional<std::uint64_t> max_bytes) override;
+  Result<GroupUsage> Usage(GroupId group) const override;
+  Result<void> Writable() const override;
+  Result<void> Close() override;
+  MetaStore& meta() override { return *meta_; }
+
+ private:
+  struct Request {
+    std::vector<AppendPart> parts;
+    std::uint64_t bytes = 0;
+    async::OneShot<std::vector<AppendResult>> done;
+  };
+  struct Commit;  // what one commit gathers (commit.cc)
+
+  std::shared_ptr<kv::Database> database() const { return std::atomic_load(&database_); }
+  std::shared_ptr<PartitionState> FindPartition(PartitionId partition) const;
+  std::shared_ptr<GroupState> FindGroup(GroupId group) const;
+
+  // recovery.cc
+  Result<std::shared_ptr<kv::Database>> OpenDatabase();
+  Result<void> Load(kv::Database& database);
+  Result<void> LoadPartitions(kv::Database& database);
+  Result<void> LoadSegments(kv::Database& database);
+  Result<void> FindEnds(kv::Database& database);
+  Result<void> DropOrphans(kv::Database& database);
+  Result<void> FindEnd(kv::Database& database, PartitionState& partition, GroupState& group);
+  void GuardLoop();
+  Result<void> Recover();
+  Result<void> CheckDisk() const;
+
+  // commit.cc
+  void CommitLoop();
+  bool TakeRequests(std::vector<Request>* requests);
+  void RunCommit(std::vector<Request> requests);
+  Result<void> Prepare(Request& request, Commit& commit);
+  Result<void> WriteCommit(Commit& commit);
+  void Publish(Commit& commit);
+  void Refuse(const Error& why);
+  void SealGroups(bool by_age);
+  Result<void> Reserve(Commit& commit);
+
+  // read.cc
+  Result<ReadOutcome> ReadCold(std::shared_ptr<PartitionState> partition, Offset from, ReadLimits limits);
+  Result<Offset> FindByTimeCold(std::shared_ptr<PartitionState> partition, Timestamp time);
+  Error CorruptAt(const PartitionState& partition, const BatchPlace& place, const Error& why);
+
+  const RocksdbEngineConfig config_;
+  const Clock& clock_;
+  async::Runtime& runtime_;
+  EngineMetrics metrics_;
+  const std::shared_ptr<void> file_system_;
+
+  std::shared_ptr<kv::Database> database_;  // accessed atomically; null while being reopened
+  std::unique_ptr<RocksdbMetaStore> meta_;
+
+  mutable std::shared_mutex maps_mutex_;
+  std::unordered_map<PartitionId, std::shared_ptr<PartitionState>> partitions_;
+  std::unordered_map<GroupId, std::shared_ptr<GroupState>> groups_;
+
+  std::mutex tail_mutex_;  // guards the eviction order of tail batches; taken before a partition's mutex
+  std::deque<std::pair<std::weak_ptr<PartitionState>, std::size_t>> tail_order_;
+  std::size_t tail_bytes_ = 0;
+
+  mutable std::mutex queue_mutex_;
+  std::condition_variable queue_ready_;
+  std::deque<Request> queue_;
+  std::uint64_t queued_bytes_ = 0;
+  bool closing_ = false;
+  std::optional<Error> refused_;  // guarded by queue_mutex_: why writes are refused now
+  std::atomic<bool> needs_recovery_{false};
+  std::mutex write_mutex_;  // one writer of batches, seals, structure and recovery at a time
+
+  std::mutex guard_mutex_;
+  std::condition_variable guard_wake_;
+  bool guard_stop_ = false;
+  MonoTime last_sync_;
+  bool unsynced_ = false;
+  std::thread committer_, guard_;
+  bool closed_ = false;
+};
+
+}  // namespace honryu::log
