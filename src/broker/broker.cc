@@ -1,0 +1,166 @@
+#include "honryu/broker/broker.h"
+
+#include "honryu/obs/log.h"
+#include "impl.h"
+#include "record.h"
+
+#include <algorithm>
+#include <chrono>
+
+namespace honryu::broker {
+
+StreamMetrics::StreamMetrics(obs::Registry& registry, const std::string& stream)
+    : incoming_records(registry.MakeCounter("honryu_broker_incoming_records_total",
+                                            "IncomingRecords: records put.", {{"stream", stream}})),
+      incoming_bytes(registry.MakeCounter("honryu_broker_incoming_bytes_total",
+                                          "IncomingBytes: data and keys put.", {{"stream", stream}})),
+      outgoing_records(registry.MakeCounter("honryu_broker_outgoing_records_total",
+                                            "OutgoingRecords: records read.", {{"stream", stream}})),
+      outgoing_bytes(registry.MakeCounter("honryu_broker_outgoing_bytes_total", "OutgoingBytes: data read.",
+                                          {{"stream", stream}})) {}
+
+BrokerMetrics::BrokerMetrics(obs::Registry& registry)
+    : put_seconds(registry.MakeHistogram("honryu_broker_put_seconds", "Time of one put call, until durable.",
+                                         obs::LatencyBuckets())),
+      rejected_overloaded(registry.MakeCounter("honryu_broker_put_rejected_total", "Put calls refused.",
+                                               {{"reason", "overloaded"}})),
+      rejected_unavailable(registry.MakeCounter("honryu_broker_put_rejected_total", "Put calls refused.",
+                                                {{"reason", "unavailable"}})),
+      rejected_other(registry.MakeCounter("honryu_broker_put_rejected_total", "Put calls refused.",
+                                          {{"reason", "other"}})),
+      streams(registry.MakeGauge("honryu_broker_streams", "Streams in any state.")),
+      shards(registry.MakeGauge("honryu_broker_open_shards", "Open shards of all streams.")) {}
+
+Broker::Impl::Impl(BrokerConfig c, log::LogEngine& e, log::MetaStore& m, const Clock& k, async::Runtime& r,
+                   obs::Registry& g)
+    : config(c), engine(e), meta(m), clock(k), runtime(r), registry(g), metrics(g) {}
+
+StreamMetrics& Broker::Impl::MetricsOf(const std::string& stream) {
+  const std::lock_guard lock(metrics_mutex);
+  auto& entry = stream_metrics[stream];
+  if (entry == nullptr) entry = std::make_unique<StreamMetrics>(registry, stream);
+  return *entry;
+}
+
+Broker::Broker(BrokerConfig config, log::LogEngine& engine, log::MetaStore& meta, const Clock& clock,
+               async::Runtime& runtime, obs::Registry& metrics)
+    : impl_(std::make_unique<Impl>(config, engine, meta, clock, runtime, metrics)) {}
+
+Broker::~Broker() = default;
+
+Result<void> Broker::Start() {
+  {
+    const std::lock_guard lock(impl_->control);
+    HONRYU_TRY_VOID(impl_->LoadKey());
+    HONRYU_TRY_VOID(impl_->Load());
+  }
+  impl_->tasks.Spawn(impl_->runtime.NextExecutor(), "retention", impl_->RetentionLoop());
+  return Ok();
+}
+
+async::Task<void> Broker::Stop(MonoTime deadline) {
+  impl_->stopping = true;
+  impl_->tasks.Cancel();
+  Result<void> joined = co_await impl_->tasks.Join(deadline);
+  if (!joined.ok()) {
+    LOG(warn, "the broker's tasks end late", {"tasks", impl_->tasks.RunningNames()});
+    Result<void> ended = co_await impl_->tasks.Join();
+    (void)ended;
+  }
+  // Creations and deletions still on the pool finish before anything they use goes.
+  Impl* impl = impl_.get();
+  Result<void> idle = co_await impl->runtime.Blocking([impl] {
+    const std::lock_guard lock(impl->control);
+    return Ok();
+  });
+  (void)idle;
+}
+
+const BrokerConfig& Broker::config() const { return impl_->config; }
+Result<void> Broker::Writable() const { return impl_->engine.Writable(); }
+
+async::Task<Result<std::vector<Result<PutPlace>>>> Broker::Put(async::Context ctx, std::string stream,
+                                                               std::vector<PutRecordEntry> entries) {
+  const auto begin = std::chrono::steady_clock::now();
+  Result<std::shared_ptr<const StreamState>> found = impl_->FindUsable(stream);
+  if (!found.ok()) co_return found.error();
+  const StreamState& state = **found;
+  const std::uint64_t max_record = impl_->config.max_record_bytes;
+
+  // Route first, so that each shard's body can be sized in one go.
+  struct Target {
+    log::RecordBuilder builder;
+    std::size_t bytes = 0;
+    std::size_t part = 0;
+    std::uint32_t count = 0;
+  };
+  std::vector<Target> targets(state.stream.shards.size());
+  std::vector<std::uint32_t> routes(entries.size());
+  std::vector<Result<PutPlace>> results(entries.size());
+  std::uint64_t total_bytes = 0;
+  for (std::size_t i = 0; i < entries.size(); ++i) {
+    const PutRecordEntry& entry = entries[i];
+    if (entry.data.size() + entry.partition_key.size() > max_record) {
+      results[i] =
+          Error(ErrorCode::kTooLarge,
+                "record too large: " + std::to_string(entry.data.size() + entry.partition_key.size()) +
+                    " bytes with its key, limit " + std::to_string(max_record));
+      routes[i] = ~0u;
+      continue;
+    }
+    const UInt128 hash = entry.explicit_hash_key ? *entry.explicit_hash_key : Md5HashKey(entry.partition_key);
+    routes[i] = static_cast<std::uint32_t>(state.Route(hash));
+    targets[routes[i]].bytes +=
+        4 + RecordSize(entry.partition_key, entry.data, entry.explicit_hash_key.has_value());
+    total_bytes += entry.data.size() + entry.partition_key.size();
+  }
+  for (Target& target : targets) {
+    if (target.bytes > 0) target.builder.Reserve(target.bytes);
+  }
+  std::vector<std::uint32_t> order(entries.size());  // place of entry i inside its shard's part
+  for (std::size_t i = 0; i < entries.size(); ++i) {
+    if (routes[i] == ~0u) continue;
+    const PutRecordEntry& entry = entries[i];
+    Target& target = targets[routes[i]];
+    order[i] = target.count++;
+    char* out = target.builder.AddRecord(
+        RecordSize(entry.partition_key, entry.data, entry.explicit_hash_key.has_value()));
+    WriteRecord(out, entry.partition_key, entry.data, entry.explicit_hash_key);
+  }
+  std::vector<log::AppendPart> parts;
+  for (std::size_t t = 0; t < targets.size(); ++t) {
+    if (targets[t].count == 0) continue;
+    targets[t].part = parts.size();
+    parts.push_back({state.partitions[t], state.epochs[t], targets[t].builder.Finish()});
+  }
+  if (parts.empty()) co_return results;
+  Result<std::vector<log::AppendResult>> appended =
+      co_await impl_->engine.Append(std::move(ctx), std::move(parts));
+  if (!appended.ok()) {
+    const ErrorCode code = appended.error().code();
+    (code == ErrorCode::kOverloaded    ? impl_->metrics.rejected_overloaded
+     : code == ErrorCode::kUnavailable ? impl_->metrics.rejected_unavailable
+                                       : impl_->metrics.rejected_other)
+        .Add();
+    co_return appended.error();
+  }
+  for (std::size_t i = 0; i < entries.size(); ++i) {
+    if (routes[i] == ~0u) continue;
+    const Shard& shard = state.stream.shards[routes[i]];
+    const log::AppendResult& part = (*appended)[targets[routes[i]].part];
+    PutPlace place;
+    place.shard = shard.index;
+    place.arrival = part.time;
+    place.sequence = EncodeSequence(
+        {ToMs(state.stream.created) / 1000, part.first + order[i], ToMs(part.time) / 1000, shard.index});
+    results[i] = place;
+  }
+  StreamMetrics& metrics = impl_->MetricsOf(stream);
+  metrics.incoming_records.Add(static_cast<double>(entries.size()));
+  metrics.incoming_bytes.Add(static_cast<double>(total_bytes));
+  impl_->metrics.put_seconds.Observe(
+      std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count());
+  co_return results;
+}
+
+}  // namespace honryu::broker

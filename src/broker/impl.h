@@ -1,0 +1,82 @@
+#pragma once
+
+#include "honryu/async/task_group.h"
+#include "honryu/broker/broker.h"
+#include "honryu/broker/sequence.h"
+#include "stream_state.h"
+
+#include <array>
+#include <atomic>
+#include <functional>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <string>
+
+namespace honryu::broker {
+
+/// Counters of one stream; made once, kept as long as the broker.
+struct StreamMetrics {
+  StreamMetrics(obs::Registry& registry, const std::string& stream);
+  obs::Counter incoming_records, incoming_bytes, outgoing_records, outgoing_bytes;
+};
+
+struct BrokerMetrics {
+  explicit BrokerMetrics(obs::Registry& registry);
+  obs::Histogram put_seconds;
+  obs::Counter rejected_overloaded, rejected_unavailable, rejected_other;
+  obs::Gauge streams, shards;
+};
+
+/// Thread-safe. The data path loads `table` and never locks `control`. `control` serialises changes of
+/// streams and is held over MetaStore and engine calls, always on the blocking pool; it is taken before any
+/// other lock and by nothing on an event loop.
+struct Broker::Impl {
+  Impl(BrokerConfig c, log::LogEngine& e, log::MetaStore& m, const Clock& k, async::Runtime& r,
+       obs::Registry& g);
+
+  std::shared_ptr<const StreamTable> Table() const { return std::atomic_load(&table); }
+  /// The stream in any state; null pointer when unknown.
+  std::shared_ptr<const StreamState> Find(std::string_view name) const;
+  /// The stream when it takes records; kNotFound, or kFailedPrecondition in another state.
+  Result<std::shared_ptr<const StreamState>> FindUsable(std::string_view name) const;
+  StreamMetrics& MetricsOf(const std::string& stream);
+
+  // streams.cc; all under `control`, on the blocking pool
+  void Publish(std::shared_ptr<const StreamState> state);
+  void Unpublish(const std::string& name);
+  Result<std::uint64_t> NextNumber(const char* key);
+  Result<void> Store(StreamState& state, std::optional<std::uint64_t> expected_version);
+  Result<void> Load();
+  Result<void> LoadKey();
+  Result<void> BeginCreate(const std::string& name, int count);
+  Result<void> FinishCreate(const std::string& name, std::uint64_t incarnation);
+  Result<void> BeginDelete(const std::string& name);
+  Result<void> FinishDelete(const std::string& name, std::uint64_t incarnation);
+  Result<void> ChangeRetention(const std::string& name, int hours);
+  Result<void> Activate(StreamState& state);
+  async::Task<void> RetentionLoop();
+  void EnforceRetention();
+
+  // leases.cc
+  Result<LeaseRow> ChangeLease(const std::string& key,
+                               const std::function<Result<LeaseRow>(std::optional<LeaseRow>)>& change);
+
+  const BrokerConfig config;
+  log::LogEngine& engine;
+  log::MetaStore& meta;
+  const Clock& clock;
+  async::Runtime& runtime;
+  obs::Registry& registry;
+  BrokerMetrics metrics;
+
+  std::shared_ptr<const StreamTable> table = std::make_shared<StreamTable>();  // accessed atomically
+  std::mutex control;
+  std::mutex metrics_mutex;  // leaf
+  std::map<std::string, std::unique_ptr<StreamMetrics>, std::less<>> stream_metrics;
+  std::string token_key;  // constant after Start
+  std::atomic<bool> stopping{false};
+  async::TaskGroup tasks;  // last: joined before the rest goes
+};
+
+}  // namespace honryu::broker

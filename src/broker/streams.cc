@@ -1,0 +1,297 @@
+#include "honryu/base/random.h"
+#include "honryu/obs/log.h"
+#include "impl.h"
+
+#include <algorithm>
+
+namespace honryu::broker {
+namespace {
+
+Error NotFound(std::string_view name) {
+  return Error(ErrorCode::kNotFound, "stream " + std::string(name) + " not found");
+}
+
+}  // namespace
+
+std::shared_ptr<const StreamState> Broker::Impl::Find(std::string_view name) const {
+  const std::shared_ptr<const StreamTable> now = Table();
+  const auto found = now->find(name);
+  return found == now->end() ? nullptr : found->second;
+}
+
+Result<std::shared_ptr<const StreamState>> Broker::Impl::FindUsable(std::string_view name) const {
+  std::shared_ptr<const StreamState> state = Find(name);
+  if (state == nullptr) return NotFound(name);
+  if (state->stream.status != StreamStatus::kActive && state->stream.status != StreamStatus::kUpdating) {
+    return Error(ErrorCode::kFailedPrecondition, "stream " + std::string(name) + " is not ACTIVE");
+  }
+  return state;
+}
+
+void Broker::Impl::Publish(std::shared_ptr<const StreamState> state) {
+  auto next = std::make_shared<StreamTable>(*Table());
+  (*next)[state->stream.name] = std::move(state);
+  metrics.streams.Set(static_cast<double>(next->size()));
+  std::size_t shards = 0;
+  for (const auto& [name, stream] : *next) shards += stream->open.size();
+  metrics.shards.Set(static_cast<double>(shards));
+  std::atomic_store(&table, std::shared_ptr<const StreamTable>(std::move(next)));
+}
+
+void Broker::Impl::Unpublish(const std::string& name) {
+  auto next = std::make_shared<StreamTable>(*Table());
+  next->erase(name);
+  metrics.streams.Set(static_cast<double>(next->size()));
+  std::atomic_store(&table, std::shared_ptr<const StreamTable>(std::move(next)));
+}
+
+// A durable counter: no number is ever given twice.
+Result<std::uint64_t> Broker::Impl::NextNumber(const char* key) {
+  const Result<log::MetaStore::Entry> entry = meta.Get(key);
+  if (!entry.ok() && entry.error().code() != ErrorCode::kNotFound) return entry.error();
+  const std::uint64_t next = entry.ok() ? std::stoull(entry->value) + 1 : 1;
+  HONRYU_TRY_VOID(meta.Commit({{key, std::to_string(next), entry.ok() ? entry->version : 0}}));
+  return next;
+}
+
+Result<void> Broker::Impl::Store(StreamState& state, std::optional<std::uint64_t> expected_version) {
+  HONRYU_TRY_VOID(meta.Commit({{StreamKey(state.stream.name), EncodeStream(state), expected_version}}));
+  HONRYU_TRY(const log::MetaStore::Entry entry, meta.Get(StreamKey(state.stream.name)));
+  state.meta_version = entry.version;
+  return Ok();
+}
+
+Result<void> Broker::Impl::LoadKey() {
+  constexpr char kKey[] = "broker/token-key";
+  Result<log::MetaStore::Entry> entry = meta.Get(kKey);
+  if (!entry.ok()) {
+    if (entry.error().code() != ErrorCode::kNotFound) return entry.error();
+    std::string key(32, '\0');
+    SecureRandomBytes(key.data(), key.size());
+    HONRYU_TRY_VOID(meta.Commit({{kKey, key, 0}}));
+    entry = meta.Get(kKey);
+    if (!entry.ok()) return entry.error();
+  }
+  token_key = entry->value;
+  return Ok();
+}
+
+// Becomes the writer of every shard.
+Result<void> Broker::Impl::Activate(StreamState& state) {
+  for (std::size_t i = 0; i < state.partitions.size(); ++i) {
+    HONRYU_TRY(state.epochs[i], engine.AcquireWriter(state.partitions[i]));
+  }
+  return Ok();
+}
+
+Result<void> Broker::Impl::Load() {
+  HONRYU_TRY(const std::vector<log::MetaStore::Entry> rows, meta.List(StreamKey("")));
+  std::vector<std::pair<std::string, StreamState>> unfinished;
+  for (const log::MetaStore::Entry& row : rows) {
+    Result<StreamState> state = DecodeStream(row.value);
+    if (!state.ok()) return state.error().WithContext(row.key);
+    state->meta_version = row.version;
+    if (state->stream.status == StreamStatus::kActive || state->stream.status == StreamStatus::kUpdating) {
+      HONRYU_TRY_VOID(Activate(*state));
+      Publish(std::make_shared<StreamState>(std::move(*state)));
+      continue;
+    }
+    const std::string name = state->stream.name;
+    Publish(std::make_shared<StreamState>(*state));
+    unfinished.emplace_back(name, std::move(*state));
+  }
+  for (const auto& [name, state] : unfinished) {
+    const bool creating = state.stream.status == StreamStatus::kCreating;
+    LOG(info, "finishing what a crash had cut short", {"stream", name},
+        {"what", creating ? "creation" : "deletion"});
+    HONRYU_TRY_VOID(creating ? FinishCreate(name, state.stream.incarnation)
+                             : FinishDelete(name, state.stream.incarnation));
+  }
+  return Ok();
+}
+
+Result<void> Broker::Impl::BeginCreate(const std::string& name, int count) {
+  if (Find(name) != nullptr) return Error(ErrorCode::kAlreadyExists, "stream " + name + " already exists");
+  if (static_cast<int>(Table()->size()) >= config.max_streams) {
+    return Error(ErrorCode::kTooLarge,
+                 "limit of " + std::to_string(config.max_streams) + " streams is reached");
+  }
+  if (count < 1 || count > config.max_shards_per_stream) {
+    return Error(ErrorCode::kTooLarge, "a stream may have 1 to " +
+                                           std::to_string(config.max_shards_per_stream) + " shards, found " +
+                                           std::to_string(count));
+  }
+  StreamState state;
+  state.stream.name = name;
+  HONRYU_TRY(state.stream.incarnation, NextNumber("broker/last-incarnation"));
+  // Kinesis dates a stream's start so that even its first second's records lie above the shard's starting
+  // number.
+  state.stream.created = clock.Now();
+  state.stream.retention_hours = config.default_retention_hours;
+  state.stream.shards = InitialShards(count, state.stream.created);
+  // Partition numbers: incarnation in the high half, shard index in the low one.
+  for (const Shard& shard : state.stream.shards)
+    state.partitions.push_back(state.stream.incarnation << 32 | shard.index);
+  state.epochs.assign(state.partitions.size(), 0);
+  state.SortOpen();
+  HONRYU_TRY_VOID(Store(state, 0));
+  Publish(std::make_shared<StreamState>(std::move(state)));
+  return Ok();
+}
+
+Result<void> Broker::Impl::FinishCreate(const std::string& name, std::uint64_t incarnation) {
+  const std::shared_ptr<const StreamState> current = Find(name);
+  if (current == nullptr || current->stream.incarnation != incarnation ||
+      current->stream.status != StreamStatus::kCreating)
+    return Ok();
+  StreamState state = *current;
+  for (const log::PartitionId partition : state.partitions) {
+    const Result<void> made = engine.CreatePartition(partition, incarnation);
+    if (!made.ok() && made.error().code() != ErrorCode::kAlreadyExists) return made;
+  }
+  HONRYU_TRY_VOID(Activate(state));
+  state.stream.status = StreamStatus::kActive;
+  const std::uint64_t version = state.meta_version;
+  HONRYU_TRY_VOID(Store(state, version));
+  Publish(std::make_shared<StreamState>(std::move(state)));
+  LOG(info, "stream created", {"stream", name}, {"shards", current->stream.shards.size()});
+  return Ok();
+}
+
+Result<void> Broker::Impl::BeginDelete(const std::string& name) {
+  const std::shared_ptr<const StreamState> current = Find(name);
+  if (current == nullptr) return NotFound(name);
+  if (current->stream.status == StreamStatus::kDeleting)
+    return Error(ErrorCode::kFailedPrecondition, "stream " + name + " is being deleted");
+  StreamState state = *current;
+  state.stream.status = StreamStatus::kDeleting;
+  const std::uint64_t version = state.meta_version;
+  HONRYU_TRY_VOID(Store(state, version));
+  Publish(std::make_shared<StreamState>(std::move(state)));
+  return Ok();
+}
+
+Result<void> Broker::Impl::FinishDelete(const std::string& name, std::uint64_t incarnation) {
+  const std::shared_ptr<const StreamState> current = Find(name);
+  if (current == nullptr || current->stream.incarnation != incarnation) return Ok();
+  const Result<void> dropped = engine.DropGroup(incarnation);
+  if (!dropped.ok() && dropped.error().code() != ErrorCode::kNotFound) return dropped;
+  std::vector<log::MetaStore::Write> writes{{StreamKey(name), std::nullopt, std::nullopt}};
+  HONRYU_TRY(const std::vector<log::MetaStore::Entry> leases, meta.List("lease/" + name + "/"));
+  for (const log::MetaStore::Entry& lease : leases) writes.push_back({lease.key, std::nullopt, std::nullopt});
+  HONRYU_TRY_VOID(meta.Commit(writes));
+  Unpublish(name);
+  LOG(info, "stream deleted", {"stream", name});
+  return Ok();
+}
+
+Result<void> Broker::Impl::ChangeRetention(const std::string& name, int hours) {
+  HONRYU_TRY(const std::shared_ptr<const StreamState> current, FindUsable(name));
+  StreamState state = *current;
+  state.stream.retention_hours = hours;
+  const std::uint64_t version = state.meta_version;
+  HONRYU_TRY_VOID(Store(state, version));
+  Publish(std::make_shared<StreamState>(std::move(state)));
+  return Ok();
+}
+
+async::Task<Result<void>> Broker::CreateStream(async::Context, std::string name, int shards) {
+  Impl* impl = impl_.get();
+  Result<void> begun = co_await impl->runtime.Blocking([impl, name, shards] {
+    const std::lock_guard lock(impl->control);
+    return impl->BeginCreate(name, shards);
+  });
+  if (!begun.ok()) co_return begun;
+  const std::shared_ptr<const StreamState> state = impl->Find(name);
+  if (state == nullptr) co_return Ok();
+  // The rest goes on by itself; a crash or an error here is mended at the next start.
+  impl->runtime.Post([impl, name, incarnation = state->stream.incarnation] {
+    const std::lock_guard lock(impl->control);
+    const Result<void> done = impl->FinishCreate(name, incarnation);
+    if (!done.ok())
+      LOG(error, "stream creation failed and will be finished at the next start", {"stream", name},
+          {"error", done.error()});
+  });
+  co_return Ok();
+}
+
+async::Task<Result<void>> Broker::DeleteStream(async::Context, std::string name) {
+  Impl* impl = impl_.get();
+  Result<void> begun = co_await impl->runtime.Blocking([impl, name] {
+    const std::lock_guard lock(impl->control);
+    return impl->BeginDelete(name);
+  });
+  if (!begun.ok()) co_return begun;
+  const std::shared_ptr<const StreamState> state = impl->Find(name);
+  if (state == nullptr) co_return Ok();
+  impl->runtime.Post([impl, name, incarnation = state->stream.incarnation] {
+    const std::lock_guard lock(impl->control);
+    const Result<void> done = impl->FinishDelete(name, incarnation);
+    if (!done.ok())
+      LOG(error, "stream deletion failed and will be finished at the next start", {"stream", name},
+          {"error", done.error()});
+  });
+  co_return Ok();
+}
+
+async::Task<Result<void>> Broker::WaitActive(async::Context ctx, std::string name) {
+  for (;;) {
+    const std::shared_ptr<const StreamState> state = impl_->Find(name);
+    if (state == nullptr) co_return NotFound(name);
+    if (state->stream.status == StreamStatus::kActive) co_return Ok();
+    if (state->stream.status == StreamStatus::kDeleting)
+      co_return Error(ErrorCode::kFailedPrecondition, "stream " + name + " is being deleted");
+    Result<void> slept = co_await async::SleepFor(ctx, std::chrono::milliseconds(5));
+    if (!slept.ok()) co_return slept;
+  }
+}
+
+Result<Stream> Broker::Describe(std::string_view name) const {
+  const std::shared_ptr<const StreamState> state = impl_->Find(name);
+  if (state == nullptr) return NotFound(name);
+  return state->stream;
+}
+
+std::vector<Stream> Broker::List() const {
+  std::vector<Stream> out;
+  for (const auto& [name, state] : *impl_->Table()) out.push_back(state->stream);
+  return out;
+}
+
+async::Task<Result<void>> Broker::SetRetention(async::Context, std::string name, int hours) {
+  Impl* impl = impl_.get();
+  Result<void> changed = co_await impl->runtime.Blocking([impl, name, hours] {
+    const std::lock_guard lock(impl->control);
+    return impl->ChangeRetention(name, hours);
+  });
+  co_return changed;
+}
+
+void Broker::Impl::EnforceRetention() {
+  for (const auto& [name, state] : *Table()) {
+    if (state->stream.status != StreamStatus::kActive) continue;
+    const Result<log::RetentionReport> report = engine.EnforceRetention(
+        state->stream.incarnation, clock.Now() - std::chrono::hours(state->stream.retention_hours),
+        config.retention_bytes);
+    if (!report.ok()) {
+      LOG_LIMITED(warn, "retention failed", {"stream", name}, {"error", report.error()});
+    } else if (report->segments_dropped > 0) {
+      LOG(info, "retention dropped old segments", {"stream", name}, {"segments", report->segments_dropped},
+          {"bytes", report->bytes_dropped});
+    }
+  }
+}
+
+async::Task<void> Broker::Impl::RetentionLoop() {
+  for (;;) {
+    Result<void> slept = co_await async::SleepFor(config.retention_check);
+    if (!slept.ok()) break;
+    Result<void> done = co_await runtime.Blocking([this] {
+      EnforceRetention();
+      return Ok();
+    });
+    if (!done.ok()) break;
+  }
+}
+
+}  // namespace honryu::broker
