@@ -17,6 +17,11 @@ function(honryu_module name)
   endif()
 endfunction()
 
+# Builds the programs of the unit tests and nothing else (sanitizer runs need no more).
+if(HONRYU_TESTS)
+  add_custom_target(honryu_unit_tests)
+endif()
+
 # honryu_test(NAME SOURCES a_test.cc … LINK targets… [LABELS …] [TIMEOUT s])
 #   A GoogleTest program NAME, registered with ctest as one entry per test case.
 function(honryu_test name)
@@ -29,6 +34,9 @@ function(honryu_test name)
   endif()
   if(NOT arg_LABELS)
     set(arg_LABELS unit)
+  endif()
+  if("unit" IN_LIST arg_LABELS)
+    add_dependencies(honryu_unit_tests ${name})
   endif()
   gtest_discover_tests(${name} DISCOVERY_MODE PRE_TEST DISCOVERY_TIMEOUT 60
     PROPERTIES TIMEOUT ${arg_TIMEOUT} LABELS "${arg_LABELS}")
