@@ -64,8 +64,23 @@ Result<std::string> Gunzip(std::string_view packed, std::size_t limit) {
   return out;
 }
 
-Result<std::string> Unzstd(std::string_view packed, std::size_t limit) {
+// A context costs more than a small batch: each thread keeps one.
+ZSTD_CCtx* ThreadCompressor() {
+  thread_local const std::unique_ptr<ZSTD_CCtx, std::size_t (*)(ZSTD_CCtx*)> context(ZSTD_createCCtx(),
+                                                                                     ZSTD_freeCCtx);
+  return context.get();
+}
+ZSTD_DCtx* ThreadDecompressor() {
+  thread_local const std::unique_ptr<ZSTD_DCtx, std::size_t (*)(ZSTD_DCtx*)> context(ZSTD_createDCtx(),
+                                                                                     ZSTD_freeDCtx);
+  return context.get();
+}
+
+// Frames of unknown size, several frames, and frames that claim more than the limit.
+Result<std::string> UnzstdStream(std::string_view packed, std::size_t limit) {
+  // Not the thread's context: a stream keeps buffers of up to its window.
   const std::unique_ptr<ZSTD_DCtx, std::size_t (*)(ZSTD_DCtx*)> context(ZSTD_createDCtx(), ZSTD_freeDCtx);
+  if (context == nullptr) return Error(ErrorCode::kInternal, "zstd could not start");
   ZSTD_DCtx_setParameter(context.get(), ZSTD_d_windowLogMax,
                          27);  // 128 MiB: no frame may ask for more memory
   std::string out;
@@ -89,6 +104,23 @@ Result<std::string> Unzstd(std::string_view packed, std::size_t limit) {
   return out;
 }
 
+Result<std::string> Unzstd(std::string_view packed, std::size_t limit) {
+  // One frame that says its size, as Compress() writes it, opens in one step. The size is believed only as
+  // far as the format can expand (a block of at most 128 KiB takes at least 4 bytes), so that a few bytes
+  // cannot claim much memory.
+  const unsigned long long size = ZSTD_getFrameContentSize(packed.data(), packed.size());
+  constexpr unsigned long long kExpansion = (128 << 10) / 4;
+  if (size == ZSTD_CONTENTSIZE_ERROR || size == ZSTD_CONTENTSIZE_UNKNOWN || size > limit ||
+      size / kExpansion > packed.size() || ThreadDecompressor() == nullptr ||
+      ZSTD_findFrameCompressedSize(packed.data(), packed.size()) != packed.size())
+    return UnzstdStream(packed, limit);
+  std::string out(static_cast<std::size_t>(size), '\0');
+  const std::size_t written =
+      ZSTD_decompressDCtx(ThreadDecompressor(), out.data(), out.size(), packed.data(), packed.size());
+  if (ZSTD_isError(written) != 0 || written != out.size()) return Broken("zstd");
+  return out;
+}
+
 }  // namespace
 
 Result<std::string> Compress(Compression codec, std::string_view plain, int level) {
@@ -108,8 +140,9 @@ Result<std::string> Compress(Compression codec, std::string_view plain, int leve
     }
     case Compression::kZstd: {
       out.resize(ZSTD_compressBound(plain.size()));
-      const std::size_t size =
-          ZSTD_compress(out.data(), out.size(), plain.data(), plain.size(), level == 0 ? 1 : level);
+      if (ThreadCompressor() == nullptr) return Error(ErrorCode::kInternal, "zstd could not start");
+      const std::size_t size = ZSTD_compressCCtx(ThreadCompressor(), out.data(), out.size(), plain.data(),
+                                                 plain.size(), level == 0 ? 1 : level);
       if (ZSTD_isError(size) != 0) return Error(ErrorCode::kInternal, "zstd failed");
       out.resize(size);
       return out;

@@ -5,6 +5,10 @@
 #include <cmath>
 #include <cstdint>
 
+#if defined(__x86_64__)
+#include <emmintrin.h>
+#endif
+
 namespace honryu::codec {
 namespace {
 
@@ -71,20 +75,37 @@ void AppendEscape(char c, std::string& out) {
   }
 }
 
+// The first place at or after `at` that must not be copied as it is, or the end.
+std::size_t SkipPlain(std::string_view text, std::size_t at) {
+#if defined(__x86_64__)
+  // SSE2 is part of x86-64. A signed comparison finds both control characters and bytes above 0x7f: < 0x20.
+  for (; text.size() - at >= 16; at += 16) {
+    const __m128i bytes = _mm_loadu_si128(reinterpret_cast<const __m128i*>(text.data() + at));
+    const __m128i low_or_high = _mm_cmplt_epi8(bytes, _mm_set1_epi8(0x20));
+    const __m128i quote = _mm_cmpeq_epi8(bytes, _mm_set1_epi8('"'));
+    const __m128i backslash = _mm_cmpeq_epi8(bytes, _mm_set1_epi8('\\'));
+    const int mask = _mm_movemask_epi8(_mm_or_si128(low_or_high, _mm_or_si128(quote, backslash)));
+    if (mask != 0) return at + static_cast<std::size_t>(__builtin_ctz(static_cast<unsigned>(mask)));
+  }
+#endif
+  while (at < text.size() && kClasses[static_cast<std::uint8_t>(text[at])] == 0) ++at;
+  return at;
+}
+
 }  // namespace
 
 void AppendJsonString(std::string_view value, std::string& out) {
   out += '"';
   std::size_t copied = 0, at = 0;
-  while (at < value.size()) {
+  while ((at = SkipPlain(value, at)) < value.size()) {
     const std::uint8_t kind = kClasses[static_cast<std::uint8_t>(value[at])];
-    if (kind == 0) {
-      ++at;
-      continue;
-    }
-    const std::size_t length = kind == 2 ? SequenceLength(value, at) : 0;
+    // Text in other scripts comes in runs; the vector loop would stop at each character.
+    std::size_t length = kind == 2 ? SequenceLength(value, at) : 0;
     if (length != 0) {
-      at += length;
+      do {
+        at += length;
+        length = at < value.size() ? SequenceLength(value, at) : 0;
+      } while (length != 0);
       continue;
     }
     out.append(value, copied, at - copied);
@@ -145,7 +166,12 @@ void JsonWriter::Double(double value) {
   if (!std::isfinite(value)) return Null();
   BeforeValue();
   char buffer[32];
-  out_.append(buffer, std::to_chars(buffer, buffer + sizeof buffer, value).ptr);
+  const std::string_view text(buffer, std::to_chars(buffer, buffer + sizeof buffer, value).ptr - buffer);
+  out_ += text;
+  // Written as whole numbers, these would read back as integers: "-0" without its sign, and what is beyond 64
+  // bits not at all.
+  const bool unlike_integer = std::abs(value) >= 0x1p63 || (value == 0 && std::signbit(value));
+  if (unlike_integer && text.find_first_of(".e") == std::string_view::npos) out_ += ".0";
 }
 void JsonWriter::Bool(bool value) {
   BeforeValue();

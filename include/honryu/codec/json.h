@@ -24,7 +24,8 @@ class JsonWriter {
   void String(std::string_view value);
   void Int(std::int64_t value);
   void Uint(std::uint64_t value);
-  /// Shortest form that reads back to the same value; non-finite values become null.
+  /// Shortest form that reads back to the same value (".0" is added where a reader of integers would lose
+  /// it); non-finite values become null.
   void Double(double value);
   void Bool(bool value);
   void Null();

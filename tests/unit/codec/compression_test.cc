@@ -33,6 +33,14 @@ TEST(Compression, NeverOpensMoreThanTheLimit) {
   }
 }
 
+TEST(Compression, AFalseSizeInAZstdFrameIsNotBelieved) {
+  // Single-segment frame that claims 4 GiB - 2 and holds one empty last block.
+  const std::string frame("\x28\xb5\x2f\xfd\xa0\xfe\xff\xff\xff\x01\x00\x00", 12);
+  const auto opened = Decompress(Compression::kZstd, frame, std::size_t{1} << 33);
+  ASSERT_FALSE(opened.ok());
+  EXPECT_EQ(opened.error().code(), ErrorCode::kInvalidArgument);
+}
+
 TEST(Compression, SeveralMembersFollowEachOther) {
   for (const Compression codec : {Compression::kZstd, Compression::kGzip}) {
     const std::string packed = Compress(codec, "one ").value() + Compress(codec, "two").value();

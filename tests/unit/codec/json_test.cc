@@ -46,6 +46,30 @@ TEST(JsonWriter, EscapesAndRepairsStrings) {
   EXPECT_EQ(Quote("\xf0\x9f\x98\x80"), "\"\xf0\x9f\x98\x80\"");
 }
 
+TEST(JsonWriter, EscapesAtEveryPlaceOfLongStrings) {
+  for (std::size_t length = 1; length < 70; ++length) {
+    for (std::size_t at = 0; at < length; ++at) {
+      const std::string head(at, 'x'), tail(length - at - 1, 'y');
+      EXPECT_EQ(Quote(head + '"' + tail), '"' + head + "\\\"" + tail + '"');
+      EXPECT_EQ(Quote(head + '\x1f' + tail), '"' + head + "\\u001f" + tail + '"');
+      EXPECT_EQ(Quote(head + '\xff' + tail), '"' + head + "\xef\xbf\xbd" + tail + '"');
+      EXPECT_EQ(Quote(head + "\x7f\xe6\xb8\x8b" + tail), '"' + head + "\x7f\xe6\xb8\x8b" + tail + '"');
+    }
+  }
+}
+
+TEST(JsonWriter, DoublesReadBackAsTheSameValue) {
+  for (const double value : {0.0, -0.0, 1.5, 1e22, -1e300, 5e-324, 0x1p53, 0x1p62, 0x1p63, 0x1p64, -0x1p63,
+                             -0x1p64, 0x1p70, 0.1}) {
+    std::string out;
+    JsonWriter(out).Double(value);
+    const auto json = Json::Parse(out);
+    ASSERT_TRUE(json.ok()) << out;
+    EXPECT_EQ(json->DoubleOr(1), value) << out;
+    EXPECT_EQ(std::signbit(json->DoubleOr(1)), std::signbit(value)) << out;
+  }
+}
+
 TEST(Json, ParsesEveryKindAndDumpsItBack) {
   const std::string text =
       R"({"s":"渋谷\n","i":-5,"u":18446744073709551615,"d":1.5,"t":true,"n":null,"a":[1,[2]],"o":{"x":{}}})";
