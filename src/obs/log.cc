@@ -8,6 +8,7 @@
 #include <spdlog/spdlog.h>
 
 #include <atomic>
+#include <charconv>
 #include <cstring>
 #include <ctime>
 #include <memory>
@@ -28,20 +29,50 @@ struct LogState {
     auto fresh = std::make_shared<spdlog::logger>("honryu", std::move(sink));
     fresh->set_level(spdlog::level::trace);
     fresh->set_pattern("%v");
-    fresh->flush_on(spdlog::level::warn);
+    fresh->flush_on(spdlog::level::info);
     std::atomic_store(&logger, std::move(fresh));
   }
 };
 
 LogState& State() {
-  static LogState state;
+  // Never destroyed: others may log while the process ends.
+  static LogState& state = *new LogState;
   return state;
 }
 
 constexpr const char* kLevelNames[] = {"trace", "debug", "info", "warn", "error"};
 
+// Length of the UTF-8 sequence that begins with a byte above 0x7f at `at`, or 0 if it is none (RFC 3629,
+// section 4; codec has the same, but lies beside this module).
+std::size_t SequenceLength(std::string_view text, std::size_t at) {
+  const auto byte = [&](std::size_t i) {
+    return i < text.size() ? static_cast<std::uint8_t>(text[i]) : std::uint8_t{0};
+  };
+  const std::uint8_t first = byte(at);
+  const std::size_t length = first >= 0xf0 ? 4 : first >= 0xe0 ? 3 : 2;
+  if (first < 0xc2 || first > 0xf4) return 0;
+  for (std::size_t i = 1; i < length; ++i) {
+    if ((byte(at + i) & 0xc0) != 0x80) return 0;
+  }
+  const std::uint8_t second = byte(at + 1);
+  const bool overlong = (first == 0xe0 && second < 0xa0) || (first == 0xf0 && second < 0x90);
+  const bool no_character = (first == 0xed && second > 0x9f) || (first == 0xf4 && second > 0x8f);
+  return overlong || no_character ? 0 : length;
+}
+
 void AppendEscaped(std::string_view text, std::string& out) {
-  for (const char c : text) {
+  for (std::size_t at = 0; at < text.size(); ++at) {
+    const char c = text[at];
+    if (static_cast<std::uint8_t>(c) > 0x7f) {
+      const std::size_t length = SequenceLength(text, at);
+      if (length == 0) {
+        out += "\xef\xbf\xbd";
+      } else {
+        out += text.substr(at, length);
+        at += length - 1;
+      }
+      continue;
+    }
     switch (c) {
       case '"':
         out += "\\\"";
@@ -77,12 +108,18 @@ void AppendQuoted(std::string_view text, std::string& out) {
 bool NeedsQuotes(std::string_view text) {
   if (text.empty()) return true;
   for (const char c : text) {
-    if (c == ' ' || c == '"' || c == '=' || static_cast<unsigned char>(c) < 0x20) return true;
+    const auto byte = static_cast<std::uint8_t>(c);
+    if (c == ' ' || c == '"' || c == '=' || byte < 0x20 || byte > 0x7e) return true;
   }
   return false;
 }
 
 }  // namespace
+
+std::string Field::NumberText(double number) {
+  char buffer[32];
+  return std::string(buffer, std::to_chars(buffer, buffer + sizeof buffer, number).ptr);
+}
 
 Result<LogLevel> ParseLogLevel(std::string_view text) {
   for (std::size_t i = 0; i < std::size(kLevelNames); ++i) {
@@ -93,14 +130,17 @@ Result<LogLevel> ParseLogLevel(std::string_view text) {
 }
 
 Result<void> InitLogging(const LogOptions& options) {
-  State().level = options.level;
-  State().json = options.json;
-  if (options.file.empty()) return Ok();
   try {
-    State().Use(std::make_shared<spdlog::sinks::basic_file_sink_mt>(options.file));
+    if (options.file.empty()) {
+      State().Use(std::make_shared<spdlog::sinks::stderr_sink_mt>());
+    } else {
+      State().Use(std::make_shared<spdlog::sinks::basic_file_sink_mt>(options.file));
+    }
   } catch (const spdlog::spdlog_ex& e) {
     return Error(ErrorCode::kIo, std::string("cannot open the log file: ") + e.what());
   }
+  State().level = options.level;
+  State().json = options.json;
   return Ok();
 }
 
@@ -146,7 +186,8 @@ void LogWrite(LogLevel level, const char* file, int line, std::string_view messa
     }
     out += fmt::format(" ({}:{})", name, line);
   }
-  const auto spdlog_level = level >= LogLevel::kWarn ? spdlog::level::warn : spdlog::level::info;
+  // Only decides whether the line is flushed.
+  const auto spdlog_level = level >= LogLevel::kInfo ? spdlog::level::info : spdlog::level::debug;
   std::atomic_load(&State().logger)->log(spdlog_level, "{}", out);
 }
 

@@ -12,20 +12,28 @@ namespace honryu::obs {
 
 enum class LogLevel : std::uint8_t { kTrace, kDebug, kInfo, kWarn, kError };
 
-/// One key and value of a structured log line. Strings are quoted in JSON, numbers and booleans are not.
+/// One key and value of a structured log line. Strings are quoted in JSON, numbers and booleans are not (but
+/// "nan" and "inf" are: JSON has no such numbers). Bytes that are not UTF-8 show as U+FFFD.
 struct Field {
   Field(std::string_view k, std::string_view v) : key(k), value(v), quoted(true) {}
   Field(std::string_view k, const char* v) : key(k), value(v), quoted(true) {}
   Field(std::string_view k, const std::string& v) : key(k), value(v), quoted(true) {}
   Field(std::string_view k, bool v) : key(k), value(v ? "true" : "false"), quoted(false) {}
   template <class T>
-    requires((std::integral<T> || std::floating_point<T>) && !std::same_as<T, bool>)
+    requires(std::integral<T> && !std::same_as<T, bool>)
   Field(std::string_view k, T v) : key(k), value(std::to_string(v)), quoted(false) {}
+  template <std::floating_point T>
+  Field(std::string_view k, T v)
+      : key(k), value(NumberText(static_cast<double>(v))), quoted(!__builtin_isfinite(v)) {}
   Field(std::string_view k, const Error& e) : key(k), value(e.ToString()), quoted(true) {}
 
   std::string_view key;
   std::string value;
   bool quoted;
+
+ private:
+  /// Shortest form that reads back to the same value.
+  static std::string NumberText(double number);
 };
 
 struct LogOptions {
@@ -34,7 +42,9 @@ struct LogOptions {
   std::string file;   ///< Empty: standard error. Otherwise a file, appended to.
 };
 
-/// Sets up the process's log. Call once before threads start; without it, text at info goes to stderr.
+/// Sets up the process's log; a later call replaces the earlier one's choice. Without it, text at info goes
+/// to stderr. Lines at info and above are written at once, those below when the buffer is full or at
+/// FlushLog(). kIo when the file cannot be opened; the log then stays as it was.
 Result<void> InitLogging(const LogOptions& options);
 void SetLogLevel(LogLevel level);
 bool LogEnabled(LogLevel level);

@@ -4,8 +4,13 @@
 #include <gtest/gtest.h>
 #include <unistd.h>
 
+#include <algorithm>
+#include <cmath>
 #include <fstream>
 #include <sstream>
+#include <string>
+#include <thread>
+#include <vector>
 
 namespace honryu::obs {
 namespace {
@@ -59,8 +64,76 @@ TEST_F(LogTest, RepeatedLinesAreLimitedAndCounted) {
   for (int i = 0; i < 1000; ++i) LOG_LIMITED(error, "again");
   FlushLog();
   const std::string text = ReadFile(path_);
-  EXPECT_LE(std::count(text.begin(), text.end(), '\n'), 10);
+  EXPECT_LE(std::count(text.begin(), text.end(), '\n'), 10);  // two seconds at most, if one just ends
   EXPECT_GE(std::count(text.begin(), text.end(), '\n'), 5);
+}
+
+TEST_F(LogTest, JsonLinesStayValidWhateverIsLogged) {
+  LogOptions options;
+  options.json = true;
+  options.file = path_;
+  ASSERT_TRUE(InitLogging(options).ok());
+  LOG(warn, "odd", {"small", 1e-9}, {"nan", std::nan("")}, {"bytes", "a\xff\xe6\xb8\x8b\xed\xa0\x80\x01"},
+      {"error", Error(ErrorCode::kIo, "disk \"a\"")});
+  const std::string text = ReadFile(path_);  // warnings are flushed at once
+  EXPECT_NE(
+      text.find(
+          "\"small\":1e-09,\"nan\":\"nan\",\"bytes\":\"a\xef\xbf\xbd\xe6\xb8\x8b\xef\xbf\xbd\xef\xbf\xbd"
+          "\xef\xbf\xbd\\u0001\",\"error\":\"io: disk \\\"a\\\"\"}\n"),
+      std::string::npos)
+      << text;
+  // {"ts":"2026-11-21T10:00:00.000Z","level":"warn","msg":"odd","src":"obs_test.cc:N",…
+  EXPECT_EQ(text.substr(0, 7), "{\"ts\":\"");
+  EXPECT_EQ(text.substr(30, 45), "Z\",\"level\":\"warn\",\"msg\":\"odd\",\"src\":\"obs_test") << text;
+}
+
+TEST_F(LogTest, ALaterChoiceReplacesTheEarlierOne) {
+  LogOptions options;
+  options.file = path_;
+  ASSERT_TRUE(InitLogging(options).ok());
+  LOG(info, "first");
+  testing::internal::CaptureStderr();
+  ASSERT_TRUE(InitLogging(LogOptions{}).ok());
+  LOG(info, "second");
+  FlushLog();
+  const std::string to_stderr = testing::internal::GetCapturedStderr();
+  EXPECT_NE(to_stderr.find("info  second"), std::string::npos) << to_stderr;
+  EXPECT_NE(ReadFile(path_).find("first"), std::string::npos);
+  EXPECT_EQ(ReadFile(path_).find("second"), std::string::npos);
+  // A file that cannot be opened changes nothing.
+  options.file = "/proc/no/such/file";
+  options.level = LogLevel::kError;
+  EXPECT_FALSE(InitLogging(options).ok());
+  EXPECT_TRUE(LogEnabled(LogLevel::kInfo));
+}
+
+TEST_F(LogTest, LevelsAreParsedAndObeyed) {
+  EXPECT_EQ(ParseLogLevel("warn").value(), LogLevel::kWarn);
+  EXPECT_FALSE(ParseLogLevel("warning").ok());
+  SetLogLevel(LogLevel::kError);
+  EXPECT_FALSE(LogEnabled(LogLevel::kWarn));
+  SetLogLevel(LogLevel::kTrace);
+  EXPECT_TRUE(LogEnabled(LogLevel::kTrace));
+}
+
+TEST_F(LogTest, ThreadsNeverMixTheirLines) {
+  LogOptions options;
+  options.file = path_;
+  ASSERT_TRUE(InitLogging(options).ok());
+  std::vector<std::thread> threads;
+  for (int t = 0; t < 4; ++t) {
+    threads.emplace_back([t] {
+      for (int i = 0; i < 200; ++i) LOG(info, "line", {"thread", t}, {"filler", std::string(100, 'x')});
+    });
+  }
+  for (std::thread& thread : threads) thread.join();
+  std::istringstream lines(ReadFile(path_));
+  int count = 0;
+  for (std::string line; std::getline(lines, line); ++count) {
+    EXPECT_EQ(line.find(" info  line thread="), 24u) << line;
+    EXPECT_EQ(line.back(), ')') << line;
+  }
+  EXPECT_EQ(count, 800);
 }
 
 TEST_F(LogTest, AnUnwritableFileIsAnError) {
