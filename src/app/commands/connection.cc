@@ -1,0 +1,86 @@
+#include "connection.h"
+
+#include "honryu/client/remote_client.h"
+
+#include <csignal>
+#include <cstdio>
+#include <cstdlib>
+#include <utility>
+
+namespace honryu::app {
+namespace {
+
+client::RemoteClientConfig RemoteConfig(const std::string& endpoint) {
+  client::RemoteClientConfig config;
+  config.endpoint = endpoint;
+  return config;
+}
+
+async::RuntimeOptions ClientRuntime() {
+  async::RuntimeOptions options;
+  options.io_threads = 1;
+  options.blocking_threads = 1;
+  return options;
+}
+
+async::Task<Result<http::ClientResponse>> SendOne(http::Client* http, http::ClientRequest request) {
+  const async::Context ctx = async::Context::WithTimeout(std::chrono::seconds(30));
+  Result<http::ClientResponse> response = co_await http->Send(ctx, std::move(request));
+  co_return response;
+}
+
+volatile std::sig_atomic_t stop_requested = 0;
+
+extern "C" void OnStopSignal(int) {
+  if (stop_requested != 0) std::_Exit(130);
+  stop_requested = 1;
+}
+
+}  // namespace
+
+Connection::Connection(const std::string& endpoint)
+    : endpoint_(endpoint), runtime_(ClientRuntime()), http_(runtime_, http::ClientConfig{}) {
+  streams_ = client::MakeRemoteClient(http_, RemoteConfig(endpoint));
+}
+
+Connection::~Connection() = default;
+
+Result<codec::Json> Connection::Call(const std::string& operation, const std::string& body) {
+  HONRYU_TRY(http::Endpoint endpoint, http::ParseUrl(endpoint_));
+  http::ClientRequest request;
+  request.method = "POST";
+  request.endpoint = endpoint;
+  request.headers.Add("Content-Type", "application/x-amz-json-1.1");
+  request.headers.Add("X-Amz-Target", "Kinesis_20131202." + operation);
+  request.body = Bytes(body);
+  HONRYU_TRY(http::ClientResponse response, runtime_.BlockOn(SendOne(&http_, std::move(request))));
+  if (response.status == 200 && response.body.empty()) return codec::Json(codec::Json::Object{});
+  HONRYU_TRY(codec::Json json, codec::Json::Parse(response.body));
+  if (response.status != 200) {
+    const codec::Json* name = json.Find("__type");
+    const codec::Json* message = json.Find("message");
+    return Error(ErrorCode::kInvalidArgument,
+                 std::string(name != nullptr ? name->StringOr("error") : "error") + ": " +
+                     std::string(message != nullptr ? message->StringOr("")
+                                                    : "HTTP " + std::to_string(response.status)));
+  }
+  return json;
+}
+
+int Fail(const Error& error) {
+  std::fprintf(stderr, "honryu: %s\n", error.message().c_str());
+  return 1;
+}
+
+void InstallStopSignals() {
+  struct sigaction action{};
+  action.sa_handler = OnStopSignal;
+  sigemptyset(&action.sa_mask);
+  sigaction(SIGINT, &action, nullptr);
+  sigaction(SIGTERM, &action, nullptr);
+  std::signal(SIGPIPE, SIG_IGN);
+}
+
+bool StopRequested() { return stop_requested != 0; }
+
+}  // namespace honryu::app

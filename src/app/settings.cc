@@ -1,0 +1,210 @@
+#include "settings.h"
+
+#include "honryu/config/load.h"
+
+namespace honryu::app {
+namespace {
+
+using config::FieldDoc;
+using config::Section;
+using std::chrono::hours;
+using std::chrono::milliseconds;
+using std::chrono::seconds;
+
+void DescribeListener(http::ServerConfig& server, Section& section) {
+  section.Field("address", &server.address, {.doc = "IP address to listen on."});
+  section.Field("port", &server.port, {.doc = "Port to listen on; 0 picks a free one."});
+  section.Field("max_connections", &server.max_connections,
+                {.doc = "Connections beyond it are turned away with 503."}, {1, 1'000'000});
+  section.Field("max_body", &server.max_body, {.doc = "Largest request body, as sent."},
+                {ByteSize::KiB(1), ByteSize::GiB(1)});
+  section.Field("max_decompressed_body", &server.max_decompressed_body,
+                {.doc = "Largest request body after Content-Encoding."},
+                {ByteSize::KiB(1), ByteSize::GiB(4)});
+  section.Field("max_header", &server.max_header, {.doc = "Largest request header."},
+                {ByteSize::KiB(1), ByteSize::MiB(1)});
+  section.Field("header_timeout", &server.header_timeout,
+                {.doc = "From the first byte of a request to the end of its header."},
+                {milliseconds(10), hours(1)});
+  section.Field("body_timeout", &server.body_timeout,
+                {.doc = "From the end of the header to the end of the body."}, {milliseconds(10), hours(1)});
+  section.Field("idle_timeout", &server.idle_timeout, {.doc = "Closes connections that send no request."},
+                {milliseconds(10), hours(24)});
+  section.Field("request_timeout", &server.request_timeout, {.doc = "Deadline of a request's work."},
+                {milliseconds(10), hours(1)});
+}
+
+void DescribeLog(obs::LogOptions& log, Section& section) {
+  section.Enum("level", &log.level, {.doc = "Least severe lines that are written."},
+               {{"trace", obs::LogLevel::kTrace},
+                {"debug", obs::LogLevel::kDebug},
+                {"info", obs::LogLevel::kInfo},
+                {"warn", obs::LogLevel::kWarn},
+                {"error", obs::LogLevel::kError}});
+  section.Field("json", &log.json, {.doc = "One JSON object a line instead of text."});
+  section.Field("file", &log.file,
+                {.doc = "File to append to; empty: standard error.", .example = "/var/log/honryu.log"});
+}
+
+void DescribeStorage(log::RocksdbEngineConfig& storage, Section& section) {
+  section.Enum("durability", &storage.durability,
+               {.doc = "fsync: acknowledged means on disk; interval: a power cut may lose sync_interval; "
+                       "none: the operating system decides."},
+               {{"fsync", log::Durability::kFsync},
+                {"interval", log::Durability::kInterval},
+                {"none", log::Durability::kNone}});
+  section.Field("sync_interval", &storage.sync_interval,
+                {.doc = "Time between two syncs with durability interval."}, {milliseconds(1), seconds(60)});
+  section.Field("segment_bytes", &storage.segment_bytes,
+                {.doc = "A stream's segment is closed at this size; retention drops whole segments."},
+                {ByteSize::KiB(64), ByteSize::GiB(1)});
+  section.Field("segment_age", &storage.segment_age, {.doc = "A stream's segment is closed at this age."},
+                {seconds(1), hours(24 * 30)});
+  section.Field("tail_cache", &storage.tail_cache,
+                {.doc = "Newest records kept in memory for readers, all streams together."},
+                {ByteSize{0}, ByteSize::GiB(64)});
+  section.Field("max_queued", &storage.max_queued,
+                {.doc = "Appends that wait for the disk; beyond it puts get "
+                        "ProvisionedThroughputExceededException or 429."},
+                {ByteSize::MiB(1), ByteSize::GiB(16)});
+  section.Field("max_commit", &storage.max_commit,
+                {.doc = "Most that one fsync covers.", .audience = config::Audience::kTunable},
+                {ByteSize::MiB(1), ByteSize::MiB(256)});
+  section.Field("min_free_disk", &storage.min_free_disk,
+                {.doc = "Below this free space puts are refused until there is room again."},
+                {ByteSize{0}, ByteSize::GiB(1024)});
+}
+
+void DescribeApiKey(api::gateway::ApiKey& key, Section& section) {
+  section.Field("name", &key.name, {.doc = "Shown in logs and answers.", .required = true});
+  section.Field("key", &key.key, {.doc = "The secret.", .secret = true, .required = true});
+  section.Field("events_per_second", &key.events_per_second, {.doc = "Rate limit; 0: none."}, {0, 1e9});
+  section.Field("scopes", &key.scopes, {.doc = "Posting events needs write."});
+}
+
+void DescribeGateway(api::gateway::GatewayConfig& gateway, Section& section) {
+  section.Field("stream", &gateway.stream, {.doc = "Stream that events go to."});
+  section.Field("shards", &gateway.shards, {.doc = "Its shards, when it must be created."}, {1, 10000});
+  section.Field("retention_hours", &gateway.retention_hours,
+                {.doc = "Its retention, when it must be created."}, {24, 8760});
+  section.Field("dead_letter_stream", &gateway.dead_letter_stream,
+                {.doc = "Stream that refused events go to, with the reason."});
+  section.Field("partition_key", &gateway.partition_key,
+                {.doc = "Dotted paths; the first that is present and not empty is the partition key."});
+  section.Field("max_body", &gateway.max_body, {.doc = "Largest request after decompression."},
+                {ByteSize::KiB(1), ByteSize::MiB(256)});
+  section.Field("max_events", &gateway.max_events, {.doc = "Most events of a request."}, {1, 1'000'000});
+  section.Field("max_in_flight", &gateway.max_in_flight,
+                {.doc = "Bodies being worked on; beyond it requests get 429."},
+                {ByteSize::MiB(1), ByteSize::GiB(64)});
+  section.Field("require_event_id", &gateway.require_event_id,
+                {.doc = "Reject events without event_id instead of making one."});
+  section.Field("skew_threshold", &gateway.skew_threshold,
+                {.doc = "sent_at may differ this much before times are corrected."});
+  section.Field("future_tolerance", &gateway.future_tolerance,
+                {.doc = "Times further ahead become the arrival time."});
+  section.Field("dedup_window", &gateway.dedup_window,
+                {.doc = "Retries with the same event_id are recognised this long; 0: off."},
+                {Duration::zero(), hours(24)});
+  section.Field("dedup_max_entries", &gateway.dedup_max_entries, {.doc = "Ids remembered at most."},
+                {1, 1'000'000'000});
+  section.Field("cors_origins", &gateway.cors_origins,
+                {.doc = "Web origins that may post; empty: any with api_keys, else this machine's pages."});
+  section.Field("put_timeout", &gateway.put_timeout, {.doc = "Deadline of one write to the log."},
+                {milliseconds(10), hours(1)});
+  section.List("api_keys", &gateway.api_keys,
+               {.doc = "Who may post events; empty: everybody who reaches the port."}, DescribeApiKey);
+  section.Check([&gateway] { return gateway.Validate(); });
+}
+
+void DescribeBroker(Settings& settings, Section& section) {
+  section.Field("endpoint", &settings.broker_client.endpoint,
+                {.doc = "Where processes without the broker role find it."});
+  section.Field("retention_bytes", &settings.retention_bytes,
+                {.doc = "Per stream, as stored; null: no limit.", .example = "100GiB"});
+  section.Field("default_retention_hours", &settings.broker.default_retention_hours,
+                {.doc = "Of new streams."}, {24, 8760});
+  section.Field("max_record", &settings.max_record, {.doc = "Largest record: data plus partition key."},
+                {ByteSize::KiB(1), ByteSize::MiB(10)});
+  section.Field("max_streams", &settings.broker.max_streams, {.doc = "Streams at most."}, {1, 100'000});
+  section.Field("iterator_lifetime", &settings.broker.iterator_lifetime,
+                {.doc = "Shard iterators expire after it."}, {seconds(1), hours(24)});
+  section.Field("retention_check", &settings.broker.retention_check,
+                {.doc = "Time between two rounds of retention."}, {milliseconds(100), hours(1)});
+}
+
+bool IsLoopback(const std::string& address) { return address.starts_with("127.") || address == "::1"; }
+
+}  // namespace
+
+Settings::Settings() {
+  http.name = "http";
+  http.port = 8080;
+  http.max_decompressed_body = ByteSize::MiB(16);
+  kinesis.name = "kinesis";
+  kinesis.port = 4567;
+  admin.name = "admin";
+  admin.port = 9600;
+  admin.max_connections = 100;
+}
+
+void Settings::Complete() {
+  storage.path = data_dir + "/log";
+  broker.max_record_bytes = max_record.bytes;
+  gateway.max_record = max_record;
+  if (retention_bytes) broker.retention_bytes = retention_bytes->bytes;
+}
+
+void DescribeSettings(Settings& settings, Section& section) {
+  section.Field("data_dir", &settings.data_dir, {.doc = "Folder of the log and all state."});
+  section.Field("stop_grace", &settings.stop_grace, {.doc = "A graceful stop may take this long."},
+                {milliseconds(100), hours(1)});
+  section.Field("start_timeout", &settings.start_timeout, {.doc = "How long a start waits for its broker."},
+                {seconds(1), hours(24)});
+  section.Field(
+      "allow_public", &settings.allow_public,
+      {.doc = "Listen on addresses beyond this machine although there is no TLS; put a TLS proxy in front."});
+  section.Sub("log", "The process's own log.", [&](Section& s) { DescribeLog(settings.log, s); });
+  section.Sub("runtime", "Threads.", [&](Section& s) {
+    s.Field("io_threads", &settings.runtime.io_threads, {.doc = "Event loops."}, {1, 256});
+    s.Field("blocking_threads", &settings.runtime.blocking_threads,
+            {.doc = "Threads for disk reads and long work."}, {1, 256});
+  });
+  section.Sub("http", "Ingest, queries and live numbers.",
+              [&](Section& s) { DescribeListener(settings.http, s); });
+  section.Sub("kinesis", "The Kinesis API.", [&](Section& s) {
+    DescribeListener(settings.kinesis, s);
+    s.Field("account_id", &settings.kinesis_api.account_id, {.doc = "12 digits that stand in ARNs."},
+            {.min_length = 12, .max_length = 12});
+    s.Field("region", &settings.kinesis_api.region, {.doc = "Region that stands in ARNs."});
+    s.Field("require_auth_header", &settings.kinesis_api.require_auth_header,
+            {.doc = "Refuse unsigned requests (signatures are not verified)."});
+  });
+  section.Sub("admin", "Health pages and metrics of this process.",
+              [&](Section& s) { DescribeListener(settings.admin, s); });
+  section.Sub("storage", "The log on disk.", [&](Section& s) { DescribeStorage(settings.storage, s); });
+  section.Sub("broker", "Streams and their limits.", [&](Section& s) { DescribeBroker(settings, s); });
+  section.Sub("gateway", "Ingest of events.", [&](Section& s) { DescribeGateway(settings.gateway, s); });
+  section.Check([&settings]() -> Result<void> {
+    for (const http::ServerConfig* listener : {&settings.http, &settings.kinesis, &settings.admin}) {
+      if (!settings.allow_public && !IsLoopback(listener->address)) {
+        return Error(ErrorCode::kInvalidArgument, listener->name + ".address: " + listener->address +
+                                                      " is reachable from outside and there is no TLS; set "
+                                                      "allow_public: true if something protects it");
+      }
+    }
+    return Ok();
+  });
+}
+
+Result<Settings> LoadSettings(const std::string& file, const std::vector<std::string>& overrides) {
+  Settings settings;
+  HONRYU_TRY(const config::LoadNotes notes,
+             config::LoadFile(file, config::ProcessEnvironment(), overrides,
+                              [&settings](Section& section) { DescribeSettings(settings, section); }));
+  for (const std::string& warning : notes.warnings) LOG(warn, "deprecated setting", {"what", warning});
+  settings.Complete();
+  return settings;
+}
+
+}  // namespace honryu::app

@@ -1,0 +1,46 @@
+#pragma once
+
+#include "honryu/api/gateway/gateway_config.h"
+#include "honryu/api/kinesis/kinesis_api.h"
+#include "honryu/async/runtime.h"
+#include "honryu/broker/broker.h"
+#include "honryu/client/remote_client.h"
+#include "honryu/config/schema.h"
+#include "honryu/http/server.h"
+#include "honryu/log/rocksdb_engine.h"
+#include "honryu/obs/log.h"
+
+#include <string>
+#include <vector>
+
+namespace honryu::app {
+
+/// Everything that can be configured, by section. Modules get their own struct, never this.
+struct Settings {
+  std::string data_dir = ".honryu/data";
+  Duration stop_grace = std::chrono::seconds(20);
+  Duration start_timeout = std::chrono::seconds(60);
+  bool allow_public = false;
+  obs::LogOptions log;
+  async::RuntimeOptions runtime;
+  http::ServerConfig http, kinesis, admin;
+  api::kinesis::KinesisApiConfig kinesis_api;
+  log::RocksdbEngineConfig storage;
+  std::optional<ByteSize> retention_bytes;
+  ByteSize max_record = ByteSize::MiB(1);
+  broker::BrokerConfig broker;
+  client::RemoteClientConfig broker_client;
+  api::gateway::GatewayConfig gateway;
+
+  Settings();
+  /// Fills in what follows from other settings (paths below data_dir, the record limit). Call after loading.
+  void Complete();
+};
+
+/// Binds `settings` to configuration keys.
+void DescribeSettings(Settings& settings, config::Section& section);
+
+/// File (may be empty), environment and overrides, the later winning.
+Result<Settings> LoadSettings(const std::string& file, const std::vector<std::string>& overrides);
+
+}  // namespace honryu::app

@@ -1,0 +1,58 @@
+#!/usr/bin/env python3
+"""The command line: put, get, tail, streams, config, log verify, healthcheck, and clear errors."""
+import json
+import os
+import subprocess
+import sys
+import time
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))), "support"))
+import honryu_process as hp  # noqa: E402
+
+
+def main():
+    assert b"honryu 0." in hp.run_cli("--version").stdout
+    for command in ("serve", "put", "get", "tail", "streams", "bench", "demo", "log", "config"):
+        assert len(hp.run_cli(command, "--help").stdout) > 200, f"{command} --help says too little"
+    with hp.temporary_directory() as directory, hp.Server(directory, ["broker"]) as server:
+        end = ("--endpoint", server.url("kinesis"))
+        hp.run_cli("streams", "create", "logs", "--shards", "2", *end)
+        hp.eventually(lambda: b"ACTIVE" in hp.run_cli("streams", "list", *end).stdout, what="stream ACTIVE")
+        lines = [f"line {i} 日本語" for i in range(1200)]
+        put = hp.run_cli("put", "logs", "--lines", *end, input="\n".join(lines).encode()).stdout.decode().split("\n")
+        assert len([line for line in put if line.startswith("shardId-")]) == 1200
+        got = hp.run_cli("get", "logs", *end).stdout.decode().rstrip("\n").split("\n")
+        assert sorted(got) == sorted(lines)
+        hp.run_cli("put", "logs", "one", "--key", "k", *end)
+        rows = [json.loads(line) for line in hp.run_cli("get", "logs", "--json", "--from", "-5m", *end).stdout.splitlines()]
+        assert len(rows) == 1201 and any(r["data"] == "one" and r["partition_key"] == "k" for r in rows)
+        with subprocess.Popen([hp.BINARY, "tail", "logs", *end], stdout=subprocess.PIPE) as tail:
+            time.sleep(1)  # LATEST means: from when the tail began
+            hp.run_cli("put", "logs", "seen by tail", *end)
+            assert tail.stdout.readline().decode().strip() == "seen by tail"
+            tail.terminate()
+            assert tail.wait(10) == 0
+        missing = hp.run_cli("get", "no-such-stream", *end, check=False)
+        assert missing.returncode != 0 and b"no-such-stream" in missing.stderr, missing
+        assert hp.run_cli("healthcheck", "--url", server.url("admin") + "/healthz").returncode == 0
+        hp.run_cli("streams", "delete", "logs", *end)
+        hp.eventually(lambda: b"logs" not in hp.run_cli("streams", "list", *end).stdout, what="stream gone")
+        assert server.stop() == 0
+        verified = hp.run_cli("log", "verify", os.path.join(directory, "data", "log")).stdout
+        assert b"0 faults" in verified, verified
+        assert hp.run_cli("healthcheck", "--url", server.url("admin") + "/healthz", check=False).returncode != 0
+    with hp.temporary_directory() as directory:
+        good, bad = os.path.join(directory, "good.yaml"), os.path.join(directory, "bad.yaml")
+        with open(good, "wb") as file:
+            file.write(hp.run_cli("config", "print-default").stdout)
+        assert hp.run_cli("config", "check", good).returncode == 0, "the printed default must be valid"
+        with open(bad, "w") as file:
+            file.write("http:\n  prot: 80\nstorage:\n  durability: maybe\n")
+        wrong = hp.run_cli("config", "check", bad, check=False)
+        text = wrong.stderr.decode()
+        assert wrong.returncode != 0 and ":2" in text and "prot" in text and "port" in text and ":4" in text and "fsync" in text, text
+    print("ok: command line")
+
+
+if __name__ == "__main__":
+    main()
