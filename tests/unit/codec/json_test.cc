@@ -51,6 +51,7 @@ TEST(JsonWriter, EscapesAtEveryPlaceOfLongStrings) {
     for (std::size_t at = 0; at < length; ++at) {
       const std::string head(at, 'x'), tail(length - at - 1, 'y');
       EXPECT_EQ(Quote(head + '"' + tail), '"' + head + "\\\"" + tail + '"');
+      EXPECT_EQ(Quote(head + '\\' + tail), '"' + head + "\\\\" + tail + '"');
       EXPECT_EQ(Quote(head + '\x1f' + tail), '"' + head + "\\u001f" + tail + '"');
       EXPECT_EQ(Quote(head + '\xff' + tail), '"' + head + "\xef\xbf\xbd" + tail + '"');
       EXPECT_EQ(Quote(head + "\x7f\xe6\xb8\x8b" + tail), '"' + head + "\x7f\xe6\xb8\x8b" + tail + '"');
