@@ -99,7 +99,8 @@ def check_private(root, layers, path, name, where, findings):
     if public:
         findings.append(f'{where}: a public header may not include the private "{name}"')
         return
-    for candidate in (os.path.normpath(os.path.join(os.path.dirname(path), name)), os.path.join("src", name)):
+    for candidate in (os.path.normpath(os.path.join(os.path.dirname(path), name)), os.path.join("src", module or "", name),
+                      os.path.join("src", name)):
         if os.path.exists(os.path.join(root, candidate)) or os.path.exists(os.path.join(root, candidate + ".in")):
             other, _ = owner(layers, candidate)
             if other != module:
