@@ -31,10 +31,11 @@ struct Context {
 Task<Executor> CurrentExecutor();
 /// Moves the calling coroutine on to `executor`'s queue and back is the caller's matter.
 Task<void> HopTo(Executor executor);
-/// True once the calling coroutine has been cancelled. Cancellation sticks: from then on every wait of this module returns
-/// kCancelled at once (no exception is thrown), until ClearCancellation().
+/// True once the calling coroutine has been cancelled. Cancellation sticks: from then on every wait of this
+/// module returns kCancelled at once (no exception is thrown), until ClearCancellation().
 Task<bool> Cancelled();
-/// Lets the calling coroutine wait again after it was cancelled: for clean-up, which must bound itself by a deadline.
+/// Lets the calling coroutine wait again after it was cancelled: for clean-up, which must bound itself by a
+/// deadline.
 Task<void> ClearCancellation();
 /// Waits; kCancelled when the coroutine is cancelled meanwhile.
 Task<Result<void>> SleepFor(Duration duration);
