@@ -1,8 +1,8 @@
+#include "app/settings.h"
 #include "command.h"
 #include "connection.h"
 #include "honryu/config/load.h"
 #include "honryu/config/print.h"
-#include "settings.h"
 
 #include <cstdio>
 #include <memory>

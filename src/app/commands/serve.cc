@@ -1,11 +1,11 @@
+#include "app/process.h"
+#include "app/settings.h"
+#include "app/version.h"
 #include "command.h"
 #include "connection.h"
 #include "honryu/base/units.h"
 #include "honryu/codec/json.h"
 #include "honryu/obs/log.h"
-#include "process.h"
-#include "settings.h"
-#include "version.h"
 
 #include <poll.h>
 
