@@ -21,7 +21,7 @@ std::shared_ptr<const StreamState> Broker::Impl::Find(std::string_view name) con
 
 Result<std::shared_ptr<const StreamState>> Broker::Impl::FindUsable(std::string_view name) const {
   std::shared_ptr<const StreamState> state = Find(name);
-  if (state == nullptr) return NotFound(name);
+  if (state == nullptr || state->stream.status == StreamStatus::kDeleting) return NotFound(name);
   if (state->stream.status != StreamStatus::kActive && state->stream.status != StreamStatus::kUpdating) {
     return Error(ErrorCode::kFailedPrecondition, "stream " + std::string(name) + " is not ACTIVE");
   }

@@ -21,8 +21,8 @@ class [[nodiscard]] Result {
   template <class U = T>
     requires(std::is_constructible_v<T, U &&> && !std::is_same_v<std::decay_t<U>, Error> &&
              !std::is_same_v<std::decay_t<U>, Result>)
-  Result(U&& value)
-      : state_(std::in_place_index<1>, std::forward<U>(value)) {}  // NOLINT(google-explicit-constructor)
+  // NOLINTNEXTLINE(google-explicit-constructor)
+  Result(U&& value) : state_(std::in_place_index<1>, std::forward<U>(value)) {}
 
   bool ok() const { return state_.index() == 1; }
   explicit operator bool() const { return ok(); }
