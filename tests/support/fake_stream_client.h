@@ -71,6 +71,53 @@ class FakeStreamClient final : public client::StreamClient {
     const std::lock_guard lock(mutex_);
     return held_.size();
   }
+  /// Each of the next `count` calls of Read fails with this error.
+  void FailReads(int count, Error error) {
+    const std::lock_guard lock(mutex_);
+    failing_reads_ = count;
+    read_error_ = std::move(error);
+  }
+  /// Each of the next `count` calls of SaveCheckpoint fails with this error and saves nothing.
+  void FailSaves(int count, Error error) {
+    const std::lock_guard lock(mutex_);
+    failing_saves_ = count;
+    save_error_ = std::move(error);
+  }
+  /// Closes a shard and opens two children, each with half of its hash range.
+  void Split(const std::string& stream, const std::string& shard_id) {
+    std::vector<async::OneShot<void>> readers;
+    {
+      const std::lock_guard lock(mutex_);
+      std::vector<Shard>& shards = streams_.at(stream);
+      const auto parent = std::find_if(shards.begin(), shards.end(), [&shard_id](const Shard& shard) {
+        return shard.description.shard_id == shard_id;
+      });
+      parent->description.open = false;
+      const UInt128::Native first = parent->description.hash_start.native();
+      const UInt128::Native last = parent->description.hash_end.native();
+      const UInt128::Native middle = first + (last - first) / 2;
+      Shard low, high;
+      low.description.shard_id = ShardName(shards.size());
+      high.description.shard_id = ShardName(shards.size() + 1);
+      low.description.parent_id = high.description.parent_id = shard_id;
+      low.description.hash_start = UInt128::FromNative(first);
+      low.description.hash_end = UInt128::FromNative(middle);
+      high.description.hash_start = UInt128::FromNative(middle + 1);
+      high.description.hash_end = UInt128::FromNative(last);
+      shards.push_back(std::move(low));
+      shards.push_back(std::move(high));
+      readers.swap(readers_);
+    }
+    for (const auto& reader : readers) reader.Set(Ok());
+  }
+  /// The lease of a shard as it stands; nullopt: never taken.
+  std::optional<client::Lease> LeaseOf(const std::string& application, const std::string& stream,
+                                       const std::string& shard_id) const {
+    const std::lock_guard lock(mutex_);
+    const auto found = leases_.find(application + '\n' + stream + '\n' + shard_id);
+    if (found == leases_.end()) return std::nullopt;
+    return found->second;
+  }
   /// Every record of a stream: shard by shard, each in order.
   std::vector<client::StreamRecord> Records(const std::string& stream) const {
     const std::lock_guard lock(mutex_);
@@ -95,9 +142,7 @@ class FakeStreamClient final : public client::StreamClient {
     std::vector<Shard> shards(static_cast<std::size_t>(std::max(1, settings.shards)));
     const UInt128::Native width = UInt128::Max().native() / shards.size();
     for (std::size_t i = 0; i < shards.size(); ++i) {
-      char id[32];
-      std::snprintf(id, sizeof id, "shardId-%012zu", i);
-      shards[i].description.shard_id = id;
+      shards[i].description.shard_id = ShardName(i);
       shards[i].description.hash_start = UInt128::FromNative(width * i + (i == 0 ? 0 : 1));
       shards[i].description.hash_end =
           i + 1 == shards.size() ? UInt128::Max() : UInt128::FromNative(width * (i + 1));
@@ -131,7 +176,8 @@ class FakeStreamClient final : public client::StreamClient {
       async::OneShot<void> arrival;
       Result<client::ReadBatch> batch =
           ReadNow(request, request.wait > Duration::zero() ? &arrival : nullptr);
-      if (!batch.ok() || !batch->records.empty() || request.wait <= Duration::zero()) co_return batch;
+      if (!batch.ok() || !batch->records.empty() || batch->next.empty() || request.wait <= Duration::zero())
+        co_return batch;
       request.from = client::FromCursor{batch->next};
       const MonoTime until = std::chrono::steady_clock::now() + request.wait;
       Result<void> woken = co_await arrival.Wait(std::min(ctx.deadline, until));
@@ -180,6 +226,14 @@ class FakeStreamClient final : public client::StreamClient {
     const std::lock_guard lock(mutex_);
     client::Lease* const lease = FindHeld(held);
     if (lease == nullptr) co_return Error(ErrorCode::kFenced, "the lease has changed hands");
+    if (failing_saves_ > 0) {
+      --failing_saves_;
+      co_return save_error_;
+    }
+    if (lease->checkpoint.has_value() &&
+        (!held.checkpoint.has_value() || *held.checkpoint < *lease->checkpoint)) {
+      co_return Error(ErrorCode::kInvalidArgument, "a checkpoint may not go back");
+    }
     lease->checkpoint = held.checkpoint;
     lease->finished = held.finished;
     lease->state = held.state;
@@ -200,6 +254,11 @@ class FakeStreamClient final : public client::StreamClient {
     std::vector<client::StreamRecord> records;
   };
 
+  static std::string ShardName(std::size_t index) {
+    char id[32];
+    std::snprintf(id, sizeof id, "shardId-%012zu", index);
+    return id;
+  }
   static SequenceNumber SequenceOf(std::size_t place) {
     SequenceNumber sequence;
     sequence.words[2] = place + 1;
@@ -238,8 +297,9 @@ class FakeStreamClient final : public client::StreamClient {
         }
         Shard& shard =
             *std::find_if(found->second.begin(), found->second.end(), [&entry](const Shard& candidate) {
-              return entry.explicit_hash_key.value_or(Md5HashKey(entry.partition_key)) <=
-                     candidate.description.hash_end;
+              const UInt128 hash = entry.explicit_hash_key.value_or(Md5HashKey(entry.partition_key));
+              return candidate.description.open && candidate.description.hash_start <= hash &&
+                     hash <= candidate.description.hash_end;
             });
         const SequenceNumber sequence = SequenceOf(shard.records.size());
         shard.records.push_back({sequence, clock_.Now(), entry.partition_key, entry.data});
@@ -264,6 +324,10 @@ class FakeStreamClient final : public client::StreamClient {
         found->second.begin(), found->second.end(),
         [&request](const Shard& candidate) { return candidate.description.shard_id == request.shard_id; });
     if (shard == found->second.end()) return Error(ErrorCode::kNotFound, "no shard " + request.shard_id);
+    if (failing_reads_ > 0) {
+      --failing_reads_;
+      return read_error_;
+    }
     std::size_t place = 0;
     if (std::holds_alternative<client::FromLatest>(request.from)) {
       place = shard->records.size();
@@ -280,6 +344,13 @@ class FakeStreamClient final : public client::StreamClient {
     }
     batch.next = std::to_string(place);
     if (place < shard->records.size()) batch.behind_latest = clock_.Now() - shard->records[place].arrival;
+    if (place == shard->records.size() && !shard->description.open) {
+      batch.next.clear();
+      for (const Shard& child : found->second) {
+        if (child.description.parent_id == request.shard_id)
+          batch.children.push_back(child.description.shard_id);
+      }
+    }
     if (batch.records.empty() && arrival != nullptr) readers_.push_back(*arrival);
     return batch;
   }
@@ -306,6 +377,10 @@ class FakeStreamClient final : public client::StreamClient {
   int failing_puts_ = 0;
   int lost_answers_ = 0;
   int put_calls_ = 0;
+  int failing_reads_ = 0;
+  int failing_saves_ = 0;
+  Error read_error_;
+  Error save_error_;
   Error put_error_;
 };
 

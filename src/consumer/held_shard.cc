@@ -1,0 +1,59 @@
+#include "consumer/held_shard.h"
+
+#include <utility>
+
+namespace honryu::consumer {
+
+ShardMetrics::ShardMetrics(obs::Registry& registry, const std::string& application, const std::string& stream,
+                           const std::string& shard_id) {
+  const obs::Labels labels = {{"application", application}, {"stream", stream}, {"shard", shard_id}};
+  iterator_age_ms = registry.MakeGauge(
+      "honryu_consumer_get_records_iterator_age_milliseconds",
+      "GetRecords.IteratorAgeMilliseconds: how far the last read was behind the newest record", labels);
+  lag_s = registry.MakeGauge("honryu_consumer_lag_seconds",
+                             "Age of the oldest record not yet processed; 0 when caught up", labels);
+  records = registry.MakeCounter("honryu_consumer_records_total", "Records processed", labels);
+  batches = registry.MakeCounter("honryu_consumer_batches_total", "Batches processed", labels);
+}
+
+HeldShard::HeldShard(client::StreamClient& stream_client, client::ShardDescription description,
+                     client::Lease held, obs::Registry& registry)
+    : client(stream_client),
+      shard(std::move(description)),
+      lease(std::move(held)),
+      metrics(registry, lease.application, lease.stream, shard.shard_id) {}
+
+async::Task<Result<void>> HeldShard::Save(async::Context ctx, std::optional<SequenceNumber> sequence,
+                                          std::string state) {
+  if (lost || phase == Phase::kGone)
+    co_return Error(ErrorCode::kFenced, "shard " + id() + " is not held any more");
+  if (sequence.has_value() && lease.checkpoint.has_value() && *sequence < *lease.checkpoint)
+    co_return Error(ErrorCode::kInvalidArgument, "the checkpoint of shard " + id() + " would go back");
+  client::Lease wanted = lease;
+  if (sequence.has_value()) wanted.checkpoint = sequence;
+  wanted.state = std::move(state);
+  Result<void> saved = co_await client.SaveCheckpoint(std::move(ctx), wanted);
+  if (!saved.ok()) {
+    if (saved.error().code() == ErrorCode::kFenced) {
+      lost = true;
+      poll.Cancel();
+    }
+    co_return saved.error().WithContext("saving the checkpoint of shard " + id());
+  }
+  lease.checkpoint = wanted.checkpoint;
+  lease.state = std::move(wanted.state);
+  co_return Ok();
+}
+
+async::Task<Result<void>> HeldShard::Finish(async::Context ctx) {
+  if (lost || phase == Phase::kGone)
+    co_return Error(ErrorCode::kFenced, "shard " + id() + " is not held any more");
+  client::Lease wanted = lease;
+  wanted.finished = true;
+  Result<void> saved = co_await client.SaveCheckpoint(std::move(ctx), wanted);
+  if (!saved.ok()) co_return saved.error().WithContext("finishing shard " + id());
+  lease.finished = true;
+  co_return Ok();
+}
+
+}  // namespace honryu::consumer

@@ -1,0 +1,186 @@
+#include "consumer/worker_impl.h"
+#include "honryu/obs/log.h"
+
+#include <algorithm>
+#include <utility>
+
+namespace honryu::consumer {
+
+namespace {
+
+/// A read may take this much longer than its long poll before it counts as failed.
+constexpr Duration kReadSlack = std::chrono::seconds(10);
+/// For the last save and the release of one shard.
+constexpr Duration kReleaseTimeout = std::chrono::seconds(5);
+
+}  // namespace
+
+async::Task<void> Worker::Impl::PollTask(client::StreamClient& client, client::ReadRequest request,
+                                         Duration patience, async::OneShot<client::ReadBatch> out) {
+  Result<client::ReadBatch> batch =
+      co_await client.Read(async::Context::WithTimeout(patience), std::move(request));
+  out.Set(std::move(batch));
+}
+
+// The read runs as a task of its own, so that a stop ends the long poll and nothing else.
+async::Task<Result<client::ReadBatch>> Worker::Impl::Poll(HeldShard& held, client::StartPosition from) {
+  client::ReadRequest request;
+  request.stream = config.stream;
+  request.shard_id = held.id();
+  request.from = std::move(from);
+  request.max_records = config.max_records;
+  request.wait = config.poll_wait;
+  async::OneShot<client::ReadBatch> out;
+  held.poll.Spawn(executor, "poll " + held.id(),
+                  PollTask(client, std::move(request), config.poll_wait + kReadSlack, out));
+  Result<client::ReadBatch> batch =
+      co_await out.Wait(std::chrono::steady_clock::now() + config.poll_wait + 2 * kReadSlack);
+  co_return batch;
+}
+
+async::Task<bool> Worker::Impl::PauseAfterFailure(HeldShard& held, const Error& error, int failures) {
+  metrics.handler_errors.Add();
+  if (failures >= config.handler_attempts) {
+    LOG(error, "shard halted: the handler keeps failing", {"application", config.application},
+        {"stream", config.stream}, {"shard", held.id()}, {"attempts", failures}, {"error", error});
+    co_return false;
+  }
+  LOG_LIMITED(warn, "handler failed, trying again", {"application", config.application},
+              {"stream", config.stream}, {"shard", held.id()}, {"attempt", failures}, {"error", error});
+  async::RetryPolicy policy;
+  policy.initial = config.retry_initial;
+  policy.max = config.retry_max;
+  Result<void> slept = co_await async::SleepFor(async::BackoffDelay(policy, failures - 1, random));
+  co_return slept.ok();
+}
+
+async::Task<bool> Worker::Impl::Begin(HeldShard& held, client::StartPosition& from) {
+  for (int failures = 1; Going(held); ++failures) {
+    ShardStart start;
+    start.shard = held.shard;
+    start.checkpoint = held.lease.checkpoint;
+    start.state = held.lease.state;
+    start.checkpointer = shards.at(held.id());
+    Result<client::StartPosition> position = co_await handler.OnShardStart(std::move(start));
+    if (position.ok()) {
+      from = std::move(*position);
+      co_return true;
+    }
+    const bool again = co_await PauseAfterFailure(held, position.error(), failures);
+    if (!again) co_return false;
+  }
+  co_return false;
+}
+
+async::Task<bool> Worker::Impl::Process(HeldShard& held, Batch batch) {
+  for (int failures = 1; Going(held); ++failures) {
+    Result<void> done = co_await handler.OnBatch(batch);
+    if (done.ok()) {
+      held.metrics.records.Add(static_cast<double>(batch.records.size()));
+      held.metrics.batches.Add();
+      co_return true;
+    }
+    const bool again = co_await PauseAfterFailure(held, done.error(), failures);
+    if (!again) co_return false;
+  }
+  co_return false;
+}
+
+async::Task<bool> Worker::Impl::ReachEnd(HeldShard& held) {
+  for (int failures = 1; Going(held); ++failures) {
+    Result<void> done = co_await handler.OnShardEnd(held.id());
+    if (done.ok()) co_return true;
+    const bool again = co_await PauseAfterFailure(held, done.error(), failures);
+    if (!again) co_return false;
+  }
+  co_return false;
+}
+
+async::Task<void> Worker::Impl::RunShard(std::shared_ptr<HeldShard> held) {
+  client::StartPosition from;
+  bool healthy = co_await Begin(*held, from);
+  client::StartPosition resume = from;  // where to go on when a cursor has grown too old
+  int read_failures = 0;
+  while (healthy && Going(*held) && held->phase == HeldShard::Phase::kReading) {
+    Result<client::ReadBatch> read = co_await Poll(*held, from);
+    if (!Going(*held)) break;
+    if (!read.ok()) {
+      metrics.read_errors.Add();
+      LOG_LIMITED(warn, "read failed, trying again", {"application", config.application},
+                  {"stream", config.stream}, {"shard", held->id()}, {"error", read.error()});
+      if (read.error().code() == ErrorCode::kExpired) from = resume;
+      async::RetryPolicy policy;
+      policy.initial = config.retry_initial;
+      policy.max = config.retry_max;
+      const Duration pause = async::BackoffDelay(policy, std::min(read_failures++, 20), random);
+      Result<void> slept = co_await async::SleepFor(pause);
+      if (!slept.ok()) break;
+      continue;
+    }
+    read_failures = 0;
+    held->metrics.iterator_age_ms.Set(static_cast<double>(ToMs(read->behind_latest)));
+    from = client::FromCursor{read->next};
+    if (!read->records.empty()) {
+      const client::StreamRecord& last = read->records.back();
+      resume = client::AfterSequence{last.sequence};
+      const Timestamp newest = last.arrival;
+      Batch batch;
+      batch.shard_id = held->id();
+      batch.records = std::move(read->records);
+      batch.behind_latest = read->behind_latest;
+      const bool caught_up = read->behind_latest == Duration::zero();
+      healthy = co_await Process(*held, std::move(batch));
+      const double age_s = static_cast<double>(ToMs(clock.Now()) - ToMs(newest)) / 1000;
+      held->metrics.lag_s.Set(caught_up && healthy ? 0 : std::max(0.0, age_s));
+    } else if (!read->next.empty()) {
+      held->metrics.lag_s.Set(0);
+      Result<void> idle = co_await handler.OnIdle(held->id());
+      if (!idle.ok()) {
+        metrics.handler_errors.Add();
+        LOG_LIMITED(warn, "handler failed on an idle shard", {"application", config.application},
+                    {"shard", held->id()}, {"error", idle.error()});
+      }
+    }
+    if (healthy && read->next.empty()) {
+      healthy = co_await ReachEnd(*held);
+      if (healthy) held->phase = HeldShard::Phase::kReadToEnd;
+    }
+  }
+  if (!healthy && Going(*held)) held->phase = HeldShard::Phase::kHalted;
+  Result<void> polls_ended = co_await held->poll.Join();
+  if (!polls_ended.ok()) {  // cancelled: the poll is being cancelled too, wait for that
+    co_await async::ClearCancellation();
+    held->poll.Cancel();
+    polls_ended = co_await held->poll.Join();
+  }
+  if (!Going(*held)) co_await Settle(*held);
+  Publish();
+}
+
+// Lets go of a shard that is not read any more: saves and releases what is held, forgets what is lost.
+async::Task<void> Worker::Impl::Settle(HeldShard& held) {
+  if (held.phase == HeldShard::Phase::kGone) co_return;
+  if (!held.lost && !abandoned) {
+    if (held.phase != HeldShard::Phase::kHalted && !held.lease.finished)
+      co_await handler.OnShardStop(held.id());
+    held.phase = HeldShard::Phase::kGone;
+    Result<void> released =
+        co_await client.ReleaseLease(async::Context::WithTimeout(kReleaseTimeout), held.lease);
+    if (released.ok()) {
+      metrics.released.Add();
+    } else {
+      LOG_LIMITED(warn, "lease not released, it will expire", {"application", config.application},
+                  {"shard", held.id()}, {"error", released.error()});
+    }
+  }
+  if (held.lost) {
+    metrics.lost.Add();
+    LOG(warn, "lease lost", {"application", config.application}, {"stream", config.stream},
+        {"shard", held.id()});
+  }
+  held.phase = HeldShard::Phase::kGone;
+  handler.OnShardLost(held.id());
+  shards.erase(held.id());
+}
+
+}  // namespace honryu::consumer
