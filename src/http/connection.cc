@@ -44,7 +44,8 @@ std::shared_ptr<char[]> PaddedBuffer(std::size_t size) {
 
 Bytes PaddedCopy(std::string_view text) {
   const auto buffer = PaddedBuffer(text.size());
-  std::memcpy(buffer.get(), text.data(), text.size());
+  if (!text.empty())
+    std::memcpy(buffer.get(), text.data(), text.size());  // an empty view may have no address
   return Bytes(buffer, std::string_view(buffer.get(), text.size()));
 }
 
