@@ -61,9 +61,11 @@ struct System {
     broker = std::make_unique<broker::Broker>(broker::BrokerConfig{}, *engine, engine->meta(), SystemClock(),
                                               runtime, metrics);
     broker->Start().value();
-    kinesis = std::make_unique<api::kinesis::KinesisApi>(api::kinesis::KinesisApiConfig{}, *broker, SystemClock(), metrics);
+    kinesis = std::make_unique<api::kinesis::KinesisApi>(api::kinesis::KinesisApiConfig{}, *broker,
+                                                         SystemClock(), metrics);
     client = client::MakeLocalClient(*broker);
-    gateway = std::make_unique<api::gateway::GatewayApi>(GatewayConfig(), *client, SystemClock(), runtime, metrics);
+    gateway =
+        std::make_unique<api::gateway::GatewayApi>(GatewayConfig(), *client, SystemClock(), runtime, metrics);
     runtime.BlockOn(StartAll(this)).value();
     gateway->Register(router);
     router.Add("*", "/*", [this](async::Context ctx, const http::Request& request) {

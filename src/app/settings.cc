@@ -5,7 +5,6 @@
 namespace honryu::app {
 namespace {
 
-using config::FieldDoc;
 using config::Section;
 using std::chrono::hours;
 using std::chrono::milliseconds;

@@ -139,7 +139,7 @@ async::Task<Result<ReadResult>> Broker::Read(async::Context ctx, ShardPlace plac
                                              std::uint64_t max_bytes, Duration wait) {
   Result<std::shared_ptr<const StreamState>> found = impl_->FindUsable(place.stream);
   if (!found.ok()) co_return found.error();
-  const std::shared_ptr<const StreamState> state = *found;
+  const std::shared_ptr<const StreamState>& state = *found;
   std::size_t at = 0;
   const Shard* shard =
       state->stream.incarnation == place.incarnation ? state->FindShard(place.shard, &at) : nullptr;

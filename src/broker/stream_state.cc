@@ -151,7 +151,7 @@ Result<StreamState> DecodeStream(std::string_view text) {
   if (shards == nullptr) return Error(ErrorCode::kCorrupt, "stream row without shards");
   for (const codec::Json& item : shards->array()) {
     HONRYU_TRY(Shard shard, ReadShard(item));
-    state.stream.shards.push_back(std::move(shard));
+    state.stream.shards.push_back(shard);
     state.partitions.push_back(static_cast<log::PartitionId>(Number(item, "partition")));
   }
   state.epochs.assign(state.stream.shards.size(), 0);
@@ -172,7 +172,7 @@ std::vector<Shard> InitialShards(int count, Timestamp created) {
     shard.hash_start = UInt128::FromNative(count == 1 ? 0 : k * width);
     shard.hash_end = i + 1 == count ? UInt128::Max() : UInt128::FromNative((k + 1) * width - 1);
     shard.starting = EncodeSequence({ToMs(created) / 1000, 0, ToMs(created) / 1000, shard.index});
-    shards.push_back(std::move(shard));
+    shards.push_back(shard);
   }
   return shards;
 }
