@@ -28,16 +28,23 @@ bool WatermarkTracker::AllIdle() const {
          std::all_of(sources_.begin(), sources_.end(), [](const auto& entry) { return entry.second.idle; });
 }
 
-std::int64_t WatermarkTracker::Advance() {
-  std::int64_t least = std::numeric_limits<std::int64_t>::max();
-  bool any = false;
+bool WatermarkTracker::IsIdle(std::string_view source) const {
+  const auto found = sources_.find(source);
+  return found != sources_.end() && found->second.idle;
+}
+
+std::int64_t WatermarkTracker::Least() const {
+  std::int64_t least = kNone;
   for (const auto& [name, source] : sources_) {
     if (source.idle) continue;
-    if (source.newest == kNone) return watermark_;
-    any = true;
-    least = std::min(least, source.newest - lateness_ms_);
+    if (source.newest == kNone) return kNone;
+    if (least == kNone || source.newest - lateness_ms_ < least) least = source.newest - lateness_ms_;
   }
-  if (any) AdvanceTo(least);
+  return least;
+}
+
+std::int64_t WatermarkTracker::Advance() {
+  AdvanceTo(Least());
   return watermark_;
 }
 

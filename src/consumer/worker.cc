@@ -97,17 +97,17 @@ void Worker::Start() {
 }
 
 async::Task<void> Worker::Stop(MonoTime deadline) {
-  const async::Executor caller = co_await async::CurrentExecutor();
-  co_await async::HopTo(impl_->executor);
-  co_await impl_->StopOnHome(deadline, true);
-  co_await async::HopTo(caller);
+  impl_->closing.Spawn(impl_->executor, "stop " + impl_->config.application,
+                       impl_->StopOnHome(deadline, true));
+  Result<void> stopped = co_await impl_->closing.Join();
+  if (!stopped.ok()) LOG(error, "the stop of a worker was not waited for", {"error", stopped.error()});
 }
 
 async::Task<void> Worker::Abandon() {
-  const async::Executor caller = co_await async::CurrentExecutor();
-  co_await async::HopTo(impl_->executor);
-  co_await impl_->StopOnHome(std::chrono::steady_clock::now(), false);
-  co_await async::HopTo(caller);
+  impl_->closing.Spawn(impl_->executor, "abandon " + impl_->config.application,
+                       impl_->StopOnHome(std::chrono::steady_clock::now(), false));
+  Result<void> stopped = co_await impl_->closing.Join();
+  if (!stopped.ok()) LOG(error, "the end of a worker was not waited for", {"error", stopped.error()});
 }
 
 std::vector<std::string> Worker::held_shards() const {
@@ -166,10 +166,7 @@ async::Task<Result<void>> Worker::Impl::Sync() {
                 co_await client.ListLeases(async::Context::WithTimeout(kCallTimeout), config.application,
                                            config.stream));
   if (stopping) co_return Ok();
-  if (std::vector<std::string> ids = IdsOf(listed); ids != known_shards) {
-    known_shards = std::move(ids);
-    handler.OnShards(listed);
-  }
+  TellShards(listed, leases);
   co_await SettleParked();
   if (config.exclusive && !membership.has_value()) {
     GiveBack(shards.size());
@@ -195,6 +192,19 @@ async::Task<Result<void>> Worker::Impl::Sync() {
     if (stopping) co_return Ok();
   }
   co_return Ok();
+}
+
+void Worker::Impl::TellShards(std::vector<client::ShardDescription> listed,
+                              const std::vector<client::Lease>& leases) {
+  std::erase_if(listed, [&leases](const client::ShardDescription& shard) {
+    return std::any_of(leases.begin(), leases.end(), [&shard](const client::Lease& lease) {
+      return lease.finished && lease.shard_id == shard.shard_id;
+    });
+  });
+  std::vector<std::string> ids = IdsOf(listed);
+  if (ids == known_shards) return;
+  known_shards = std::move(ids);
+  handler.OnShards(listed);
 }
 
 // Holds one lease of the members' application, so that the others see that this worker lives.

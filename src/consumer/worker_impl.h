@@ -29,6 +29,7 @@ struct Worker::Impl {
   // worker.cc: leases
   async::Task<void> Supervise();
   async::Task<Result<void>> Sync();
+  void TellShards(std::vector<client::ShardDescription> listed, const std::vector<client::Lease>& leases);
   async::Task<void> JoinMembers(const std::vector<client::ShardDescription>& shards,
                                 const std::vector<client::Lease>& members);
   async::Task<void> Take(client::ShardDescription shard);
@@ -72,6 +73,7 @@ struct Worker::Impl {
   std::size_t published_halted = 0;
   async::TaskGroup readers;
   async::TaskGroup background;
+  async::TaskGroup closing;  // Stop or Abandon: they work on `executor`, whoever calls
 };
 
 }  // namespace honryu::consumer

@@ -31,6 +31,10 @@ class WatermarkTracker {
   /// True when there are sources and every one is idle.
   bool AllIdle() const;
 
+  bool IsIdle(std::string_view source) const;
+  /// What the sources allow just now: the least of those not idle; kNone: nothing known, or all idle.
+  std::int64_t Least() const;
+
   /// Moves the joint watermark up to what the sources allow and gives it; kNone: nothing known yet.
   /// All idle: stays where it is.
   std::int64_t Advance();

@@ -48,7 +48,8 @@ class Handler {
  public:
   virtual ~Handler() = default;
 
-  /// All shards of the stream, whoever reads them: at first before any is read, then whenever they change.
+  /// All shards of the stream that are not finished, whoever reads them: at first before any is read, then
+  /// whenever they change.
   virtual void OnShards(const std::vector<client::ShardDescription>& /*shards*/) {}
   /// Says where to begin. The usual answer is StartAtCheckpoint(start, …).
   virtual async::Task<Result<client::StartPosition>> OnShardStart(ShardStart start) = 0;

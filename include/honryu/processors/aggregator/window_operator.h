@@ -1,0 +1,66 @@
+#pragma once
+
+#include "honryu/client/stream_client.h"
+
+#include <cstdint>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace honryu::processors::aggregator {
+
+/// What an operator hands out to be stored.
+struct OutputRecord {
+  bool late = false;  ///< For the stream of late events; else for that of the rows.
+  bool final = false;
+  std::string partition_key;
+  std::string json;
+};
+
+/// Turns records of several shards into rows, window by window. The plumbing around it (Aggregator) reads,
+/// stores what it drains, and saves its snapshot and safe positions as checkpoints, in this order:
+///
+///   Process … Process → Drain → Snapshot, SafePosition (of every shard) → rows are durable → both are saved
+///
+/// so that after a crash, from whatever mix of older and newer saves of the shards, the same final rows come
+/// out again or are known to be out. Pure: no I/O, no clock but the times given. Not thread-safe.
+class WindowOperator {
+ public:
+  virtual ~WindowOperator() = default;
+
+  /// All shards that are not finished. One that was not started yet holds back event time.
+  virtual void SetSources(const std::vector<std::string>& shards) = 0;
+  /// A shard begins, with what was saved for it. The newest state of all shards counts, and may come with any
+  /// of them. Gives the position behind which to read (nullopt: from the beginning). kCorrupt: unreadable
+  /// state.
+  virtual Result<std::optional<SequenceNumber>> StartSource(const std::string& shard,
+                                                            std::optional<SequenceNumber> checkpoint,
+                                                            std::string_view state, Timestamp now) = 0;
+  /// Records in order; those seen before are skipped. `caught_up`: nothing was behind them at the time.
+  virtual void Process(const std::string& shard, std::span<const client::StreamRecord> records,
+                       bool caught_up, Timestamp now) = 0;
+  /// The shard has nothing to read.
+  virtual void Silent(const std::string& shard) = 0;
+  /// The closed shard was read to its end.
+  virtual void EndSource(const std::string& shard) = 0;
+  /// The shard is not read by us any more, for now: it holds back event time until it is started again.
+  virtual void PauseSource(const std::string& shard) = 0;
+
+  /// Moves event time on and gives the rows that have changed since the last call.
+  virtual std::vector<OutputRecord> Drain(Timestamp now) = 0;
+  /// Bound on memory: how many records the next Drain would give for late events.
+  virtual std::size_t pending_late() const = 0;
+  /// True when every shard has been started (or has ended). Until then nothing may be saved: the newest state
+  /// may still come with another shard.
+  virtual bool complete() const = 0;
+  /// What a new operator must know to go on, as of the last Drain; small.
+  virtual std::string Snapshot() const = 0;
+  /// Records of the shard up to here are not needed again; nullopt: all may be.
+  virtual std::optional<SequenceNumber> SafePosition(const std::string& shard) const = 0;
+  /// True for an ended shard of which nothing is needed again.
+  virtual bool Finished(const std::string& shard) const = 0;
+};
+
+}  // namespace honryu::processors::aggregator
