@@ -150,7 +150,7 @@ Result<void> Process::Impl::StartGatewayRole(const std::function<bool()>& stop_r
 }
 
 Result<void> Process::Impl::StartHttp() {
-  if (!Has("gateway") && !Has("query")) return Ok();
+  if (!Has("gateway")) return Ok();
   return StartListener(http_server, settings.http, http_router);
 }
 
