@@ -208,7 +208,7 @@ async::Task<Exchange> Client::Impl::RunOnce(Link* link, const ClientRequest* req
     const auto body = std::make_shared_for_overwrite<char[]>(size + kBodyPadding);
     std::memset(body.get() + size, 0, kBodyPadding);
     const std::size_t buffered = std::min(size, link->buffer.size());
-    std::memcpy(body.get(), link->buffer.data().data(), buffered);
+    if (buffered > 0) std::memcpy(body.get(), link->buffer.data().data(), buffered);
     link->buffer.consume(buffered);
     if (buffered < size) {
       const auto [error, got] = co_await asio::async_read(
