@@ -6,6 +6,7 @@
 #include <rocksdb/convenience.h>
 #include <rocksdb/db.h>
 #include <rocksdb/env.h>
+#include <rocksdb/listener.h>
 #include <rocksdb/statistics.h>
 #include <rocksdb/table.h>
 #include <rocksdb/write_batch.h>
@@ -48,6 +49,15 @@ rocksdb::ColumnFamilyOptions FamilyOptions(const OpenOptions& options, Layout la
   family.table_factory.reset(rocksdb::NewBlockBasedTableFactory(table));
   return family;
 }
+
+// RocksDB would try to recover from a full disk by itself, on a thread of its own; the log engine does that,
+// by reopening.
+class NoOwnRecovery final : public rocksdb::EventListener {
+ public:
+  void OnErrorRecoveryBegin(rocksdb::BackgroundErrorReason, rocksdb::Status, bool* auto_recovery) override {
+    *auto_recovery = false;
+  }
+};
 
 }  // namespace
 
@@ -150,7 +160,8 @@ Result<std::unique_ptr<Database>> Database::Open(const OpenOptions& options, std
   db_options.max_background_jobs = 2;
   db_options.keep_log_file_num = 4;
   db_options.max_log_file_size = 4 << 20;
-  db_options.max_bgerror_resume_count = 0;  // the log engine decides when to resume
+  db_options.max_bgerror_resume_count = 0;
+  db_options.listeners.push_back(std::make_shared<NoOwnRecovery>());
   std::vector<std::string> names;
   const rocksdb::Status listed = rocksdb::DB::ListColumnFamilies(db_options, options.path, &names);
   if (!listed.ok()) {
