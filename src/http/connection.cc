@@ -236,7 +236,7 @@ async::Task<Result<Connection::Head>> Connection::ReadHead() {
 async::Task<Result<Bytes>> Connection::ReadSizedBody(std::size_t length) {
   const auto body = PaddedBuffer(length);
   const std::size_t buffered = std::min(length, buffer_.size());
-  std::memcpy(body.get(), buffer_.data().data(), buffered);
+  if (buffered > 0) std::memcpy(body.get(), buffer_.data().data(), buffered);
   buffer_.consume(buffered);
   if (buffered < length) {
     const auto [error, size] =

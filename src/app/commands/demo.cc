@@ -40,6 +40,8 @@ int RunDemoCommand(Options options) {
     options.demo.generator.incidents.push_back(*incident);
   }
   demo::Progress before;
+  options.target.give_up_after =
+      options.replay.file.empty() ? Duration::zero() : Duration(std::chrono::seconds(60));
   options.target.stop = [] { return StopRequested(); };
   options.target.on_progress = [&before](const demo::Progress& progress) {
     std::printf("%s\n", demo::FormatProgress(progress, before).c_str());
