@@ -128,12 +128,12 @@ async::Task<Result<void>> Aggregator::Impl::OnBatch(const consumer::Batch& batch
     Result<void> slept = co_await async::SleepFor(kBackPressurePoll);
     if (!slept.ok() || stopping) co_return Error(ErrorCode::kCancelled, "stopped before the batch was taken");
   }
-  op->Process(batch.shard_id, batch.records, batch.behind_latest == Duration::zero(), clock.Now());
+  op->Process(batch.shard_id, batch.records, clock.Now());
   co_return Ok();
 }
 
 async::Task<Result<void>> Aggregator::Impl::OnIdle(const std::string& shard_id) {
-  op->Silent(shard_id);
+  op->Silent(shard_id, clock.Now());
   co_return Ok();
 }
 

@@ -84,8 +84,7 @@ Result<std::optional<SequenceNumber>> EventKpiOperator::StartSource(const std::s
   tracker_.Add(shard);
   Source& source = found->second;
   source.stage = Stage::kRunning;
-  source.caught_up = false;
-  source.last_data = now;
+  source.last_data = source.last_silent = now;
   // What we have counted ourselves in windows still open must not be counted again.
   if (checkpoint.has_value() && (!source.last.has_value() || *source.last < *checkpoint))
     source.last = checkpoint;
@@ -119,16 +118,16 @@ bool EventKpiOperator::IsClosed(const Size& size, std::int64_t start) const {
 }
 
 void EventKpiOperator::Process(const std::string& shard, std::span<const client::StreamRecord> records,
-                               bool caught_up, Timestamp now) {
+                               Timestamp now) {
   const auto found = sources_.find(shard);
   if (found == sources_.end()) return;
+  for (auto& [name, other] : sources_) other.silent_since_data = false;
   Source& source = found->second;
   for (const client::StreamRecord& record : records) {
     if (source.last.has_value() && record.sequence <= *source.last) continue;
     ProcessOne(shard, source, record);
     source.last = record.sequence;
   }
-  source.caught_up = caught_up;
   source.last_data = now;
 }
 
@@ -223,11 +222,12 @@ void EventKpiOperator::TakeLate(const std::string& shard, const client::StreamRe
   late_.push_back(std::move(out));
 }
 
-void EventKpiOperator::Silent(const std::string& shard) {
+void EventKpiOperator::Silent(const std::string& shard, Timestamp now) {
   const auto found = sources_.find(shard);
   if (found == sources_.end()) return;
-  found->second.caught_up = true;
   found->second.silent_since_candidate = true;
+  found->second.silent_since_data = true;
+  found->second.last_silent = now;
 }
 
 void EventKpiOperator::EndSource(const std::string& shard) {
@@ -258,16 +258,23 @@ bool EventKpiOperator::IdleSourcesConfirm() const {
   });
 }
 
+bool EventKpiOperator::AllIdle() const {
+  return tracker_.AllIdle() && std::all_of(sources_.begin(), sources_.end(), [](const auto& entry) {
+           return entry.second.stage == Stage::kEnded || entry.second.silent_since_data;
+         });
+}
+
 // Idle shards do not hold event time back, but they may have just got records that are as old as those which
 // we have read from the others: a replay runs through hours of event time in a second. So while some are idle
 // the watermark is first a candidate, and counts only when each idle shard was found empty once more since.
 void EventKpiOperator::MoveTime(Timestamp now) {
   for (const auto& [shard, source] : sources_) {
-    if (source.stage == Stage::kRunning && source.caught_up && now - source.last_data >= config_.idle_timeout)
+    // Found empty all that time: a shard that could not be read is not idle.
+    if (source.stage == Stage::kRunning && source.last_silent - source.last_data >= config_.idle_timeout)
       tracker_.SetIdle(shard);
   }
   if (!complete() || !epoch_first_.has_value()) return;
-  if (tracker_.AllIdle()) {
+  if (AllIdle()) {
     candidate_.reset();
     tracker_.AdvanceTo(ToMs(now) - ToMs(config_.allowed_lateness));
     return;
@@ -314,7 +321,7 @@ std::vector<OutputRecord> EventKpiOperator::Drain(Timestamp now) {
     }
     open += size.open.size();
   }
-  if (open == 0 && epoch_first_.has_value() && tracker_.AllIdle()) EndEpoch();
+  if (open == 0 && epoch_first_.has_value() && AllIdle()) EndEpoch();
   if (complete()) ++generation_;
   metrics_.open_windows.Set(static_cast<double>(open));
   const std::int64_t watermark = tracker_.watermark();

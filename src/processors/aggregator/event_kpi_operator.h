@@ -22,9 +22,9 @@ class EventKpiOperator final : public WindowOperator {
   Result<std::optional<SequenceNumber>> StartSource(const std::string& shard,
                                                     std::optional<SequenceNumber> checkpoint,
                                                     std::string_view state, Timestamp now) override;
-  void Process(const std::string& shard, std::span<const client::StreamRecord> records, bool caught_up,
+  void Process(const std::string& shard, std::span<const client::StreamRecord> records,
                Timestamp now) override;
-  void Silent(const std::string& shard) override;
+  void Silent(const std::string& shard, Timestamp now) override;
   void EndSource(const std::string& shard) override;
   void PauseSource(const std::string& shard) override;
   std::vector<OutputRecord> Drain(Timestamp now) override;
@@ -39,9 +39,9 @@ class EventKpiOperator final : public WindowOperator {
   struct Source {
     std::size_t index = 0;
     Stage stage = Stage::kListed;
-    bool caught_up = false;
     bool silent_since_candidate = false;
-    Timestamp last_data;
+    bool silent_since_data = false;  ///< Of any shard.
+    Timestamp last_data, last_silent;
     std::optional<SequenceNumber> last;  ///< Newest record processed, or the checkpoint begun from.
   };
   struct Group {
@@ -81,6 +81,7 @@ class EventKpiOperator final : public WindowOperator {
   void Adopt(KpiState state);
   void MoveTime(Timestamp now);
   bool IdleSourcesConfirm() const;
+  bool AllIdle() const;
   void EndEpoch();
   void DrainWindow(const Size& size, std::int64_t start, Window& window, bool final,
                    std::vector<OutputRecord>& out);

@@ -96,14 +96,14 @@ class OperatorTest : public ::testing::Test {
   }
   void Send(const std::string& shard, const Event& event) {
     const client::StreamRecord record = Record(++sequence_, event);
-    op_->Process(shard, std::span(&record, 1), true, now_);
+    op_->Process(shard, std::span(&record, 1), now_);
   }
   void Drain() { rows_.Take(op_->Drain(now_)); }
   /// All shards are silent and time passes.
   void Idle() {
-    op_->Silent("s0");
-    op_->Silent("s1");
     now_ += std::chrono::seconds(6);
+    op_->Silent("s0", now_);
+    op_->Silent("s1", now_);
     Drain();
     Drain();
   }
@@ -195,8 +195,8 @@ TEST_F(OperatorTest, AnIdleShardThatWakesUpInAReplayIsNotLate) {
   Send("s1", {kBase + 10000, "view", "u"});  // had been waiting in the other shard
   Drain();
   EXPECT_EQ(rows_.late, 0);
-  op_->Silent("s0");
-  op_->Silent("s1");
+  op_->Silent("s0", now_);
+  op_->Silent("s1", now_);
   Send("s1", {kBase + 3600000, "view", "u"});
   Drain();
   EXPECT_EQ(rows_.final.at("1m/2015-05-17T10:05:00.000Z/events/"), 2u);
@@ -209,9 +209,22 @@ TEST_F(OperatorTest, AnIdleShardFoundEmptyDoesNotHoldTimeBack) {
   Send("s0", {kBase + 600000, "view", "u"});
   Drain();
   EXPECT_TRUE(rows_.final.empty());
-  op_->Silent("s1");
+  op_->Silent("s1", now_);
   Drain();
   EXPECT_EQ(rows_.final.at("1m/2015-05-17T10:05:00.000Z/events/"), 1u);
+}
+
+TEST_F(OperatorTest, AShardThatCannotBeReadIsNotIdle) {
+  Open(2);
+  Send("s0", {kBase, "view", "u"});
+  now_ += std::chrono::seconds(60);
+  op_->Silent("s0", now_);  // the reads of s1 fail meanwhile
+  Drain();
+  Drain();
+  EXPECT_TRUE(rows_.final.empty());
+  Send("s1", {kBase, "view", "u"});
+  Idle();
+  EXPECT_EQ(rows_.final.at("1m/2015-05-17T10:05:00.000Z/events/"), 2u);
 }
 
 TEST_F(OperatorTest, TypesBeyondTheLimitAreCountedTogether) {
@@ -295,7 +308,7 @@ class CrashRun {
     if (random_.Chance(0.15)) Flush();
     if (AllRead() && waiting_.empty()) {
       now_ += std::chrono::seconds(6);
-      for (const std::string& name : started_) op_->Silent(name);
+      for (const std::string& name : started_) op_->Silent(name, now_);
       Flush();
       Flush();
       quiet_ = waiting_.empty();  // or killed again
@@ -307,7 +320,7 @@ class CrashRun {
     const std::span batch(log.records.data() + log.next, count);
     log.next += count;
     if (count == 0) return;
-    op_->Process(name, batch, log.next == log.records.size(), now_);
+    op_->Process(name, batch, now_);
   }
   void Flush() {
     std::vector<OutputRecord> out = op_->Drain(now_);

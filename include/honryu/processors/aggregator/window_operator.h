@@ -38,11 +38,11 @@ class WindowOperator {
   virtual Result<std::optional<SequenceNumber>> StartSource(const std::string& shard,
                                                             std::optional<SequenceNumber> checkpoint,
                                                             std::string_view state, Timestamp now) = 0;
-  /// Records in order; those seen before are skipped. `caught_up`: nothing was behind them at the time.
+  /// Records in order; those seen before are skipped.
   virtual void Process(const std::string& shard, std::span<const client::StreamRecord> records,
-                       bool caught_up, Timestamp now) = 0;
-  /// The shard has nothing to read.
-  virtual void Silent(const std::string& shard) = 0;
+                       Timestamp now) = 0;
+  /// The shard was just found to have nothing to read.
+  virtual void Silent(const std::string& shard, Timestamp now) = 0;
   /// The closed shard was read to its end.
   virtual void EndSource(const std::string& shard) = 0;
   /// The shard is not read by us any more, for now: it holds back event time until it is started again.
