@@ -3,14 +3,19 @@
 #include "honryu/api/admin/admin_api.h"
 #include "honryu/api/gateway/gateway_api.h"
 #include "honryu/api/kinesis/kinesis_api.h"
+#include "honryu/api/query/query_api.h"
 #include "honryu/client/local_client.h"
 #include "honryu/client/remote_client.h"
 #include "honryu/http/router.h"
 #include "honryu/obs/log.h"
+#include "honryu/processors/aggregator/aggregator.h"
+#include "honryu/processors/materializer/materializer.h"
+#include "honryu/views/kpi_store.h"
 #include "version.h"
 
 #include <atomic>
 #include <chrono>
+#include <filesystem>
 #include <thread>
 
 namespace honryu::app {
@@ -40,7 +45,10 @@ struct Process::Impl {
   Result<void> StartBroker();
   Result<void> StartClient();
   Result<void> StartGatewayRole(const std::function<bool()>& stop_requested);
+  Result<void> StartAggregator();
+  Result<void> StartQuery();
   Result<void> StartHttp();
+  void AddReadyCheck(const char* role, std::function<Result<void>()> ready_check);
   Result<void> StartListener(std::unique_ptr<http::Server>& server, const http::ServerConfig& config,
                              const http::Router& router);
   /// Tries again while the broker is away, until start_timeout or a stop request.
@@ -67,6 +75,10 @@ struct Process::Impl {
   std::unique_ptr<client::StreamClient> streams;
 
   std::unique_ptr<api::gateway::GatewayApi> gateway;
+  std::unique_ptr<processors::aggregator::Aggregator> aggregator;
+  std::unique_ptr<views::KpiStore> kpi_store;
+  std::unique_ptr<processors::materializer::Materializer> materializer;
+  std::unique_ptr<api::query::QueryApi> query_api;
   std::unique_ptr<http::Server> http_server;
 };
 
@@ -94,6 +106,14 @@ Result<void> Process::Impl::WithRetry(const char* what, const std::function<bool
   }
 }
 
+// The components of a role exist once the process is ready, and until it is gone.
+void Process::Impl::AddReadyCheck(const char* role, std::function<Result<void>()> ready_check) {
+  admin_api->AddCheck(role, [this, ready_check = std::move(ready_check)]() -> Result<void> {
+    if (!ready) return Error(ErrorCode::kUnavailable, "still starting");
+    return ready_check();
+  });
+}
+
 Result<void> Process::Impl::StartAdmin() {
   api::admin::AdminConfig config;
   config.version = kVersion;
@@ -103,18 +123,10 @@ Result<void> Process::Impl::StartAdmin() {
     if (ready) return Ok();
     return Error(ErrorCode::kUnavailable, "still starting");
   });
-  if (Has("broker")) {
-    admin_api->AddCheck("log", [this]() -> Result<void> {
-      if (!ready) return Error(ErrorCode::kUnavailable, "still starting");
-      return broker->Writable();
-    });
-  }
-  if (Has("gateway")) {
-    admin_api->AddCheck("gateway", [this]() -> Result<void> {
-      if (!ready) return Error(ErrorCode::kUnavailable, "still starting");
-      return gateway->Ready();
-    });
-  }
+  if (Has("broker")) AddReadyCheck("log", [this] { return broker->Writable(); });
+  if (Has("gateway")) AddReadyCheck("gateway", [this] { return gateway->Ready(); });
+  if (Has("aggregator")) AddReadyCheck("aggregator", [this] { return aggregator->Ready(); });
+  if (Has("query")) AddReadyCheck("query", [this] { return materializer->Ready(); });
   admin_api->Register(admin_router);
   return StartListener(admin_server, settings.admin, admin_router);
 }
@@ -149,8 +161,30 @@ Result<void> Process::Impl::StartGatewayRole(const std::function<bool()>& stop_r
   return Ok();
 }
 
+Result<void> Process::Impl::StartAggregator() {
+  if (!Has("aggregator")) return Ok();
+  aggregator = processors::aggregator::MakeAggregator(settings.aggregator, *streams, runtime.NextExecutor(),
+                                                      clock, metrics);
+  aggregator->Start();
+  return Ok();
+}
+
+Result<void> Process::Impl::StartQuery() {
+  if (!Has("query")) return Ok();
+  std::error_code failed;
+  std::filesystem::create_directories(settings.query_path, failed);
+  if (failed) return Error(ErrorCode::kIo, "cannot create " + settings.query_path + ": " + failed.message());
+  HONRYU_TRY(kpi_store, views::OpenKpiStore(settings.query_path));
+  materializer = std::make_unique<processors::materializer::Materializer>(
+      settings.materializer, *kpi_store, *streams, runtime, runtime.NextExecutor(), clock, metrics);
+  query_api = std::make_unique<api::query::QueryApi>(settings.query, *kpi_store, runtime, clock, metrics);
+  query_api->Register(http_router);
+  materializer->Start();
+  return Ok();
+}
+
 Result<void> Process::Impl::StartHttp() {
-  if (!Has("gateway")) return Ok();
+  if (!Has("gateway") && !Has("query")) return Ok();
   return StartListener(http_server, settings.http, http_router);
 }
 
@@ -160,6 +194,8 @@ Result<void> Process::Start(const std::function<bool()>& stop_requested) {
     HONRYU_TRY_VOID(impl_->StartBroker());
     HONRYU_TRY_VOID(impl_->StartClient());
     HONRYU_TRY_VOID(impl_->StartGatewayRole(stop_requested));
+    HONRYU_TRY_VOID(impl_->StartAggregator());
+    HONRYU_TRY_VOID(impl_->StartQuery());
     return impl_->StartHttp();
   };
   Result<void> started = start();
@@ -182,6 +218,8 @@ void Process::Stop(Duration grace) {
   // daemons are done.
   if (p.http_server != nullptr) p.runtime.BlockOn(p.http_server->Stop(deadline));
   if (p.gateway != nullptr) p.runtime.BlockOn(p.gateway->Stop(deadline));
+  if (p.aggregator != nullptr) p.runtime.BlockOn(p.aggregator->Stop(deadline));
+  if (p.materializer != nullptr) p.runtime.BlockOn(p.materializer->Stop(deadline));
   if (p.kinesis_server != nullptr) p.kinesis_server->BeginStop();
   if (p.broker != nullptr) p.runtime.BlockOn(p.broker->Stop(deadline));
   if (p.kinesis_server != nullptr) p.runtime.BlockOn(p.kinesis_server->Stop(deadline));

@@ -1,5 +1,6 @@
 #include "settings.h"
 
+#include "describe.h"
 #include "honryu/config/load.h"
 
 namespace honryu::app {
@@ -74,48 +75,6 @@ void DescribeStorage(log::RocksdbEngineConfig& storage, Section& section) {
                 {ByteSize{0}, ByteSize::GiB(1024)});
 }
 
-void DescribeApiKey(api::gateway::ApiKey& key, Section& section) {
-  section.Field("name", &key.name, {.doc = "Shown in logs and answers.", .required = true});
-  section.Field("key", &key.key, {.doc = "The secret.", .secret = true, .required = true});
-  section.Field("events_per_second", &key.events_per_second, {.doc = "Rate limit; 0: none."}, {0, 1e9});
-  section.Field("scopes", &key.scopes, {.doc = "Posting events needs write."});
-}
-
-void DescribeGateway(api::gateway::GatewayConfig& gateway, Section& section) {
-  section.Field("stream", &gateway.stream, {.doc = "Stream that events go to."});
-  section.Field("shards", &gateway.shards, {.doc = "Its shards, when it must be created."}, {1, 10000});
-  section.Field("retention_hours", &gateway.retention_hours,
-                {.doc = "Its retention, when it must be created."}, {24, 8760});
-  section.Field("dead_letter_stream", &gateway.dead_letter_stream,
-                {.doc = "Stream that refused events go to, with the reason."});
-  section.Field("partition_key", &gateway.partition_key,
-                {.doc = "Dotted paths; the first that is present and not empty is the partition key."});
-  section.Field("max_body", &gateway.max_body, {.doc = "Largest request after decompression."},
-                {ByteSize::KiB(1), ByteSize::MiB(256)});
-  section.Field("max_events", &gateway.max_events, {.doc = "Most events of a request."}, {1, 1'000'000});
-  section.Field("max_in_flight", &gateway.max_in_flight,
-                {.doc = "Bodies being worked on; beyond it requests get 429."},
-                {ByteSize::MiB(1), ByteSize::GiB(64)});
-  section.Field("require_event_id", &gateway.require_event_id,
-                {.doc = "Reject events without event_id instead of making one."});
-  section.Field("skew_threshold", &gateway.skew_threshold,
-                {.doc = "sent_at may differ this much before times are corrected."});
-  section.Field("future_tolerance", &gateway.future_tolerance,
-                {.doc = "Times further ahead become the arrival time."});
-  section.Field("dedup_window", &gateway.dedup_window,
-                {.doc = "Retries with the same event_id are recognised this long; 0: off."},
-                {Duration::zero(), hours(24)});
-  section.Field("dedup_max_entries", &gateway.dedup_max_entries, {.doc = "Ids remembered at most."},
-                {1, 1'000'000'000});
-  section.Field("cors_origins", &gateway.cors_origins,
-                {.doc = "Web origins that may post; empty: any with api_keys, else this machine's pages."});
-  section.Field("put_timeout", &gateway.put_timeout, {.doc = "Deadline of one write to the log."},
-                {milliseconds(10), hours(1)});
-  section.List("api_keys", &gateway.api_keys,
-               {.doc = "Who may post events; empty: everybody who reaches the port."}, DescribeApiKey);
-  section.Check([&gateway] { return gateway.Validate(); });
-}
-
 void DescribeBroker(Settings& settings, Section& section) {
   section.Field("endpoint", &settings.broker_client.endpoint,
                 {.doc = "Where processes without the broker role find it."});
@@ -151,6 +110,10 @@ void Settings::Complete() {
   storage.path = data_dir + "/log";
   broker.max_record_bytes = max_record.bytes;
   gateway.max_record = max_record;
+  query.windows.clear();
+  for (const Duration window : aggregator.windows)
+    query.windows.push_back(processors::aggregator::WindowName(window));
+  query_path = data_dir + "/views/kpi";
   if (retention_bytes) broker.retention_bytes = retention_bytes->bytes;
 }
 
@@ -184,6 +147,10 @@ void DescribeSettings(Settings& settings, Section& section) {
   section.Sub("storage", "The log on disk.", [&](Section& s) { DescribeStorage(settings.storage, s); });
   section.Sub("broker", "Streams and their limits.", [&](Section& s) { DescribeBroker(settings, s); });
   section.Sub("gateway", "Ingest of events.", [&](Section& s) { DescribeGateway(settings.gateway, s); });
+  section.Sub("aggregator", "Key figures of windows in event time.",
+              [&](Section& s) { DescribeAggregator(settings.aggregator, settings.aggregator_windows, s); });
+  section.Sub("query", "Key figures kept and served.",
+              [&](Section& s) { DescribeQuery(settings.materializer, settings.query, s); });
   section.Check([&settings]() -> Result<void> {
     for (const http::ServerConfig* listener : {&settings.http, &settings.kinesis, &settings.admin}) {
       if (!settings.allow_public && !IsLoopback(listener->address)) {

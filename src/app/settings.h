@@ -2,6 +2,7 @@
 
 #include "honryu/api/gateway/gateway_config.h"
 #include "honryu/api/kinesis/kinesis_api.h"
+#include "honryu/api/query/query_api.h"
 #include "honryu/async/runtime.h"
 #include "honryu/broker/broker.h"
 #include "honryu/client/remote_client.h"
@@ -9,6 +10,8 @@
 #include "honryu/http/server.h"
 #include "honryu/log/rocksdb_engine.h"
 #include "honryu/obs/log.h"
+#include "honryu/processors/aggregator/config.h"
+#include "honryu/processors/materializer/materializer.h"
 
 #include <string>
 #include <vector>
@@ -31,6 +34,11 @@ struct Settings {
   broker::BrokerConfig broker;
   client::RemoteClientConfig broker_client;
   api::gateway::GatewayConfig gateway;
+  processors::aggregator::AggregatorConfig aggregator;
+  std::vector<std::string> aggregator_windows = {"1m", "5m", "1h"};
+  processors::materializer::MaterializerConfig materializer;
+  api::query::QueryConfig query;
+  std::string query_path;  ///< Folder of the stored key figures, below data_dir.
 
   Settings();
   /// Fills in what follows from other settings (paths below data_dir, the record limit). Call after loading.

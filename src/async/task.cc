@@ -33,7 +33,13 @@ Task<Executor> CurrentExecutor() {
   co_return executor;
 }
 
-Task<void> HopTo(Executor executor) { co_await asio::post(executor, asio::use_awaitable); }
+Task<void> Yield() {
+  const Executor executor = co_await asio::this_coro::executor;
+  co_await asio::post(executor, asio::use_awaitable);
+}
+
+// The handler passes through the queue of `executor`, then is dispatched to its own executor: the caller's.
+Task<void> WaitForPosted(Executor executor) { co_await asio::post(executor, asio::use_awaitable); }
 
 Task<bool> Cancelled() {
   const asio::cancellation_state state = co_await asio::this_coro::cancellation_state;

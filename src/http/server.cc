@@ -181,7 +181,7 @@ async::Task<void> Server::Stop(MonoTime deadline) {
     (void)ended;
   }
   // What BeginStop posted to the loops must have run before the listeners may go.
-  for (auto& listener : impl_->listeners) co_await async::HopTo(listener->executor);
+  for (auto& listener : impl_->listeners) co_await async::WaitForPosted(listener->executor);
 }
 
 }  // namespace honryu::http

@@ -29,8 +29,10 @@ struct Context {
 
 /// The executor on which the calling coroutine runs.
 Task<Executor> CurrentExecutor();
-/// Moves the calling coroutine on to `executor`'s queue and back is the caller's matter.
-Task<void> HopTo(Executor executor);
+/// Lets what waits on the calling coroutine's event loop run first.
+Task<void> Yield();
+/// Returns, on the caller's own executor, once everything posted to `executor` before has run.
+Task<void> WaitForPosted(Executor executor);
 /// True once the calling coroutine has been cancelled. Cancellation sticks: from then on every wait of this
 /// module returns kCancelled at once (no exception is thrown), until ClearCancellation().
 Task<bool> Cancelled();

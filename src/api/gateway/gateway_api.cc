@@ -177,8 +177,7 @@ async::Task<http::Response> GatewayApi::Impl::Post(async::Context ctx, const htt
   metrics.bytes.Add(static_cast<double>(request.body.size()));
   Intake intake(config, checker, request.body, request.headers.Get("Content-Type"), context);
   while (intake.Advance(kSliceBytes)) {
-    async::Executor executor = co_await async::CurrentExecutor();
-    co_await async::HopTo(executor);
+    co_await async::Yield();
   }
   if (intake.too_many()) {
     co_return MakeError(413, "too_large",

@@ -26,8 +26,7 @@ async::Task<bool> RememberBatch(client::ReadBatch& batch, Timestamp until, Dedup
     read += record.data.size();
     if (read < kSliceBytes) continue;
     read = 0;
-    async::Executor executor = co_await async::CurrentExecutor();
-    co_await async::HopTo(executor);
+    co_await async::Yield();
   }
   co_return false;
 }

@@ -97,7 +97,7 @@ void AddServeCommand(CLI::App& app, int* exit_code) {
   command->add_option("-c,--config", options->config, "YAML file (see `honryu config print-default`)")
       ->check(CLI::ExistingFile);
   command->add_option("-r,--role", options->roles, "Run only this role; may be repeated")
-      ->check(CLI::IsMember({"gateway", "broker"}));
+      ->check(CLI::IsMember(std::set<std::string>(std::begin(kRoles), std::end(kRoles))));
   command->add_option("--data-dir", options->data_dir,
                       "Folder for the log and all state (data_dir in the file)");
   command->add_option("--set", options->overrides,
@@ -105,7 +105,8 @@ void AddServeCommand(CLI::App& app, int* exit_code) {
   command->add_option("--ports-file", options->ports_file,
                       "Write the bound ports here as JSON once everything listens");
   command->footer(
-      "Roles: gateway (HTTP ingest), broker (the log and the Kinesis API).\n"
+      "Roles: gateway (HTTP ingest), broker (the log and the Kinesis API), aggregator (key figures of windows "
+      "in event time), query (keeps them and serves them over HTTP).\n"
       "A process without the broker role talks to the broker at broker.endpoint.\n"
       "Settings: file, then environment (HONRYU__HTTP__PORT=8081), then --set; the later wins.\n"
       "Signals: SIGTERM or SIGINT stops gracefully (in-flight requests finish, state is checkpointed); a "

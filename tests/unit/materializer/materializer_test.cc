@@ -48,7 +48,8 @@ class MaterializerTest : public ::testing::Test {
     query.from = TimestampFromMs(0);
     query.to = TimestampFromMs(kStart * 2);
     std::vector<double> values;
-    for (const views::KpiRow& row : store.Find(query).value()) values.push_back(row.value);
+    const std::vector<views::KpiRow> rows = store.Find(query).value();
+    for (const views::KpiRow& row : rows) values.push_back(row.value);
     return values;
   }
   template <class F>
