@@ -30,6 +30,7 @@
 #include <cstdio>
 #include <cstring>
 #include <filesystem>
+#include <functional>
 #include <memory>
 #include <string>
 #include <thread>
@@ -115,7 +116,8 @@ struct LoadResult {
 
 // Closed loop: every connection sends its next request when the last one was answered.
 LoadResult ClosedLoop(std::uint16_t port, int connections, int seconds,
-                      const std::vector<std::vector<std::string>>& requests, const char* must_contain) {
+                      std::vector<std::vector<std::string>> requests, const char* must_contain,
+                      const std::function<void(std::string&)>& prepare = nullptr) {
   std::atomic<bool> stop{false};
   std::atomic<long> calls{0};
   std::vector<std::vector<double>> latencies(static_cast<std::size_t>(connections));
@@ -125,8 +127,9 @@ LoadResult ClosedLoop(std::uint16_t port, int connections, int seconds,
     threads.emplace_back([&, c] {
       LoadConnection connection(port);
       std::string body;
-      const auto& mine = requests[static_cast<std::size_t>(c)];
+      auto& mine = requests[static_cast<std::size_t>(c)];
       for (std::size_t i = 0; !stop.load(std::memory_order_relaxed); ++i) {
+        if (prepare) prepare(mine[i % mine.size()]);
         const auto sent = SteadyClock::now();
         const int status = connection.Exchange(mine[i % mine.size()], &body);
         if (status != 200 || body.find(must_contain) == std::string::npos) {
@@ -306,6 +309,34 @@ void Latency(System& system, std::vector<double>* beyond_ack_ms, std::vector<dou
   }
 }
 
+// Bodies of NDJSON events; NewIds gives them other event ids before each sending, as an app would.
+std::vector<std::vector<std::string>> EventRequests(int connections) {
+  std::vector<std::vector<std::string>> requests(static_cast<std::size_t>(connections));
+  for (int c = 0; c < connections; ++c) {
+    for (int i = 0; i < kDistinctBodies; ++i) {
+      std::string body;
+      for (int n = 0; n < kRecordsPerCall; ++n) {
+        const auto seed = static_cast<std::uint64_t>((c * kDistinctBodies + i) * kRecordsPerCall + n);
+        body += MakeRecord(kRecordBytes, true, seed) + "\n";
+      }
+      requests[static_cast<std::size_t>(c)].push_back(
+          MakePost("/v1/events", "application/x-ndjson", "", body));
+    }
+  }
+  return requests;
+}
+
+void NewIds(std::string& request) {
+  static std::atomic<std::uint64_t> next{0};
+  static constexpr std::string_view kBefore = "{\"event_id\":\"";
+  for (std::size_t at = request.find(kBefore); at != std::string::npos;
+       at = request.find(kBefore, at + kRecordBytes / 2)) {
+    char digits[13];
+    std::snprintf(digits, sizeof digits, "%012llx", static_cast<unsigned long long>(++next));
+    request.replace(at + kBefore.size() + 24, 12, digits, 12);
+  }
+}
+
 double Metric(const std::string& text, const std::string& name) {
   const std::size_t at = text.find("\n" + name + " ");
   return at == std::string::npos ? -1 : std::strtod(text.c_str() + at + name.size() + 2, nullptr);
@@ -349,6 +380,14 @@ int Run(const Options& options) {
     std::fflush(stdout);
   }
   const std::string after_put = system.metrics.Render();
+  for (const int connections : {1, 4}) {
+    const LoadResult post = ClosedLoop(port, connections, options.seconds, EventRequests(connections),
+                                       "\"accepted\":500,", NewIds);
+    std::printf(
+        "| (c) POST /v1/events, NDJSON of 500 events, fsync, %d connections | %.2f | %.0f | %.1f | %.1f |\n",
+        connections, post.records_per_s / raw, post.records_per_s, post.p50_ms, post.p99_ms);
+    std::fflush(stdout);
+  }
   const double drain = Drain(port);
   std::printf("| (d) raw RocksDB iterator | | %.0f | | |\n", iterator);
   std::printf("| (d) GetRecords drain over HTTP, %.2f of the iterator | | %.0f | | |\n", drain / iterator,

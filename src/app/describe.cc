@@ -74,8 +74,8 @@ void DescribeAggregator(processors::aggregator::AggregatorConfig& aggregator,
   section.Field("kpi_stream", &aggregator.kpi_stream, {.doc = "Stream that rows go to."});
   section.Field("late_stream", &aggregator.late_stream,
                 {.doc = "Stream for events that come after their windows were closed."});
-  section.Field("kpi_shards", &aggregator.kpi_shards, {.doc = "Shards of kpi_stream, when it must be created."},
-                {1, 10000});
+  section.Field("kpi_shards", &aggregator.kpi_shards,
+                {.doc = "Shards of kpi_stream, when it must be created."}, {1, 10000});
   section.Field("late_shards", &aggregator.late_shards,
                 {.doc = "Shards of late_stream, when it must be created."}, {1, 10000});
   section.Field("windows", &windows, {.doc = "Sizes of the windows, for instance 1m."});
@@ -120,8 +120,8 @@ void DescribeQuery(processors::materializer::MaterializerConfig& materializer, a
   section.Field("instance", &materializer.instance,
                 {.doc = "Name of this copy of the key figures; every query process needs its own."});
   section.Field("kpi_stream", &materializer.kpi_stream, {.doc = "Stream of rows that is read."});
-  section.Field("retention", &materializer.retention, {.doc = "Rows of windows that ended before are dropped."},
-                {hours(1), hours(24 * 3650)});
+  section.Field("retention", &materializer.retention,
+                {.doc = "Rows of windows that ended before are dropped."}, {hours(1), hours(24 * 3650)});
   section.Field("default_limit", &query.default_limit, {.doc = "Rows of an answer unless asked otherwise."},
                 {1, 1'000'000});
   section.Field("max_limit", &query.max_limit, {.doc = "Most rows of an answer."}, {1, 10'000'000});
@@ -129,9 +129,11 @@ void DescribeQuery(processors::materializer::MaterializerConfig& materializer, a
                 {milliseconds(10), minutes(1)});
   section.Field("live_heartbeat", &query.live_heartbeat, {.doc = "A comment after this much silence."},
                 {milliseconds(100), minutes(10)});
-  section.Field("max_live", &query.max_live, {.doc = "Live connections; further ones get 503."}, {1, 1'000'000});
-  section.Field("cors_origins", &query.cors_origins,
-                {.doc = "Web origins that may read: \"*\", \"loopback\" (pages of this machine) or exact ones."});
+  section.Field("max_live", &query.max_live, {.doc = "Live connections; further ones get 503."},
+                {1, 1'000'000});
+  section.Field(
+      "cors_origins", &query.cors_origins,
+      {.doc = "Web origins that may read: \"*\", \"loopback\" (pages of this machine) or exact ones."});
   section.Check([&materializer, &query]() -> Result<void> {
     HONRYU_TRY_VOID(materializer.Validate());
     return query.Validate();

@@ -24,6 +24,7 @@ int main(int argc, char** argv) {
   honryu::app::AddPutCommand(app, &exit_code);
   honryu::app::AddGetCommand(app, &exit_code);
   honryu::app::AddTailCommand(app, &exit_code);
+  honryu::app::AddBenchCommand(app, &exit_code);
   honryu::app::AddDemoCommand(app, &exit_code);
   honryu::app::AddStreamsCommand(app, &exit_code);
   honryu::app::AddLogCommand(app, &exit_code);

@@ -12,7 +12,7 @@ import honryu_process as hp  # noqa: E402
 
 def main():
     assert b"honryu 0." in hp.run_cli("--version").stdout
-    for command in ("serve", "put", "get", "tail", "streams", "demo", "log", "config"):
+    for command in ("serve", "put", "get", "tail", "streams", "bench", "demo", "log", "config"):
         assert len(hp.run_cli(command, "--help").stdout) > 200, f"{command} --help says too little"
     with hp.temporary_directory() as directory, hp.Server(directory, ["broker"]) as server:
         end = ("--endpoint", server.url("kinesis"))
@@ -35,6 +35,10 @@ def main():
         missing = hp.run_cli("get", "no-such-stream", *end, check=False)
         assert missing.returncode != 0 and b"no-such-stream" in missing.stderr, missing
         assert hp.run_cli("healthcheck", "--url", server.url("admin") + "/healthz").returncode == 0
+        bench = hp.run_cli("bench", "put", "--duration", "1s", "--batch", "50", "--connections", "2", *end).stdout.decode()
+        put_by_bench = int(bench.split("(")[1].split()[0])
+        bench = hp.run_cli("bench", "get", "--connections", "2", *end).stdout.decode()
+        assert put_by_bench > 0 and f"({put_by_bench} records" in bench, bench
         hp.run_cli("streams", "delete", "logs", *end)
         hp.eventually(lambda: b"logs" not in hp.run_cli("streams", "list", *end).stdout, what="stream gone")
         assert server.stop() == 0

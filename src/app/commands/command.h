@@ -10,6 +10,7 @@ namespace honryu::app {
 /// Each Add…Command registers one subcommand with its options and examples. The callback runs after parsing
 /// and stores the process's exit code (0 ok, 1 failure, 2 wrong use) in *exit_code.
 void AddServeCommand(CLI::App& app, int* exit_code);
+void AddBenchCommand(CLI::App& app, int* exit_code);
 void AddPutCommand(CLI::App& app, int* exit_code);
 void AddGetCommand(CLI::App& app, int* exit_code);
 void AddTailCommand(CLI::App& app, int* exit_code);
