@@ -45,6 +45,11 @@ def main():
         verified = hp.run_cli("log", "verify", os.path.join(directory, "data", "log")).stdout
         assert b"0 faults" in verified, verified
         assert hp.run_cli("healthcheck", "--url", server.url("admin") + "/healthz", check=False).returncode != 0
+    top = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+    for name, arguments in (("config/honryu.yaml", ()), ("docs/configuration.md", ("--format", "markdown"))):
+        with open(os.path.join(top, name), "rb") as file:
+            printed = hp.run_cli("config", "print-default", *arguments).stdout
+            assert file.read() == printed, f"{name} is not what `honryu config print-default {' '.join(arguments)}` prints: write it anew"
     with hp.temporary_directory() as directory:
         good, bad = os.path.join(directory, "good.yaml"), os.path.join(directory, "bad.yaml")
         with open(good, "wb") as file:
