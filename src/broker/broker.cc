@@ -1,11 +1,14 @@
 #include "honryu/broker/broker.h"
 
+#include "honryu/async/one_shot.h"
 #include "honryu/obs/log.h"
 #include "impl.h"
 #include "record.h"
 
 #include <algorithm>
+#include <atomic>
 #include <chrono>
+#include <memory>
 
 namespace honryu::broker {
 
@@ -79,6 +82,42 @@ async::Task<void> Broker::Stop(MonoTime deadline) {
 const BrokerConfig& Broker::config() const { return impl_->config; }
 Result<void> Broker::Writable() const { return impl_->engine.Writable(); }
 
+// Packing means compression and checksums. Half of a big request is offered to the blocking pool, for its
+// client waits; who comes to that half first packs it, so a busy pool delays nothing.
+async::Task<Result<void>> Broker::Impl::Pack(std::vector<log::RecordBuilder> builders, std::uint64_t bytes,
+                                             std::vector<log::AppendPart>* parts) {
+  constexpr std::uint64_t kWorthAHandOver = 128 << 10;
+  const std::size_t mine = bytes < kWorthAHandOver ? builders.size() : (builders.size() + 1) / 2;
+  struct Half {
+    std::vector<log::RecordBuilder> builders;
+    std::vector<log::EncodedRecords> packed;
+    std::atomic<bool> claimed{false};
+    void Finish() {
+      for (log::RecordBuilder& builder : builders) packed.push_back(builder.Finish());
+    }
+  };
+  const auto other = std::make_shared<Half>();  // outlives this frame if the wait is cancelled
+  async::OneShot<bool> done;
+  if (mine < builders.size()) {
+    for (std::size_t i = mine; i < builders.size(); ++i) other->builders.push_back(std::move(builders[i]));
+    runtime.Post([other, done] {
+      if (other->claimed.exchange(true)) return;
+      other->Finish();
+      done.Set(true);
+    });
+  }
+  for (std::size_t i = 0; i < mine; ++i) (*parts)[i].records = builders[i].Finish();
+  if (mine == builders.size()) co_return Ok();
+  if (!other->claimed.exchange(true)) {
+    other->Finish();
+  } else {
+    Result<bool> came = co_await done.Wait();
+    if (!came.ok()) co_return came.error();
+  }
+  for (std::size_t i = mine; i < parts->size(); ++i) (*parts)[i].records = std::move(other->packed[i - mine]);
+  co_return Ok();
+}
+
 async::Task<Result<std::vector<Result<PutPlace>>>> Broker::Put(async::Context ctx, std::string stream,
                                                                std::vector<PutRecordEntry> entries) {
   const auto begin = std::chrono::steady_clock::now();
@@ -128,12 +167,16 @@ async::Task<Result<std::vector<Result<PutPlace>>>> Broker::Put(async::Context ct
     WriteRecord(out, entry.partition_key, entry.data, entry.explicit_hash_key);
   }
   std::vector<log::AppendPart> parts;
+  std::vector<log::RecordBuilder> builders;
   for (std::size_t t = 0; t < targets.size(); ++t) {
     if (targets[t].count == 0) continue;
     targets[t].part = parts.size();
-    parts.push_back({state.partitions[t], state.epochs[t], targets[t].builder.Finish()});
+    parts.push_back({state.partitions[t], state.epochs[t], {}});
+    builders.push_back(std::move(targets[t].builder));
   }
   if (parts.empty()) co_return results;
+  Result<void> packed = co_await impl_->Pack(std::move(builders), total_bytes, &parts);
+  if (!packed.ok()) co_return packed.error();
   Result<std::vector<log::AppendResult>> appended =
       co_await impl_->engine.Append(std::move(ctx), std::move(parts));
   if (!appended.ok()) {

@@ -58,6 +58,10 @@ struct Broker::Impl {
   async::Task<void> RetentionLoop();
   void EnforceRetention();
 
+  /// Finishes builder i into part i.
+  async::Task<Result<void>> Pack(std::vector<log::RecordBuilder> builders, std::uint64_t bytes,
+                                 std::vector<log::AppendPart>* parts);
+
   // leases.cc
   Result<LeaseRow> ChangeLease(const std::string& key,
                                const std::function<Result<LeaseRow>(std::optional<LeaseRow>)>& change);

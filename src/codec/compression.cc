@@ -27,6 +27,26 @@ std::size_t NextSize(std::size_t size, std::size_t limit) {
   return limit == std::numeric_limits<std::size_t>::max() ? wanted : std::min(wanted, limit + 1);
 }
 
+// Uninitialised memory for one call. A thread keeps what it used last, up to kKept; one at a time per thread.
+class Scratch {
+ public:
+  explicit Scratch(std::size_t size) : memory_(size <= kKept ? Kept().get() : nullptr) {
+    if (memory_ != nullptr) return;
+    own_.reset(new char[size]);
+    memory_ = own_.get();
+  }
+  char* data() const { return memory_; }
+
+ private:
+  static constexpr std::size_t kKept = 1 << 20;
+  static std::unique_ptr<char[]>& Kept() {
+    thread_local std::unique_ptr<char[]> kept(new char[kKept]);
+    return kept;
+  }
+  std::unique_ptr<char[]> own_;
+  char* memory_;
+};
+
 Result<std::string> Gunzip(std::string_view packed, std::size_t limit) {
   z_stream stream{};
   if (inflateInit2(&stream, 15 + 32) != Z_OK) return Error(ErrorCode::kInternal, "zlib could not start");
@@ -131,11 +151,13 @@ Result<std::string> Compress(Compression codec, std::string_view plain, int leve
     case Compression::kLz4: {
       if (plain.size() > LZ4_MAX_INPUT_SIZE)
         return Error(ErrorCode::kTooLarge, "too large for one lz4 block");
-      out.resize(static_cast<std::size_t>(LZ4_compressBound(static_cast<int>(plain.size()))));
-      const int size = LZ4_compress_default(plain.data(), out.data(), static_cast<int>(plain.size()),
-                                            static_cast<int>(out.size()));
+      // Not `out` itself: resizing it to the bound would first fill all of it with zeros.
+      const int bound = LZ4_compressBound(static_cast<int>(plain.size()));
+      const Scratch scratch(static_cast<std::size_t>(bound));
+      const int size = LZ4_compress_fast(plain.data(), scratch.data(), static_cast<int>(plain.size()), bound,
+                                         std::max(level, 1));
       if (size <= 0) return Error(ErrorCode::kInternal, "lz4 failed");
-      out.resize(static_cast<std::size_t>(size));
+      out.assign(scratch.data(), static_cast<std::size_t>(size));
       return out;
     }
     case Compression::kZstd: {

@@ -51,6 +51,33 @@ TEST_F(BrokerTest, RoutesByMd5OrExplicitHashKeyAndKeepsOrder) {
   EXPECT_EQ(edges->at(1)->shard, 3u);
 }
 
+TEST_F(BrokerTest, ABigRequestThatIsPackedOnTwoThreadsIsReadBackRecordByRecord) {
+  constexpr std::size_t kShards = 5, kRecords = 1000;
+  MakeStream("s", kShards);
+  std::vector<std::string> data;
+  for (std::size_t i = 0; i < kRecords; ++i) data.push_back(std::to_string(i) + std::string(i % 700, 'x'));
+  std::vector<PutRecordEntry> entries;
+  for (std::size_t i = 0; i < kRecords; ++i)
+    entries.push_back({"key-" + std::to_string(i), data[i], std::nullopt});
+  const auto put = Put("s", entries);
+  ASSERT_TRUE(put.ok()) << put.error().message();
+  std::map<std::pair<std::uint32_t, std::string>, std::string> stored;  // by shard and sequence number
+  std::size_t read = 0;
+  for (std::uint32_t shard = 0; shard < kShards; ++shard) {
+    const Result<ReadResult> batch = Read(Find("s", shard, IteratorType::kTrimHorizon).value());
+    ASSERT_TRUE(batch.ok());
+    for (const ReadRecord& record : batch->records) {
+      stored[{shard, record.sequence.ToDecimal()}] = std::string(record.data.view());
+      ++read;
+    }
+  }
+  EXPECT_EQ(read, kRecords);
+  for (std::size_t i = 0; i < kRecords; ++i) {
+    const PutPlace& place = (*put)[i].value();
+    EXPECT_EQ((stored[{place.shard, place.sequence.ToDecimal()}]), data[i]);
+  }
+}
+
 TEST_F(BrokerTest, ARecordThatIsTooLargeDoesNotHurtItsNeighbours) {
   MakeStream("s", 1);
   const std::string large(config_.max_record_bytes, 'x');
