@@ -326,14 +326,25 @@ class RemoteClient final : public StreamClient {
     std::vector<Result<PutPosition>> results;
     results.reserve(entries.size());
     // One call after the other: a key's records keep their order across calls.
+    std::size_t most = kMaxPutRecords;  // in the next call
     while (results.size() < entries.size()) {
       const std::size_t begin = results.size();
       std::size_t end = begin;
-      for (std::size_t bytes = 0; end < entries.size() && end - begin < kMaxPutRecords; ++end) {
+      for (std::size_t bytes = 0; end < entries.size() && end - begin < most; ++end) {
         bytes += entries[end].data.size() + entries[end].partition_key.size();
         if (bytes > kMaxPutBytes && end > begin) break;
       }
       Result<std::vector<wire::ReceivedPut>> answer = co_await PutSome(ctx, stream, entries, begin, end);
+      if (!answer.ok() && answer.error().code() == ErrorCode::kInvalidArgument) {
+        // Kinesis refuses a whole call for one bad record: smaller calls find it and store its neighbours.
+        if (end - begin == 1) {
+          results.emplace_back(answer.error());
+          most = kMaxPutRecords;
+        } else {
+          most = (end - begin) / 2;
+        }
+        continue;
+      }
       if (!answer.ok()) {
         if (begin == 0) co_return answer.error();
         // What came before is known; nothing was sent after.

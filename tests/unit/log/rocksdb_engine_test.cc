@@ -1,6 +1,6 @@
 // What only an engine with a disk can do wrong.
 #include "honryu/kv/fault_file_system.h"
-#include "tests/unit/log/engine_fixture.h"
+#include "tests/support/log_engine_fixture.h"
 
 #include <fstream>
 #include <map>

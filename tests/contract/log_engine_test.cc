@@ -1,5 +1,5 @@
 // What every LogEngine must do, run against each of them.
-#include "tests/unit/log/engine_fixture.h"
+#include "tests/support/log_engine_fixture.h"
 
 #include <map>
 #include <thread>
