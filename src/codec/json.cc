@@ -1,5 +1,7 @@
 #include "honryu/codec/json.h"
 
+#include "honryu/codec/base64.h"
+
 #include <simdjson.h>
 
 #include <algorithm>
@@ -89,6 +91,11 @@ bool Json::BoolOr(bool fallback) const {
   return flag != nullptr ? *flag : fallback;
 }
 
+std::string_view Json::BlobOr(std::string_view fallback) const {
+  const auto* blob = std::get_if<Blob>(&value_);
+  return blob != nullptr ? std::string_view(blob->bytes) : fallback;
+}
+
 const Json::Array& Json::array() const {
   static const Array empty;
   const auto* array = std::get_if<Array>(&value_);
@@ -110,6 +117,7 @@ void Json::DumpTo(JsonWriter& writer) const {
     void operator()(std::uint64_t v) const { writer.Uint(v); }
     void operator()(double v) const { writer.Double(v); }
     void operator()(const std::string& v) const { writer.String(v); }
+    void operator()(const Blob& v) const { writer.PlainString(Base64Encode(v.bytes)); }
     void operator()(const Array& v) const {
       writer.BeginArray();
       for (const Json& item : v) item.DumpTo(writer);

@@ -172,10 +172,17 @@ bool ForEachMember(BytesView body, F member) {
   return document.current_location().error() == simdjson::OUT_OF_BOUNDS;
 }
 
+// What one entry that passed types and constraints needs of the arena, at most.
+std::size_t RoomOf(const Json& item) {
+  const Json* data = item.Find("Data");
+  return data->StringOr("").size() + data->BlobOr("").size() + item.Find("PartitionKey")->StringOr("").size();
+}
+
 // Decodes one entry that passed types and constraints.
 std::optional<Fault> TakeEntry(const Json& item, Arena& arena, const Limits& limits, PutEntry& entry) {
   const Json* data = item.Find("Data");
-  const auto decoded = arena.Decode(data->StringOr(""));
+  const std::optional<BytesView> decoded =
+      data->is_blob() ? arena.Copy(data->BlobOr("")) : arena.Decode(data->StringOr(""));
   if (!decoded) return Fault{FaultName::kSerializationException, ""};  // unreachable: CheckTypes decoded it
   entry.data = *decoded;
   entry.partition_key = arena.Copy(item.Find("PartitionKey")->StringOr(""));
@@ -248,7 +255,7 @@ std::optional<Fault> ParsePutRecords(const Json& body, PutRecordsRequest& out, c
   std::size_t room = 0;
   for (const Json& record : records) {
     if (record.is_null()) return Invalid("Records must not contain null.");
-    room += record.Find("Data")->StringOr("").size() + record.Find("PartitionKey")->StringOr("").size();
+    room += RoomOf(record);
   }
   Arena arena(room);
   std::uint64_t total = 0;
@@ -274,7 +281,7 @@ std::optional<Fault> ParsePutRecord(const Json& body, PutRecordsRequest& out, co
                           kStreamArnField};
   if (auto fault = CheckAll(body, fields)) return fault;
   if (auto fault = ReadSelector(body, out.stream)) return fault;
-  Arena arena(body.Find("Data")->StringOr("").size() + body.Find("PartitionKey")->StringOr("").size());
+  Arena arena(RoomOf(body));
   if (auto fault = TakeEntry(body, arena, limits, out.entries.emplace_back())) return fault;
   if (const std::string ordering = TextOf(body, "SequenceNumberForOrdering"); !ordering.empty()) {
     const Result<SequenceNumber> sequence = SequenceNumber::FromDecimal(ordering);

@@ -304,6 +304,8 @@ std::optional<Fault> ParseRequest(const Json& body, LeaseRequest& out, Operation
   }
   const Json* finished = body.Find("Finished");
   lease.finished = finished != nullptr && finished->BoolOr(false);
+  const Json* state_blob = body.Find("State");
+  if (state_blob != nullptr && state_blob->is_blob()) lease.state.assign(state_blob->BlobOr(""));
   if (const std::string state = TextOf(body, "State"); !state.empty()) {
     Result<std::string> bytes = codec::Base64Decode(state);
     if (!bytes.ok()) return Invalid("State must be base64.");

@@ -44,11 +44,12 @@ bool MatchesStreamArn(std::string_view v) {
 
 Fault TypeFault(std::string message) { return Fault{FaultName::kSerializationException, std::move(message)}; }
 
-enum class Kind { kBool, kNumber, kString, kList, kObject };
+enum class Kind { kBool, kNumber, kString, kBytes, kList, kObject };
 Kind KindOf(const Json& value) {
   if (value.is_bool()) return Kind::kBool;
   if (value.is_number()) return Kind::kNumber;
   if (value.is_string()) return Kind::kString;
+  if (value.is_blob()) return Kind::kBytes;
   return value.is_array() ? Kind::kList : Kind::kObject;
 }
 
@@ -56,7 +57,7 @@ constexpr std::string_view kStartOfList = "Start of list found where not expecte
 constexpr std::string_view kStartOfMap = "Start of structure or map found where not expected.";
 constexpr std::string_view kJavaClass[] = {"class java.lang.Boolean",
                                            "class com.amazon.coral.value.json.numbers.TruncatingBigNumber",
-                                           "class java.lang.String"};
+                                           "class java.lang.String", "class java.nio.HeapByteBuffer"};
 
 std::string NotConvertible(Kind kind, std::string_view to) {
   std::string text(kJavaClass[static_cast<std::size_t>(kind)]);
@@ -126,7 +127,7 @@ std::optional<Fault> CheckType(const Json& value, const Field& field) {
       if (kind != Kind::kNumber) return TypeFault(NotConvertible(kind, "an Integer"));
       break;
     case FieldType::kBoolean:
-      if (kind == Kind::kNumber) return TypeFault(NotConvertible(kind, "an Boolean"));
+      if (kind == Kind::kNumber || kind == Kind::kBytes) return TypeFault(NotConvertible(kind, "an Boolean"));
       if (kind == Kind::kString) {
         std::string text(value.StringOr(""));
         for (char& c : text) c = c >= 'a' && c <= 'z' ? static_cast<char>(c - 'a' + 'A') : c;
@@ -134,6 +135,7 @@ std::optional<Fault> CheckType(const Json& value, const Field& field) {
       }
       break;
     case FieldType::kBlob:
+      if (kind == Kind::kBytes) break;
       if (kind != Kind::kString) return TypeFault(NotConvertible(kind, "a Blob"));
       return CheckBlobText(value.StringOr(""));
     case FieldType::kTimestamp:
@@ -157,7 +159,7 @@ std::string Printed(const Json& value, const Field& field) {
     case FieldType::kTimestamp:
       return value.Dump();
     case FieldType::kBlob: {
-      const std::string size = std::to_string(BlobSize(value.StringOr("")));
+      const std::string size = std::to_string(BlobSize(value));
       return "java.nio.HeapByteBuffer[pos=0 lim=" + size + " cap=" + size + "]";
     }
     case FieldType::kList: {
@@ -222,7 +224,7 @@ class ConstraintCheck {
   }
 
   static std::int64_t Length(const Json& value, const Field& field) {
-    if (field.type == FieldType::kBlob) return static_cast<std::int64_t>(BlobSize(value.StringOr("")));
+    if (field.type == FieldType::kBlob) return static_cast<std::int64_t>(BlobSize(value));
     if (field.type == FieldType::kList) return static_cast<std::int64_t>(value.array().size());
     if (field.type == FieldType::kMap) return static_cast<std::int64_t>(value.object().size());
     return static_cast<std::int64_t>(CountCharacters(value.StringOr("")));
@@ -342,7 +344,9 @@ std::size_t CountCharacters(std::string_view utf8) {
       utf8.begin(), utf8.end(), [](char c) { return (static_cast<unsigned char>(c) & 0xC0) != 0x80; }));
 }
 
-std::size_t BlobSize(std::string_view base64) {
+std::size_t BlobSize(const Json& blob) {
+  if (blob.is_blob()) return blob.BlobOr("").size();
+  const std::string_view base64 = blob.StringOr("");
   std::size_t size = base64.size() / 4 * 3;
   for (std::size_t i = base64.size(); i > 0 && base64[i - 1] == '='; --i) --size;
   return size;

@@ -60,7 +60,7 @@ std::optional<Fault> CheckConstraints(const codec::Json& body, std::span<const F
 std::int32_t ToInteger(const codec::Json& number);
 /// Unicode code points of valid UTF-8.
 std::size_t CountCharacters(std::string_view utf8);
-/// Decoded size of a well-formed base64 text.
-std::size_t BlobSize(std::string_view base64);
+/// Size of a blob, be it bytes or a well-formed base64 text.
+std::size_t BlobSize(const codec::Json& blob);
 
 }  // namespace honryu::wire

@@ -49,8 +49,12 @@ class Json {
   using Array = std::vector<Json>;
   using Member = std::pair<std::string, Json>;
   using Object = std::vector<Member>;
-  using Value =
-      std::variant<std::monostate, bool, std::int64_t, std::uint64_t, double, std::string, Array, Object>;
+  /// Bytes, which only formats other than JSON have a type for; dumped as a string of base64.
+  struct Blob {
+    std::string bytes;
+  };
+  using Value = std::variant<std::monostate, bool, std::int64_t, std::uint64_t, double, std::string, Array,
+                             Object, Blob>;
 
   Json() = default;
   explicit Json(Value value) : value_(std::move(value)) {}
@@ -63,6 +67,8 @@ class Json {
   bool is_bool() const { return std::holds_alternative<bool>(value_); }
   bool is_array() const { return std::holds_alternative<Array>(value_); }
   bool is_object() const { return std::holds_alternative<Object>(value_); }
+  /// Never true of parsed JSON.
+  bool is_blob() const { return std::holds_alternative<Blob>(value_); }
   const Value& value() const { return value_; }
   /// Member of an object, or null pointer (also when this is no object, or the member is JSON null).
   const Json* Find(std::string_view key) const;
@@ -71,6 +77,7 @@ class Json {
   std::int64_t IntOr(std::int64_t fallback) const;
   double DoubleOr(double fallback) const;
   bool BoolOr(bool fallback) const;
+  std::string_view BlobOr(std::string_view fallback) const;
   const Array& array() const;    ///< Empty when this is no array.
   const Object& object() const;  ///< Empty when this is no object.
   std::string Dump() const;

@@ -5,6 +5,7 @@
 #include "honryu/base/uint128.h"
 #include "honryu/codec/json.h"
 #include "honryu/wire/fault.h"
+#include "honryu/wire/format.h"
 
 #include <cstdint>
 #include <memory>
@@ -175,6 +176,9 @@ std::optional<Fault> ParsePutRecords(const codec::Json& body, PutRecordsRequest&
 bool ParsePutRecordsFast(BytesView body, PutRecordsRequest& out, const Limits& limits);
 /// The same for PutRecord.
 bool ParsePutRecordFast(BytesView body, PutRecordsRequest& out, const Limits& limits);
+/// The fast parsers for CBOR; they need no bytes behind `body`.
+bool ParsePutRecordsCbor(BytesView body, PutRecordsRequest& out, const Limits& limits);
+bool ParsePutRecordCbor(BytesView body, PutRecordsRequest& out, const Limits& limits);
 
 /// "shardId-000000000007"
 void AppendShardId(std::uint32_t index, std::string& out);
@@ -218,7 +222,7 @@ struct GetRecordsAnswer {
   std::vector<ChildShardShape> children;
 };
 
-/// Answers, as compact JSON.
+/// Answers, as compact JSON; EncodeBody (format.h) makes CBOR of them.
 std::string DescribeStreamBody(const StreamShape& stream, const std::vector<ShardShape>& shards,
                                bool has_more);
 std::string DescribeStreamSummaryBody(const StreamShape& stream, std::size_t open_shards,

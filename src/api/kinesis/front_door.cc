@@ -3,6 +3,7 @@
 #include "honryu/base/random.h"
 #include "honryu/codec/base64.h"
 #include "honryu/codec/json.h"
+#include "honryu/obs/log.h"
 
 #include <string>
 
@@ -20,10 +21,10 @@ std::string_view Trim(std::string_view text) {
   return text;
 }
 
-http::Response Raw(int status, std::string_view body, std::string_view content_type) {
+http::Response Raw(int status, std::string body, std::string_view content_type) {
   http::Response response;
   response.status = status;
-  response.body = Bytes::Copy(body);
+  response.body = Bytes(std::move(body));
   if (!content_type.empty()) response.headers.Set("Content-Type", std::string(content_type));
   return response;
 }
@@ -72,17 +73,18 @@ std::optional<http::Response> JudgeProtocol(const http::Request& request, bool k
     if (!method.empty()) response.headers.Set("Access-Control-Allow-Methods", std::string(method));
     return response;
   }
-  if (request.method != "POST") return Raw(403, kAccessDenied, "");
+  if (request.method != "POST") return Raw(403, std::string(kAccessDenied), "");
   std::string_view type = request.headers.Get("Content-Type");
   type = Trim(type.substr(0, type.find(';')));
   if (request.body.empty()) {
     return FaultAnswer({known_operation ? wire::FaultName::kSerializationException
                                         : wire::FaultName::kUnknownOperationException,
-                        ""});
+                        ""},
+                       FormatOf(request));
   }
-  if (type == kJsonType) return std::nullopt;
+  if (wire::FindFormat(type)) return std::nullopt;
   if (type == "application/json") return PlainJsonAnswer(request);
-  if (!HasTarget(request)) return Raw(403, kAccessDenied, "");
+  if (!HasTarget(request)) return Raw(403, std::string(kAccessDenied), "");
   return Raw(404, "<UnknownOperationException/>\n", "");
 }
 
@@ -128,17 +130,22 @@ std::optional<wire::Fault> JudgeAuthorization(const http::Request& request) {
   return wire::Fault{kIncompleteSignatureException, missing.append("Authorization=").append(header)};
 }
 
-http::Response JsonAnswer(std::string body) {
-  http::Response response;
-  response.headers.Set("Content-Type", std::string(kJsonType));
-  response.body = Bytes(std::move(body));
-  return response;
+wire::Format FormatOf(const http::Request& request) {
+  return wire::FindFormat(request.headers.Get("Content-Type")).value_or(wire::Format::kCbor);
 }
 
-http::Response FaultAnswer(const wire::Fault& fault) {
-  http::Response response = JsonAnswer(wire::FaultBody(fault));
+http::Response Answer(std::string json, wire::Format format) {
+  Result<std::string> body = wire::EncodeBody(std::move(json), format);
+  if (!body.ok()) {
+    LOG_LIMITED(error, "answer cannot be encoded", {"error", body.error()});
+    return FaultAnswer({wire::FaultName::kInternalFailure, ""}, format);
+  }
+  return Raw(200, std::move(*body), wire::ContentType(format));
+}
+
+http::Response FaultAnswer(const wire::Fault& fault, wire::Format format) {
   const wire::FaultTraits& traits = wire::TraitsOf(fault.name);
-  response.status = traits.status;
+  http::Response response = Raw(traits.status, wire::FaultBody(fault, format), wire::ContentType(format));
   response.headers.Set("x-amzn-ErrorType", std::string(traits.name));
   return response;
 }

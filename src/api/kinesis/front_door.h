@@ -2,14 +2,12 @@
 
 #include "honryu/http/message.h"
 #include "honryu/wire/fault.h"
+#include "honryu/wire/format.h"
 
 #include <optional>
 #include <string_view>
 
 namespace honryu::api::kinesis {
-
-/// The content type of every answer made from JSON.
-inline constexpr std::string_view kJsonType = "application/x-amz-json-1.1";
 
 /// Headers that every answer carries (x-amzn-RequestId, x-amz-id-2, CORS).
 void AddCommonHeaders(const http::Request& request, http::Response& response);
@@ -21,8 +19,11 @@ std::optional<http::Response> JudgeProtocol(const http::Request& request, bool k
 /// The presence and form of a signature (not its truth), in Kinesis's words.
 std::optional<wire::Fault> JudgeAuthorization(const http::Request& request);
 
-/// 200 with a JSON body, or with an empty one.
-http::Response JsonAnswer(std::string body);
-http::Response FaultAnswer(const wire::Fault& fault);
+/// The format that the request's Content-Type names; where it names none: CBOR, as Kinesis answers then.
+wire::Format FormatOf(const http::Request& request);
+
+/// 200 with a body made as JSON, in that format, or with an empty one.
+http::Response Answer(std::string json, wire::Format format);
+http::Response FaultAnswer(const wire::Fault& fault, wire::Format format);
 
 }  // namespace honryu::api::kinesis

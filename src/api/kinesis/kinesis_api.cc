@@ -17,6 +17,15 @@ namespace {
 constexpr const char* kRequestsName = "honryu_kinesis_requests_total";
 constexpr const char* kRequestsHelp =
     "Requests of the Kinesis API by operation and outcome (ok or the error's name).";
+
+bool ParsePutFast(BytesView body, wire::Format format, bool single, wire::PutRecordsRequest& out,
+                  const wire::Limits& limits) {
+  if (format == wire::Format::kCbor) {
+    return single ? wire::ParsePutRecordCbor(body, out, limits)
+                  : wire::ParsePutRecordsCbor(body, out, limits);
+  }
+  return single ? wire::ParsePutRecordFast(body, out, limits) : wire::ParsePutRecordsFast(body, out, limits);
+}
 }  // namespace
 
 Metrics::Metrics(obs::Registry& registry_in) : registry(registry_in) {
@@ -71,7 +80,7 @@ async::Task<http::Response> KinesisApi::Handle(async::Context ctx, const http::R
     LOG_LIMITED(error, "kinesis request failed by an exception", {"what", failure.what()},
                 {"request_id", request.request_id});
     impl_->metrics.Count(std::nullopt, wire::TraitsOf(FaultName::kInternalFailure).name, Duration::zero());
-    response = FaultAnswer({FaultName::kInternalFailure, ""});
+    response = FaultAnswer({FaultName::kInternalFailure, ""}, FormatOf(request));
   }
   AddCommonHeaders(request, response);
   co_return response;
@@ -87,11 +96,11 @@ async::Task<http::Response> KinesisApi::Impl::Handle(async::Context ctx, const h
   // Puts take the fast parser; what it does not take goes the same way as all other operations.
   wire::PutRecordsRequest put;
   const bool puts = operation == Operation::kPutRecords || operation == Operation::kPutRecord;
+  const wire::Format format = FormatOf(request);
   const bool fast =
-      puts && (operation == Operation::kPutRecords ? wire::ParsePutRecordsFast(request.body, put, limits)
-                                                   : wire::ParsePutRecordFast(request.body, put, limits));
+      puts && ParsePutFast(request.body, format, operation == Operation::kPutRecord, put, limits);
   Result<codec::Json> body = codec::Json();
-  if (!fast) body = codec::Json::Parse(request.body);
+  if (!fast) body = wire::ParseBody(request.body, format);
 
   Outcome outcome;
   if (!fast && (!body.ok() || !body->is_object())) {
@@ -115,8 +124,8 @@ async::Task<http::Response> KinesisApi::Impl::Handle(async::Context ctx, const h
   }
   metrics.Count(operation, outcome.fault ? wire::TraitsOf(outcome.fault->name).name : "ok",
                 clock.Mono() - began);
-  if (outcome.fault) co_return FaultAnswer(*outcome.fault);
-  co_return JsonAnswer(std::move(outcome.body));
+  if (outcome.fault) co_return FaultAnswer(*outcome.fault, format);
+  co_return Answer(std::move(outcome.body), format);
 }
 
 async::Task<Outcome> KinesisApi::Impl::Run(async::Context ctx, Operation operation, const codec::Json& body) {

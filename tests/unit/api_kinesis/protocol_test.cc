@@ -25,7 +25,7 @@ TEST_F(Protocol, OtherContentTypes) {
   EXPECT_EQ(Show(Send(MakeRequest("POST", {}, "{}"))), kDenied);
   EXPECT_EQ(Show(Send(MakeRequest("POST", WithTarget("text/plain"), "{}"))),
             "404 <UnknownOperationException/>\n");
-  EXPECT_EQ(Show(Send(MakeRequest("POST", WithTarget("application/x-amz-cbor-1.1"), "\xbf\xff"))),
+  EXPECT_EQ(Show(Send(MakeRequest("POST", WithTarget("application/x-amz-cbor-1.0"), "\xbf\xff"))),
             "404 <UnknownOperationException/>\n");
   EXPECT_EQ(
       Show(Send(MakeRequest("POST", WithTarget("application/json"), "{}"))),
