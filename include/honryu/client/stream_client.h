@@ -96,7 +96,8 @@ class StreamClient {
   virtual async::Task<Result<std::vector<ShardDescription>>> ListShards(async::Context ctx,
                                                                         std::string stream) = 0;
   /// Writes any number of entries; result i belongs to entry i and may be an error while its neighbours
-  /// succeed (kTooLarge, kInvalidArgument: this record will never be taken). The outer error means that nothing is known about any of them. Durable when it returns.
+  /// succeed (kTooLarge, kInvalidArgument: this record will never be taken). The outer error means that
+  /// nothing is known about any of them. Durable when it returns.
   virtual async::Task<Result<std::vector<Result<PutPosition>>>> Put(async::Context ctx, std::string stream,
                                                                     std::vector<PutEntry> entries) = 0;
   virtual async::Task<Result<ReadBatch>> Read(async::Context ctx, ReadRequest request) = 0;

@@ -105,7 +105,8 @@ void AddServeCommand(CLI::App& app, int* exit_code) {
   command->add_option("--ports-file", options->ports_file,
                       "Write the bound ports here as JSON once everything listens");
   command->footer(
-      "Roles: gateway (HTTP ingest), broker (the log and the Kinesis API), aggregator (key figures of windows "
+      "Roles: gateway (HTTP ingest), broker (the log and the Kinesis API), aggregator (key figures of "
+      "windows "
       "in event time), query (keeps them and serves them over HTTP).\n"
       "A process without the broker role talks to the broker at broker.endpoint.\n"
       "Settings: file, then environment (HONRYU__HTTP__PORT=8081), then --set; the later wins.\n"
