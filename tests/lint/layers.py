@@ -18,6 +18,7 @@ THIRD_PARTY = {
     "spdlog/": {"obs"},
     "yaml-cpp/": {"config"},
     "CLI/": {"app"},
+    "unicode/": {"search"},
 }
 EXCEPTIONS = {
     "include/honryu/async/task.h": {"boost/asio/any_io_executor.hpp", "boost/asio/awaitable.hpp"},
@@ -29,6 +30,7 @@ LINK_OWNERS = {
     "spdlog::spdlog": {"obs"},
     "yaml-cpp": {"config"},
     "CLI11::CLI11": {"app"},
+    "PkgConfig::ICU": {"search"},
 }
 NOT_MODULES = {"cmake", "web"}
 HEADER_LIKE = (".h", ".cc", ".def", ".inc", ".in")
