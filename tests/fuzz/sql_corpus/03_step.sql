@@ -1,0 +1,1 @@
+SELECT STREAM event_type, COUNT(*) FROM events GROUP BY event_type, STEP(ROWTIME BY INTERVAL '30' SECOND);

@@ -1,0 +1,1 @@
+SELECT STREAM ticker, FLOOR(event_time TO MINUTE) AS event_minute, COUNT(*) AS ticker_count FROM trades WINDOWED BY STAGGER (PARTITION BY FLOOR(event_time TO MINUTE), ticker RANGE INTERVAL '1' MINUTE);

@@ -1,0 +1,1 @@
+SELECT window_start, window_end, COUNT(*) FROM TABLE(HOP(TABLE events, DESCRIPTOR(ts), INTERVAL '5' MINUTE, INTERVAL '10' MINUTE)) GROUP BY window_start, window_end; SELECT window_start, COUNT(*) FROM HOP(events, ts, INTERVAL '5 minutes', INTERVAL '10 minutes') GROUP BY window_start;

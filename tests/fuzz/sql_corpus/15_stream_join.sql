@@ -1,0 +1,1 @@
+SELECT STREAM o.order_id, t.price FROM orders o JOIN trades OVER (RANGE INTERVAL '1' MINUTE PRECEDING) AS t ON o.order_id = t.order_id; SELECT o.id FROM orders o JOIN trades t ON o.id = t.id AND t.ts BETWEEN o.ts - INTERVAL '1' MINUTE AND o.ts + INTERVAL '1' MINUTE;

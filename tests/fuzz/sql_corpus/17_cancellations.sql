@@ -1,0 +1,1 @@
+SELECT STREAM user_id, SUM(CASE WHEN event_type = 'cancel' THEN 1 ELSE 0 END) AS cancels FROM events GROUP BY user_id, STEP(ROWTIME BY INTERVAL '10' MINUTE) HAVING SUM(CASE WHEN event_type = 'cancel' THEN 1 ELSE 0 END) >= 3;

@@ -1,0 +1,9 @@
+-- several sources in one query
+SELECT STREAM a.x FROM a UNION ALL SELECT STREAM b.x FROM b;
+CREATE MATERIALIZED VIEW v AS SELECT window_start, COUNT(DISTINCT user_id) FILTER (WHERE ok) FROM TUMBLE(t, ts, INTERVAL '1 minute') GROUP BY window_start EMIT ON WINDOW CLOSE;
+SELECT count(*), arr[1], properties->'a'->>'b', x::int FROM t GROUP BY tumble(interval '1 minute'), date_bin('1 minute', ts);
+SELECT window_start, SUM(x) FROM TABLE(CUMULATE(TABLE t, DESCRIPTOR(ts), INTERVAL '2' MINUTE, INTERVAL '10' MINUTE)) GROUP BY window_start, window_end;
+ALTER PUMP p STOP; ALTER PUMP p RESET TO 'earliest'; DROP STREAM IF EXISTS s; SET 'late.policy' = 'update';
+EXPLAIN SELECT STREAM * FROM t ORDER BY FLOOR(ROWTIME TO SECOND), x DESC LIMIT 10;
+SELECT a || 'it''s' || b, CASE x WHEN 1 THEN 'one' ELSE NULL END, (t1 - t2) SECOND, EXTRACT(HOUR FROM ts), TRIM(LEADING '0' FROM s), SUBSTRING(s FROM 2 FOR 3), POSITION('a' IN s), OVERLAY(s PLACING 'x' FROM 1 FOR 2), TSDIFF(a, b), INTERVAL '1 02:03:04.5' DAY TO SECOND FROM t // odd comment
+WHERE a IN (1, 2) AND NOT b BETWEEN 1 AND 2 OR c NOT LIKE 'x%' ESCAPE '!' AND d SIMILAR TO '(a|b)*' AND e IS NOT DISTINCT FROM f AND TIMESTAMP '2026-11-21 10:00:00' < ts AND -x MOD 2 = 1;
