@@ -89,6 +89,9 @@ void DescribeBroker(Settings& settings, Section& section) {
                 {.doc = "Shard iterators expire after it."}, {seconds(1), hours(24)});
   section.Field("retention_check", &settings.broker.retention_check,
                 {.doc = "Time between two rounds of retention."}, {milliseconds(100), hours(1)});
+  section.Field("update_delay", &settings.broker.update_delay,
+                {.doc = "A stream is UPDATING at least as long before its shards are split or merged."},
+                {milliseconds(0), seconds(60)});
 }
 
 bool IsLoopback(const std::string& address) { return address.starts_with("127.") || address == "::1"; }
@@ -96,6 +99,7 @@ bool IsLoopback(const std::string& address) { return address.starts_with("127.")
 }  // namespace
 
 Settings::Settings() {
+  broker.update_delay = milliseconds(250);
   http.name = "http";
   http.port = 8080;
   http.max_decompressed_body = ByteSize::MiB(16);

@@ -120,11 +120,30 @@ async::Task<Result<void>> Broker::Impl::Pack(std::vector<log::RecordBuilder> bui
 
 async::Task<Result<std::vector<Result<PutPlace>>>> Broker::Put(async::Context ctx, std::string stream,
                                                                std::vector<PutRecordEntry> entries) {
+  constexpr Duration kPause = std::chrono::milliseconds(1);
   const auto begin = std::chrono::steady_clock::now();
-  Result<std::shared_ptr<const StreamState>> found = impl_->FindUsable(stream);
-  if (!found.ok()) co_return found.error();
-  const StreamState& state = **found;
-  const std::uint64_t max_record = impl_->config.max_record_bytes;
+  for (;;) {
+    Result<std::shared_ptr<const StreamState>> found = impl_->FindUsable(stream);
+    if (!found.ok()) co_return found.error();
+    const std::shared_ptr<const StreamState> state = *found;
+    Result<std::vector<Result<PutPlace>>> results = co_await impl_->PutBy(ctx, *state, entries);
+    if (results.ok() || results.error().code() != ErrorCode::kFenced) {
+      impl_->metrics.put_seconds.Observe(
+          std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count());
+      co_return results;
+    }
+    // A shard was closed meanwhile; the same entries go to its children as soon as these are known.
+    Result<void> slept = co_await async::SleepFor(ctx, kPause);
+    if (!slept.ok()) co_return slept.error();
+  }
+}
+
+async::Task<Result<std::vector<Result<PutPlace>>>> Broker::Impl::PutBy(
+    async::Context ctx, const StreamState& state, const std::vector<PutRecordEntry>& entries) {
+  const std::uint64_t max_record =
+      std::min<std::uint64_t>(config.max_record_bytes, state.stream.attributes.max_record_kib
+                                                           ? *state.stream.attributes.max_record_kib * 1024ULL
+                                                           : config.max_record_bytes);
 
   // Route first, so that each shard's body can be sized in one go.
   struct Target {
@@ -175,15 +194,15 @@ async::Task<Result<std::vector<Result<PutPlace>>>> Broker::Put(async::Context ct
     builders.push_back(std::move(targets[t].builder));
   }
   if (parts.empty()) co_return results;
-  Result<void> packed = co_await impl_->Pack(std::move(builders), total_bytes, &parts);
+  Result<void> packed = co_await Pack(std::move(builders), total_bytes, &parts);
   if (!packed.ok()) co_return packed.error();
-  Result<std::vector<log::AppendResult>> appended =
-      co_await impl_->engine.Append(std::move(ctx), std::move(parts));
+  Result<std::vector<log::AppendResult>> appended = co_await engine.Append(std::move(ctx), std::move(parts));
   if (!appended.ok()) {
     const ErrorCode code = appended.error().code();
-    (code == ErrorCode::kOverloaded    ? impl_->metrics.rejected_overloaded
-     : code == ErrorCode::kUnavailable ? impl_->metrics.rejected_unavailable
-                                       : impl_->metrics.rejected_other)
+    if (code == ErrorCode::kFenced) co_return appended.error();
+    (code == ErrorCode::kOverloaded    ? metrics.rejected_overloaded
+     : code == ErrorCode::kUnavailable ? metrics.rejected_unavailable
+                                       : metrics.rejected_other)
         .Add();
     co_return appended.error();
   }
@@ -195,14 +214,12 @@ async::Task<Result<std::vector<Result<PutPlace>>>> Broker::Put(async::Context ct
     place.shard = shard.index;
     place.arrival = part.time;
     place.sequence = EncodeSequence(
-        {ToMs(state.stream.created) / 1000, part.first + order[i], ToMs(part.time) / 1000, shard.index});
+        {state.created_s[routes[i]], part.first + order[i], ToMs(part.time) / 1000, shard.index});
     results[i] = place;
   }
-  StreamMetrics& metrics = impl_->MetricsOf(stream);
-  metrics.incoming_records.Add(static_cast<double>(entries.size()));
-  metrics.incoming_bytes.Add(static_cast<double>(total_bytes));
-  impl_->metrics.put_seconds.Observe(
-      std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count());
+  StreamMetrics& traffic = MetricsOf(state.stream.name);
+  traffic.incoming_records.Add(static_cast<double>(entries.size()));
+  traffic.incoming_bytes.Add(static_cast<double>(total_bytes));
   co_return results;
 }
 

@@ -3,6 +3,7 @@
 #include "honryu/async/task_group.h"
 #include "honryu/broker/broker.h"
 #include "honryu/broker/sequence.h"
+#include "reshape.h"
 #include "stream_state.h"
 
 #include <array>
@@ -49,7 +50,7 @@ struct Broker::Impl {
   Result<void> Store(StreamState& state, std::optional<std::uint64_t> expected_version);
   Result<void> Load();
   Result<void> LoadKey();
-  Result<void> BeginCreate(const std::string& name, int count);
+  Result<void> BeginCreate(const std::string& name, int count, const StreamAttributes& attributes);
   Result<void> FinishCreate(const std::string& name, std::uint64_t incarnation);
   Result<void> BeginDelete(const std::string& name);
   Result<void> FinishDelete(const std::string& name, std::uint64_t incarnation);
@@ -58,6 +59,19 @@ struct Broker::Impl {
   async::Task<void> RetentionLoop();
   void EnforceRetention();
 
+  // resharding.cc; all but the tasks under `control`, on the blocking pool
+  using TargetOf = std::function<Result<std::vector<UInt128>>(const StreamState&)>;
+  Result<void> BeginReshape(const std::string& name, const TargetOf& target_of);
+  /// One step; true when nothing is left to do.
+  Result<bool> ReshapeOnce(const std::string& name, std::uint64_t incarnation);
+  Result<void> CloseAndStore(StreamState& state, const ReshapeStep& step, std::uint64_t version);
+  Result<void> RetireShards(const std::string& name);
+  async::Task<void> Reshape(std::string name, std::uint64_t incarnation);
+  async::Task<Result<void>> StartReshape(std::string name, TargetOf target_of);
+
+  /// Puts by the stream as `state` has it. kFenced: it has changed meanwhile, and nothing was stored.
+  async::Task<Result<std::vector<Result<PutPlace>>>> PutBy(async::Context ctx, const StreamState& state,
+                                                           const std::vector<PutRecordEntry>& entries);
   /// Finishes builder i into part i.
   async::Task<Result<void>> Pack(std::vector<log::RecordBuilder> builders, std::uint64_t bytes,
                                  std::vector<log::AppendPart>* parts);

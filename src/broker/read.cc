@@ -163,7 +163,7 @@ async::Task<Result<ReadResult>> Broker::Read(async::Context ctx, ShardPlace plac
   }
   ReadResult result;
   result.records.reserve(outcome->records.size());
-  const std::int64_t created_s = ToMs(state->stream.created) / 1000;
+  const std::int64_t created_s = state->created_s[at];
   double bytes = 0;
   for (const log::LogRecord& record : outcome->records) {
     const Result<RecordParts> parts = ReadRecord(record.data);

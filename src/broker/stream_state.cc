@@ -1,5 +1,6 @@
 #include "stream_state.h"
 
+#include "attributes.h"
 #include "honryu/broker/sequence.h"
 #include "honryu/codec/json.h"
 
@@ -98,6 +99,11 @@ std::size_t StreamState::Route(const UInt128& hash) const {
 }
 
 void StreamState::SortOpen() {
+  created_s.clear();
+  for (const Shard& shard : stream.shards) {
+    const Result<SequenceParts> parts = DecodeSequence(shard.starting);
+    created_s.push_back(parts.ok() ? parts->shard_created_s : ToMs(stream.created) / 1000);
+  }
   open.clear();
   for (std::size_t i = 0; i < stream.shards.size(); ++i) {
     if (!stream.shards[i].ending) open.push_back(i);
@@ -130,6 +136,16 @@ std::string EncodeStream(const StreamState& state) {
   for (std::size_t i = 0; i < state.stream.shards.size(); ++i)
     WriteShard(writer, state.stream.shards[i], state.partitions[i]);
   writer.EndArray();
+  writer.Key("next_shard");
+  writer.Uint(state.next_shard);
+  if (!state.target_starts.empty()) {
+    writer.Key("target_starts");
+    writer.BeginArray();
+    for (const UInt128& start : state.target_starts) writer.PlainString(start.ToDecimal());
+    writer.EndArray();
+  }
+  writer.Key("attributes");
+  WriteAttributes(writer, state.stream.attributes);
   writer.EndObject();
   return out;
 }
@@ -154,23 +170,43 @@ Result<StreamState> DecodeStream(std::string_view text) {
     state.stream.shards.push_back(shard);
     state.partitions.push_back(static_cast<log::PartitionId>(Number(item, "partition")));
   }
+  for (const Shard& shard : state.stream.shards)
+    state.next_shard = std::max(state.next_shard, shard.index + 1);
+  // Rows before resharding lack what follows.
+  state.next_shard = std::max(state.next_shard, static_cast<std::uint32_t>(Number(row, "next_shard")));
+  if (const codec::Json* starts = row.Find("target_starts")) {
+    for (const codec::Json& item : starts->array()) {
+      HONRYU_TRY(const UInt128 start, UInt128::FromDecimal(item.StringOr("")));
+      state.target_starts.push_back(start);
+    }
+  }
+  if (const codec::Json* attributes = row.Find("attributes"))
+    state.stream.attributes = ReadAttributes(*attributes);
   state.epochs.assign(state.stream.shards.size(), 0);
   state.SortOpen();
   return state;
 }
 
-std::vector<Shard> InitialShards(int count, Timestamp created) {
+std::vector<UInt128> EvenStarts(int count) {
   const auto n = static_cast<UInt128::Native>(count);
   constexpr UInt128::Native kMax = ~static_cast<UInt128::Native>(0);
   // floor(2^128 / n) without a 129-bit number: 2^128 = kMax + 1.
   const UInt128::Native width = count == 1 ? kMax : kMax / n + (kMax % n == n - 1 ? 1 : 0);
+  std::vector<UInt128> starts;
+  for (int i = 0; i < count; ++i)
+    starts.push_back(UInt128::FromNative(static_cast<UInt128::Native>(i) * width));
+  return starts;
+}
+
+std::vector<Shard> InitialShards(int count, Timestamp created) {
+  const std::vector<UInt128> starts = EvenStarts(count);
   std::vector<Shard> shards;
-  for (int i = 0; i < count; ++i) {
+  for (std::size_t i = 0; i < starts.size(); ++i) {
     Shard shard;
     shard.index = static_cast<std::uint32_t>(i);
-    const auto k = static_cast<UInt128::Native>(i);
-    shard.hash_start = UInt128::FromNative(count == 1 ? 0 : k * width);
-    shard.hash_end = i + 1 == count ? UInt128::Max() : UInt128::FromNative((k + 1) * width - 1);
+    shard.hash_start = starts[i];
+    shard.hash_end =
+        i + 1 == starts.size() ? UInt128::Max() : UInt128::FromNative(starts[i + 1].native() - 1);
     shard.starting = EncodeSequence({ToMs(created) / 1000, 0, ToMs(created) / 1000, shard.index});
     shards.push_back(shard);
   }

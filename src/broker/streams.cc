@@ -91,12 +91,15 @@ Result<void> Broker::Impl::Load() {
     Result<StreamState> state = DecodeStream(row.value);
     if (!state.ok()) return state.error().WithContext(row.key);
     state->meta_version = row.version;
+    const std::string name = state->stream.name;
     if (state->stream.status == StreamStatus::kActive || state->stream.status == StreamStatus::kUpdating) {
       HONRYU_TRY_VOID(Activate(*state));
+      const bool updating = state->stream.status == StreamStatus::kUpdating;
+      const std::uint64_t incarnation = state->stream.incarnation;
       Publish(std::make_shared<StreamState>(std::move(*state)));
+      if (updating) tasks.Spawn(runtime.NextExecutor(), "reshape " + name, Reshape(name, incarnation));
       continue;
     }
-    const std::string name = state->stream.name;
     Publish(std::make_shared<StreamState>(*state));
     unfinished.emplace_back(name, std::move(*state));
   }
@@ -110,7 +113,8 @@ Result<void> Broker::Impl::Load() {
   return Ok();
 }
 
-Result<void> Broker::Impl::BeginCreate(const std::string& name, int count) {
+Result<void> Broker::Impl::BeginCreate(const std::string& name, int count,
+                                       const StreamAttributes& attributes) {
   if (Find(name) != nullptr) return Error(ErrorCode::kAlreadyExists, "stream " + name + " already exists");
   if (static_cast<int>(Table()->size()) >= config.max_streams) {
     return Error(ErrorCode::kTooLarge,
@@ -123,6 +127,7 @@ Result<void> Broker::Impl::BeginCreate(const std::string& name, int count) {
   }
   StreamState state;
   state.stream.name = name;
+  state.stream.attributes = attributes;
   HONRYU_TRY(state.stream.incarnation, NextNumber("broker/last-incarnation"));
   // Kinesis dates a stream's start so that even its first second's records lie above the shard's starting
   // number.
@@ -133,6 +138,7 @@ Result<void> Broker::Impl::BeginCreate(const std::string& name, int count) {
   for (const Shard& shard : state.stream.shards)
     state.partitions.push_back(state.stream.incarnation << 32 | shard.index);
   state.epochs.assign(state.partitions.size(), 0);
+  state.next_shard = static_cast<std::uint32_t>(count);
   state.SortOpen();
   HONRYU_TRY_VOID(Store(state, 0));
   Publish(std::make_shared<StreamState>(std::move(state)));
@@ -195,11 +201,12 @@ Result<void> Broker::Impl::ChangeRetention(const std::string& name, int hours) {
   return Ok();
 }
 
-async::Task<Result<void>> Broker::CreateStream(async::Context, std::string name, int shards) {
+async::Task<Result<void>> Broker::CreateStream(async::Context, std::string name, int shards,
+                                               StreamAttributes attributes) {
   Impl* impl = impl_.get();
-  Result<void> begun = co_await impl->runtime.Blocking([impl, name, shards] {
+  Result<void> begun = co_await impl->runtime.Blocking([impl, name, shards, attributes] {
     const std::lock_guard lock(impl->control);
-    return impl->BeginCreate(name, shards);
+    return impl->BeginCreate(name, shards, attributes);
   });
   if (!begun.ok()) co_return begun;
   const std::shared_ptr<const StreamState> state = impl->Find(name);
@@ -254,7 +261,8 @@ Result<Stream> Broker::Describe(std::string_view name) const {
 
 std::vector<Stream> Broker::List() const {
   std::vector<Stream> out;
-  for (const auto& [name, state] : *impl_->Table()) out.push_back(state->stream);
+  const std::shared_ptr<const StreamTable> now = impl_->Table();
+  for (const auto& [name, state] : *now) out.push_back(state->stream);
   return out;
 }
 
@@ -268,8 +276,14 @@ async::Task<Result<void>> Broker::SetRetention(async::Context, std::string name,
 }
 
 void Broker::Impl::EnforceRetention() {
-  for (const auto& [name, state] : *Table()) {
+  const std::shared_ptr<const StreamTable> now = Table();
+  for (const auto& [name, state] : *now) {
     if (state->stream.status != StreamStatus::kActive) continue;
+    if (state->open.size() != state->stream.shards.size()) {
+      const std::lock_guard lock(control);
+      if (const Result<void> retired = RetireShards(name); !retired.ok())
+        LOG_LIMITED(warn, "closed shards not retired", {"stream", name}, {"error", retired.error()});
+    }
     const Result<log::RetentionReport> report = engine.EnforceRetention(
         state->stream.incarnation, clock.Now() - std::chrono::hours(state->stream.retention_hours),
         config.retention_bytes);

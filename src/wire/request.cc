@@ -105,21 +105,20 @@ std::int32_t IntegerOr(const Json& body, std::string_view name, std::int32_t fal
   return value == nullptr ? fallback : ToInteger(*value);
 }
 
-// Seconds since the epoch with fractions; kept to milliseconds.
-std::optional<Timestamp> TimeOf(const Json& body, std::string_view name) {
-  const Json* value = body.Find(name);
-  if (value == nullptr) return std::nullopt;
-  constexpr double kMaxMs = 9.0e15;  // beyond: no date, and doubles stop being exact
-  const double ms = std::round(value->DoubleOr(0) * 1000.0);
-  return TimestampFromMs(static_cast<std::int64_t>(std::clamp(ms, -kMaxMs, kMaxMs)));
-}
-
 template <std::size_t N>
 std::size_t IndexIn(const std::string_view (&names)[N], std::string_view text) {
   return static_cast<std::size_t>(std::find(std::begin(names), std::end(names), text) - std::begin(names));
 }
 
 }  // namespace
+
+std::optional<Timestamp> TimeMemberOf(const Json& body, std::string_view name) {
+  const Json* value = body.Find(name);
+  if (value == nullptr) return std::nullopt;
+  constexpr double kMaxMs = 9.0e15;  // beyond: no date, and doubles stop being exact
+  const double ms = std::round(value->DoubleOr(0) * 1000.0);
+  return TimestampFromMs(static_cast<std::int64_t>(std::clamp(ms, -kMaxMs, kMaxMs)));
+}
 
 std::string TextOf(const Json& body, std::string_view name) {
   const Json* value = body.Find(name);
@@ -160,25 +159,27 @@ std::optional<Fault> ParseRequest(const Json& body, CreateStreamRequest& out, co
   if (auto fault = CheckAll(body, kCreateStream)) return fault;
   out.name = TextOf(body, "StreamName");
   if (body.Find("ShardCount") != nullptr) out.shard_count = IntegerOr(body, "ShardCount", 0);
-  // What this server cannot keep is refused, not dropped in silence.
-  if (const Json* mode = body.Find("StreamModeDetails");
-      mode != nullptr && TextOf(*mode, "StreamMode") == "ON_DEMAND") {
-    return Invalid("StreamMode ON_DEMAND is not supported by this server; use PROVISIONED.");
+  if (const Json* mode = body.Find("StreamModeDetails"))
+    out.on_demand = TextOf(*mode, "StreamMode") == "ON_DEMAND";
+  if (const Json* tags = body.Find("Tags")) {
+    for (const Json::Member& tag : tags->object()) out.tags.emplace_back(tag.first, tag.second.StringOr(""));
   }
-  if (body.Find("Tags") != nullptr) return Invalid("Tags are not supported by this server.");
-  if (IntegerOr(body, "WarmThroughputMiBps", 0) != 0) {
-    return Invalid("WarmThroughputMiBps is not supported by this server.");
-  }
-  const auto limit_kib = static_cast<std::int32_t>(limits.max_record_bytes / 1024);
-  if (IntegerOr(body, "MaxRecordSizeInKiB", limit_kib) != limit_kib) {
-    return Invalid("MaxRecordSizeInKiB must be " + std::to_string(limit_kib) +
-                   ", the record size that this server is configured for.");
+  out.warm_mibps = IntegerOr(body, "WarmThroughputMiBps", 0);
+  if (body.Find("MaxRecordSizeInKiB") != nullptr) {
+    out.max_record_kib = IntegerOr(body, "MaxRecordSizeInKiB", 0);
+    const auto limit_kib = static_cast<std::int32_t>(limits.max_record_bytes / 1024);
+    if (*out.max_record_kib > limit_kib) {
+      return Invalid("MaxRecordSizeInKiB may be at most " + std::to_string(limit_kib) +
+                     ", the record size that this server is configured for.");
+    }
   }
   return std::nullopt;
 }
 
 std::optional<Fault> ParseRequest(const Json& body, DeleteStreamRequest& out) {
   if (auto fault = CheckAll(body, kDeleteStream)) return fault;
+  const Json* enforce = body.Find("EnforceConsumerDeletion");
+  out.enforce_consumer_deletion = enforce != nullptr && enforce->BoolOr(false);
   return ReadSelector(body, out.stream);
 }
 
@@ -207,11 +208,11 @@ std::optional<Fault> ParseRequest(const Json& body, ListShardsRequest& out) {
   out.max_results = std::min(IntegerOr(body, "MaxResults", 1000), 1000);
   out.next_token = TextOf(body, "NextToken");
   out.exclusive_start_shard_id = TextOf(body, "ExclusiveStartShardId");
-  out.stream_created = TimeOf(body, "StreamCreationTimestamp");
+  out.stream_created = TimeMemberOf(body, "StreamCreationTimestamp");
   if (const Json* filter = body.Find("ShardFilter")) {
     out.filter.type = static_cast<ShardFilterType>(IndexIn(kFilterTypes, TextOf(*filter, "Type")));
     out.filter.shard_id = TextOf(*filter, "ShardId");
-    out.filter.time = TimeOf(*filter, "Timestamp");
+    out.filter.time = TimeMemberOf(*filter, "Timestamp");
   }
   const bool addressed = body.Find("StreamName") != nullptr || body.Find("StreamARN") != nullptr;
   if (!addressed && out.next_token.empty())
@@ -229,7 +230,7 @@ std::optional<Fault> ParseRequest(const Json& body, GetShardIteratorRequest& out
   const std::string type = TextOf(body, "ShardIteratorType");
   out.type = static_cast<ShardIteratorType>(IndexIn(kIteratorTypes, type));
   out.starting_sequence_number = TextOf(body, "StartingSequenceNumber");
-  out.time = TimeOf(body, "Timestamp");
+  out.time = TimeMemberOf(body, "Timestamp");
   if (auto fault = ReadSelector(body, out.stream)) return fault;
   const bool by_sequence =
       out.type == ShardIteratorType::kAfterSequenceNumber || out.type == ShardIteratorType::kAtSequenceNumber;

@@ -29,5 +29,7 @@ std::optional<Fault> ReadSelector(const codec::Json& body, StreamSelector& out);
 /// Splits "arn:aws:kinesis:region:account:stream/name".
 StreamSelector SelectorFromArn(std::string_view arn);
 std::string TextOf(const codec::Json& body, std::string_view name);
+/// Seconds since the epoch with fractions; kept to milliseconds.
+std::optional<Timestamp> TimeMemberOf(const codec::Json& body, std::string_view name);
 
 }  // namespace honryu::wire

@@ -1,7 +1,8 @@
 #include "honryu/codec/base64.h"
-#include "honryu/wire/kinesis.h"
+#include "honryu/wire/manage.h"
 
 #include <charconv>
+#include <iterator>
 
 namespace honryu::wire {
 
@@ -62,9 +63,27 @@ void StreamMembers(JsonWriter& json, const StreamShape& stream) {
   json.Key("StreamModeDetails");
   json.BeginObject();
   json.Key("StreamMode");
-  json.PlainString("PROVISIONED");
+  json.PlainString(stream.on_demand ? "ON_DEMAND" : "PROVISIONED");
   json.EndObject();
   TimeMember(json, "StreamCreationTimestamp", stream.created);
+}
+
+void MetricNames(JsonWriter& json, std::string_view key, std::uint32_t bits) {
+  json.Key(key);
+  json.BeginArray();
+  for (std::size_t i = 0; i < std::size(kShardMetrics); ++i) {
+    if ((bits >> i & 1) != 0) json.String(kShardMetrics[i]);
+  }
+  json.EndArray();
+}
+
+void WarmThroughput(JsonWriter& json, std::uint32_t mibps) {
+  json.BeginObject();
+  json.Key("TargetMiBps");
+  json.Uint(mibps);
+  json.Key("CurrentMiBps");
+  json.Uint(mibps);
+  json.EndObject();
 }
 
 void DescriptionMembers(JsonWriter& json, const StreamShape& stream) {
@@ -72,7 +91,11 @@ void DescriptionMembers(JsonWriter& json, const StreamShape& stream) {
   json.Key("RetentionPeriodHours");
   json.Int(stream.retention_hours);
   json.Key("EnhancedMonitoring");
-  json.Raw(R"([{"ShardLevelMetrics":[]}])");
+  json.BeginArray();
+  json.BeginObject();
+  MetricNames(json, "ShardLevelMetrics", stream.monitored);
+  json.EndObject();
+  json.EndArray();
   json.Key("EncryptionType");
   json.PlainString("NONE");
 }
@@ -138,8 +161,7 @@ std::string DescribeStreamBody(const StreamShape& stream, const std::vector<Shar
   return body;
 }
 
-std::string DescribeStreamSummaryBody(const StreamShape& stream, std::size_t open_shards,
-                                      std::uint64_t max_record_bytes) {
+std::string DescribeStreamSummaryBody(const StreamShape& stream, std::size_t open_shards) {
   std::string body;
   JsonWriter json(body);
   json.BeginObject();
@@ -149,9 +171,13 @@ std::string DescribeStreamSummaryBody(const StreamShape& stream, std::size_t ope
   json.Key("OpenShardCount");
   json.Uint(open_shards);
   json.Key("ConsumerCount");
-  json.Int(0);
+  json.Uint(stream.consumers);
   json.Key("MaxRecordSizeInKiB");
-  json.Uint(max_record_bytes / 1024);
+  json.Uint(stream.max_record_bytes / 1024);
+  if (stream.on_demand && stream.warm_mibps > 0) {
+    json.Key("WarmThroughput");
+    WarmThroughput(json, stream.warm_mibps);
+  }
   json.EndObject();
   json.EndObject();
   return body;
@@ -301,6 +327,157 @@ std::string LeasesBody(const std::vector<LeaseShape>& leases) {
   json.BeginArray();
   for (const LeaseShape& lease : leases) WriteLease(json, lease);
   json.EndArray();
+  json.EndObject();
+  return body;
+}
+
+std::string TagsBody(const std::vector<std::pair<std::string, std::string>>& tags,
+                     std::optional<bool> has_more) {
+  std::string body;
+  JsonWriter json(body);
+  json.BeginObject();
+  json.Key("Tags");
+  json.BeginArray();
+  for (const auto& [key, value] : tags) {
+    json.BeginObject();
+    Member(json, "Key", key);
+    Member(json, "Value", value);
+    json.EndObject();
+  }
+  json.EndArray();
+  if (has_more) {
+    json.Key("HasMoreTags");
+    json.Bool(*has_more);
+  }
+  json.EndObject();
+  return body;
+}
+
+std::string MonitoringBody(const StreamShape& stream, std::uint32_t before, std::uint32_t after) {
+  std::string body;
+  JsonWriter json(body);
+  json.BeginObject();
+  Member(json, "StreamName", stream.name);
+  Member(json, "StreamARN", stream.arn);
+  MetricNames(json, "CurrentShardLevelMetrics", before);
+  MetricNames(json, "DesiredShardLevelMetrics", after);
+  json.EndObject();
+  return body;
+}
+
+std::string ShardCountBody(const StreamShape& stream, std::size_t current, std::int32_t target) {
+  std::string body;
+  JsonWriter json(body);
+  json.BeginObject();
+  Member(json, "StreamName", stream.name);
+  json.Key("CurrentShardCount");
+  json.Uint(current);
+  json.Key("TargetShardCount");
+  json.Int(target);
+  Member(json, "StreamARN", stream.arn);
+  json.EndObject();
+  return body;
+}
+
+namespace {
+
+void ConsumerMembers(JsonWriter& json, const ConsumerShape& consumer, std::string_view status) {
+  Member(json, "ConsumerName", consumer.name);
+  Member(json, "ConsumerARN", consumer.arn);
+  Member(json, "ConsumerStatus", status);
+  TimeMember(json, "ConsumerCreationTimestamp", consumer.created);
+}
+
+}  // namespace
+
+std::string RegisteredConsumerBody(const ConsumerShape& consumer) {
+  std::string body;
+  JsonWriter json(body);
+  json.BeginObject();
+  json.Key("Consumer");
+  json.BeginObject();
+  ConsumerMembers(json, consumer, "CREATING");
+  json.EndObject();
+  json.EndObject();
+  return body;
+}
+
+std::string DescribedConsumerBody(const ConsumerShape& consumer, std::string_view stream_arn) {
+  std::string body;
+  JsonWriter json(body);
+  json.BeginObject();
+  json.Key("ConsumerDescription");
+  json.BeginObject();
+  ConsumerMembers(json, consumer, "ACTIVE");
+  Member(json, "StreamARN", stream_arn);
+  json.EndObject();
+  json.EndObject();
+  return body;
+}
+
+std::string ConsumersBody(const std::vector<ConsumerShape>& consumers, std::string_view next_token) {
+  std::string body;
+  JsonWriter json(body);
+  json.BeginObject();
+  json.Key("Consumers");
+  json.BeginArray();
+  for (const ConsumerShape& consumer : consumers) {
+    json.BeginObject();
+    ConsumerMembers(json, consumer, "ACTIVE");
+    json.EndObject();
+  }
+  json.EndArray();
+  if (!next_token.empty()) Member(json, "NextToken", next_token);
+  json.EndObject();
+  return body;
+}
+
+std::string LimitsBody(std::size_t shard_limit, std::size_t open_shards, std::size_t on_demand,
+                       std::size_t on_demand_limit) {
+  std::string body;
+  JsonWriter json(body);
+  json.BeginObject();
+  json.Key("ShardLimit");
+  json.Uint(shard_limit);
+  json.Key("OpenShardCount");
+  json.Uint(open_shards);
+  json.Key("OnDemandStreamCount");
+  json.Uint(on_demand);
+  json.Key("OnDemandStreamCountLimit");
+  json.Uint(on_demand_limit);
+  json.EndObject();
+  return body;
+}
+
+std::string PolicyBody(std::string_view policy) {
+  std::string body;
+  JsonWriter json(body);
+  json.BeginObject();
+  Member(json, "Policy", policy.empty() ? "{}" : policy);
+  json.EndObject();
+  return body;
+}
+
+std::string WarmThroughputBody(const StreamShape& stream, std::int32_t mibps) {
+  std::string body;
+  JsonWriter json(body);
+  json.BeginObject();
+  Member(json, "StreamARN", stream.arn);
+  Member(json, "StreamName", stream.name);
+  json.Key("WarmThroughput");
+  WarmThroughput(json, static_cast<std::uint32_t>(mibps));
+  json.EndObject();
+  return body;
+}
+
+std::string AccountSettingsBody(bool commitment) {
+  std::string body;
+  JsonWriter json(body);
+  json.BeginObject();
+  json.Key("MinimumThroughputBillingCommitment");
+  json.BeginObject();
+  Member(json, "Status", commitment ? "ENABLED" : "DISABLED");
+  json.EndObject();
   json.EndObject();
   return body;
 }

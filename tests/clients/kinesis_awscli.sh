@@ -96,7 +96,19 @@ expect "decreased retention" 24 "$(kinesis describe-stream-summary --stream-name
 refuse InvalidArgumentException decrease-stream-retention-period --stream-name "$name" --retention-period-hours 23
 ok "increase- and decrease-stream-retention-period"
 
-refuse UnknownOperationException describe-limits
+kinesis add-tags-to-stream --stream-name "$name" --tags env=test,team=地図
+expect "tags" $'env\ttest\nteam\t地図' "$(kinesis list-tags-for-stream --stream-name "$name" --query 'Tags[].[Key,Value]' --output text)"
+kinesis remove-tags-from-stream --stream-name "$name" --tag-keys env
+expect "tags left" team "$(kinesis list-tags-for-stream --stream-name "$name" --query 'Tags[].Key' --output text)"
+ok "add-tags-to-stream, list-tags-for-stream, remove-tags-from-stream"
+
+kinesis update-shard-count --stream-name "$name" --target-shard-count 3 --scaling-type UNIFORM_SCALING > /dev/null
+kinesis wait stream-exists --stream-name "$name"
+expect "open shards" 3 "$(kinesis describe-stream-summary --stream-name "$name" --query StreamDescriptionSummary.OpenShardCount --output text)"
+refuse InvalidArgumentException merge-shards --stream-name "$name" --shard-to-merge shardId-000000000000 --adjacent-shard-to-merge shardId-000000000001
+expect "open shards by describe-limits" true "$(kinesis describe-limits --query 'OpenShardCount >= `3`')"
+ok "update-shard-count, describe-limits"
+
 kinesis delete-stream --stream-name "$name"
 for _ in $(seq 60); do
   kinesis describe-stream-summary --stream-name "$name" > /dev/null 2> "$work/err" || break

@@ -54,6 +54,109 @@ def read_all(kinesis, iterator, expected, seconds=10):
     return records, iterator
 
 
+def reshard(kinesis):
+    """Splits, merges and scales while records go in; reads parents before children."""
+    name = "reshard-" + uuid.uuid4().hex[:8]
+    kinesis.create_stream(StreamName=name, ShardCount=1)
+    wait_active(kinesis, name)
+    sent = {}
+
+    def put(count):
+        for i in range(count):
+            key = f"key-{i % 5}"
+            kinesis.put_record(StreamName=name, PartitionKey=key, Data=f"{len(sent.get(key, []))}".encode())
+            sent.setdefault(key, []).append(f"{len(sent.get(key, []))}")
+
+    put(20)
+    kinesis.split_shard(StreamName=name, ShardToSplit="shardId-000000000000", NewStartingHashKey=str(2**127))
+    put(10)  # while UPDATING, or just after
+    wait_active(kinesis, name)
+    put(20)
+    shards = kinesis.list_shards(StreamName=name)["Shards"]
+    check([s.get("ParentShardId") for s in shards] == [None, "shardId-000000000000", "shardId-000000000000"], shards)
+    check("EndingSequenceNumber" in shards[0]["SequenceNumberRange"], "the parent is closed")
+    expect_error("InvalidArgumentException", kinesis.split_shard, StreamName=name, ShardToSplit="shardId-000000000000",
+                 NewStartingHashKey=str(2**126))
+    message = expect_error("InvalidArgumentException", kinesis.split_shard, StreamName=name,
+                           ShardToSplit="shardId-000000000001", NewStartingHashKey="1")
+    check("is not both greater than one plus the shard's StartingHashKey 0" in message, message)
+    kinesis.merge_shards(StreamName=name, ShardToMerge="shardId-000000000001", AdjacentShardToMerge="shardId-000000000002")
+    wait_active(kinesis, name)
+    put(20)
+    answer = kinesis.update_shard_count(StreamName=name, TargetShardCount=4, ScalingType="UNIFORM_SCALING")
+    check((answer["CurrentShardCount"], answer["TargetShardCount"]) == (1, 4), answer)
+    wait_active(kinesis, name)
+    put(20)
+    check(kinesis.describe_stream_summary(StreamName=name)["StreamDescriptionSummary"]["OpenShardCount"] == 4, "4 open shards")
+    latest = kinesis.list_shards(StreamName=name, ShardFilter={"Type": "AT_LATEST"})["Shards"]
+    ranges = sorted((int(s["HashKeyRange"]["StartingHashKey"]), int(s["HashKeyRange"]["EndingHashKey"])) for s in latest)
+    check(ranges[0][0] == 0 and ranges[-1][1] == MAX_HASH and all(a[1] + 1 == b[0] for a, b in zip(ranges, ranges[1:])), ranges)
+    got, finished, waiting = {}, set(), {s["ShardId"]: s for s in kinesis.list_shards(StreamName=name)["Shards"]}
+    while waiting:
+        ready = [i for i, s in waiting.items() if {s.get("ParentShardId"), s.get("AdjacentParentShardId")} <= finished | {None}]
+        check(ready, f"no shard is ready: {waiting}")
+        for shard_id in ready:
+            closed = "EndingSequenceNumber" in waiting[shard_id]["SequenceNumberRange"]
+            iterator = kinesis.get_shard_iterator(StreamName=name, ShardId=shard_id, ShardIteratorType="TRIM_HORIZON")["ShardIterator"]
+            while iterator:
+                answer = kinesis.get_records(ShardIterator=iterator)
+                for record in answer["Records"]:
+                    got.setdefault(record["PartitionKey"], []).append(record["Data"].decode())
+                iterator = answer.get("NextShardIterator")
+                check(bool(iterator) != bool(answer.get("ChildShards")), "the end of a shard names its children")
+                if iterator and not closed and not answer["Records"]:
+                    break
+            finished.add(shard_id)
+            del waiting[shard_id]
+    check(got == sent, f"records per key: sent {sent}, got {got}")
+    kinesis.delete_stream(StreamName=name)
+    done("SplitShard, MergeShards, UpdateShardCount: every key in order, nothing lost")
+
+
+def manage(kinesis, name):
+    arn = kinesis.describe_stream_summary(StreamName=name)["StreamDescriptionSummary"]["StreamARN"]
+    kinesis.add_tags_to_stream(StreamName=name, Tags={"team": "maps", "環境": "本番"})
+    tags = kinesis.list_tags_for_stream(StreamName=name)
+    check({t["Key"]: t["Value"] for t in tags["Tags"]} == {"team": "maps", "環境": "本番"} and not tags["HasMoreTags"], tags)
+    page = kinesis.list_tags_for_stream(StreamName=name, Limit=1)
+    check(len(page["Tags"]) == 1 and page["HasMoreTags"], page)
+    kinesis.remove_tags_from_stream(StreamName=name, TagKeys=["team", "absent"])
+    check([t["Key"] for t in kinesis.list_tags_for_stream(StreamName=name)["Tags"]] == ["環境"], "tags left")
+    expect_error("InvalidArgumentException", kinesis.add_tags_to_stream, StreamName=name, Tags={"a;b": "c"})
+    done("AddTagsToStream, ListTagsForStream, RemoveTagsFromStream")
+
+    answer = kinesis.enable_enhanced_monitoring(StreamName=name, ShardLevelMetrics=["IncomingBytes", "OutgoingRecords"])
+    check(answer["CurrentShardLevelMetrics"] == [] and answer["DesiredShardLevelMetrics"] == ["IncomingBytes", "OutgoingRecords"], answer)
+    answer = kinesis.disable_enhanced_monitoring(StreamName=name, ShardLevelMetrics=["ALL"])
+    check(len(answer["CurrentShardLevelMetrics"]) == 2 and answer["DesiredShardLevelMetrics"] == [], answer)
+    done("EnableEnhancedMonitoring, DisableEnhancedMonitoring")
+
+    consumer = kinesis.register_stream_consumer(StreamARN=arn, ConsumerName="fan")["Consumer"]
+    check(consumer["ConsumerARN"].startswith(arn + "/consumer/fan:"), consumer)
+    expect_error("ResourceInUseException", kinesis.register_stream_consumer, StreamARN=arn, ConsumerName="fan")
+    described = kinesis.describe_stream_consumer(ConsumerARN=consumer["ConsumerARN"])["ConsumerDescription"]
+    check(described["ConsumerStatus"] == "ACTIVE" and described["StreamARN"] == arn, described)
+    check(described["ConsumerCreationTimestamp"] == consumer["ConsumerCreationTimestamp"], described)
+    check([c["ConsumerName"] for c in kinesis.list_stream_consumers(StreamARN=arn)["Consumers"]] == ["fan"], "consumers")
+    expect_error("ResourceInUseException", kinesis.delete_stream, StreamName=name)
+    kinesis.deregister_stream_consumer(StreamARN=arn, ConsumerName="fan")
+    expect_error("ResourceNotFoundException", kinesis.describe_stream_consumer, StreamARN=arn, ConsumerName="fan")
+    done("RegisterStreamConsumer, DescribeStreamConsumer, ListStreamConsumers, DeregisterStreamConsumer")
+
+    expect_error("InvalidArgumentException", kinesis.start_stream_encryption, StreamName=name, EncryptionType="KMS", KeyId="alias/x")
+    limits = kinesis.describe_limits()
+    check(limits["OpenShardCount"] >= 1 and limits["ShardLimit"] > limits["OpenShardCount"], limits)
+    kinesis.update_stream_mode(StreamARN=arn, StreamModeDetails={"StreamMode": "ON_DEMAND"})
+    wait_active(kinesis, name)
+    summary = kinesis.describe_stream_summary(StreamName=name)["StreamDescriptionSummary"]
+    check(summary["StreamModeDetails"] == {"StreamMode": "ON_DEMAND"}, summary)
+    message = expect_error("ValidationException", kinesis.update_shard_count, StreamName=name, TargetShardCount=2,
+                           ScalingType="UNIFORM_SCALING")
+    check("On-Demand mode" in message, message)
+    kinesis.update_stream_mode(StreamARN=arn, StreamModeDetails={"StreamMode": "PROVISIONED"})
+    done("DescribeLimits, UpdateStreamMode, encryption refused honestly")
+
+
 def main():
     endpoint = sys.argv[1]
     kinesis = boto3.client(
@@ -199,8 +302,8 @@ def main():
                  RetentionPeriodHours=12)
     done("IncreaseStreamRetentionPeriod, DecreaseStreamRetentionPeriod")
 
-    expect_error("UnknownOperationException", kinesis.describe_limits)
-    done("an operation that is not served")
+    manage(kinesis, name)
+    reshard(kinesis)
 
     old = from_position(ShardIteratorType="TRIM_HORIZON")
     kinesis.delete_stream(StreamName=name)

@@ -13,7 +13,21 @@ CODE = (".h", ".cc", ".py", ".sh", ".cmake", ".txt", ".js", ".ts", ".css")
 TEXT = CODE + (".md", ".yaml", ".yml", ".json", ".service", ".def", ".in", ".sql", "")
 MACHINE_PATH = re.compile(r"(?<![\w.$}])/(?:work|home/\w+|root|Users/\w+|tmp/wt)/")
 TODO = re.compile(r"\b(?:TODO|FIXME|XXX|HACK)\b(?!\(#\d+\))")
+# What is part of a temporary: call()->member, call().member, call().value(), *call().
+PART_OF_TEMPORARY = re.compile(r"\)(?:->\w+|\.\w+|\.value\(\))$|^\*.*\)$")
 SELF = "tests/lint/"  # names what it looks for
+
+
+def loop_ranges(text):
+    """(line, range expression) of every range-based for."""
+    for match in re.finditer(r"\bfor \(", text):
+        depth, end = 1, match.end()
+        while end < len(text) and depth > 0:
+            depth += {"(": 1, ")": -1}.get(text[end], 0)
+            end += 1
+        head = text[match.end():end - 1]
+        if ";" not in head and " : " in head:
+            yield source.line_of(text, match.start()), head.rsplit(" : ", 1)[1].strip()
 
 
 def check_text(path, text, findings):
@@ -24,6 +38,10 @@ def check_text(path, text, findings):
         lines = text.count("\n")
         if lines > LONGEST:
             findings.append(f"{path}: {lines} lines; split files above {LONGEST}")
+    if path.endswith((".h", ".cc")):
+        for line, expression in loop_ranges(text):
+            if PART_OF_TEMPORARY.search(expression):
+                findings.append(f"{path}:{line}: the loop's range is part of a temporary, gone before C++23: {expression}")
     if re.search(r"^(?:<{7}|>{7}) ", text, re.M):
         findings.append(f"{path}: a merge conflict was left behind")
 

@@ -162,6 +162,12 @@ class Hygiene(Lint):
         self.fails(hygiene, "include/honryu/base: has no README.md", ("include/honryu/base/a.h", "#pragma once\n"))
         self.passes(hygiene, ("include/honryu/base/a.h", "#pragma once\n"), ("include/honryu/base/README.md", "Base.\n"))
 
+    def test_dangling_loop(self):
+        self.fails(hygiene, "temporary", ("src/base/a.cc", "for (const Shard& s : Find(1)->shards) {\n}\n"))
+        self.fails(hygiene, "temporary", ("src/base/a.cc", "for (auto& r : store.Find(q).value()) x(r);\n"))
+        self.fails(hygiene, "temporary", ("src/base/a.cc", "for (auto& [k, v] : *Table()) x(k);\n"))
+        self.passes(hygiene, ("src/base/a.cc", "for (const Shard& s : stream->shards) {\n}\nfor (auto& m : row.object()) {\n}\n"))
+
     def test_conflict(self):
         self.fails(hygiene, "merge conflict", ("docs/a.md", "a\n" + "<" * 7 + " HEAD\nb\n"))
 

@@ -70,7 +70,7 @@ def run_tier(build, tier, expected, jobs):
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("build")
+    parser.add_argument("build", type=os.path.abspath)
     parser.add_argument("--label", action="append", default=[])
     parser.add_argument("--jobs", type=int, default=os.cpu_count())
     options = parser.parse_args()

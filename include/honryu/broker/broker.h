@@ -9,6 +9,8 @@
 #include "honryu/obs/metrics.h"
 
 #include <cstdint>
+#include <functional>
+#include <map>
 #include <memory>
 #include <optional>
 #include <string>
@@ -24,6 +26,8 @@ struct BrokerConfig {
   std::optional<std::uint64_t> retention_bytes;  ///< Per stream, as stored; nullopt: no limit.
   Duration iterator_lifetime = std::chrono::minutes(5);
   Duration retention_check = std::chrono::seconds(30);
+  /// How long a stream is seen as UPDATING before its shards change; clients of Kinesis expect to see it.
+  Duration update_delay = Duration::zero();
 };
 
 enum class StreamStatus { kCreating, kActive, kUpdating, kDeleting };
@@ -36,6 +40,27 @@ struct Shard {
   std::optional<std::uint32_t> parent, adjacent_parent;
 };
 
+enum class StreamMode { kProvisioned, kOnDemand };
+
+/// A reader registered for enhanced fan-out.
+struct StreamConsumer {
+  std::string name;
+  Timestamp created;
+  std::map<std::string, std::string> tags;
+  std::string policy;  ///< Resource policy, JSON; empty: none.
+};
+
+/// What is kept with a stream and does not touch its records.
+struct StreamAttributes {
+  StreamMode mode = StreamMode::kProvisioned;
+  std::map<std::string, std::string> tags;
+  std::uint32_t monitored = 0;  ///< Shard-level metrics asked for, a bit each, in the order of their names.
+  std::optional<std::uint32_t> max_record_kib;  ///< Below or at the broker's limit; nullopt: that limit.
+  std::uint32_t warm_throughput_mibps = 0;
+  std::string policy;                     ///< Resource policy, JSON; empty: none.
+  std::vector<StreamConsumer> consumers;  ///< By name.
+};
+
 struct Stream {
   std::string name;
   std::uint64_t incarnation = 0;  ///< Differs after delete and re-create; the engine's group id.
@@ -43,6 +68,7 @@ struct Stream {
   Timestamp created;
   int retention_hours = 24;
   std::vector<Shard> shards;  ///< By index; retired ones are absent.
+  StreamAttributes attributes;
 };
 
 std::string ShardIdText(std::uint32_t index);
@@ -110,7 +136,8 @@ class Broker {
   async::Task<void> Stop(MonoTime deadline);
 
   /// The stream is CREATING when this returns and becomes ACTIVE soon after.
-  async::Task<Result<void>> CreateStream(async::Context ctx, std::string name, int shards);
+  async::Task<Result<void>> CreateStream(async::Context ctx, std::string name, int shards,
+                                         StreamAttributes attributes = {});
   async::Task<Result<void>> DeleteStream(async::Context ctx, std::string name);
   /// Waits until the stream is ACTIVE.
   async::Task<Result<void>> WaitActive(async::Context ctx, std::string name);
@@ -118,6 +145,22 @@ class Broker {
   /// In name order.
   std::vector<Stream> List() const;
   async::Task<Result<void>> SetRetention(async::Context ctx, std::string name, int hours);
+
+  /// Changes what `change` changes, durably; its error is returned and nothing changed. Called on the
+  /// blocking pool, one at a time. kNotFound, kFailedPrecondition.
+  async::Task<Result<void>> ChangeAttributes(async::Context ctx, std::string name,
+                                             std::function<Result<void>(StreamAttributes&)> change);
+
+  // Resharding. The stream is UPDATING when these return, and ACTIVE again once its open shards are as asked
+  // for, also after a crash. Each closed shard's records come before its children's for every key. Only an
+  // ACTIVE stream (kFailedPrecondition).
+  /// Splits an open shard in two; `at` becomes the second one's start. kInvalidArgument when it lies outside.
+  async::Task<Result<void>> SplitShard(async::Context ctx, std::string name, std::uint32_t shard, UInt128 at);
+  /// Merges two open shards; `second` begins right behind `first`. kInvalidArgument otherwise.
+  async::Task<Result<void>> MergeShards(async::Context ctx, std::string name, std::uint32_t first,
+                                        std::uint32_t second);
+  /// Splits and merges until there are `count` open shards of equal ranges.
+  async::Task<Result<void>> SetShardCount(async::Context ctx, std::string name, int count);
 
   /// Routes by MD5 or explicit hash key and appends; result i belongs to entry i. One commit for all entries
   /// of a call.

@@ -12,6 +12,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 namespace honryu::wire {
@@ -31,13 +32,39 @@ enum class Operation : std::uint8_t {
   kGetRecords,
   kIncreaseStreamRetentionPeriod,
   kDecreaseStreamRetentionPeriod,
+  kSplitShard,
+  kMergeShards,
+  kUpdateShardCount,
+  kUpdateStreamMode,
+  kAddTagsToStream,
+  kListTagsForStream,
+  kRemoveTagsFromStream,
+  kTagResource,
+  kUntagResource,
+  kListTagsForResource,
+  kEnableEnhancedMonitoring,
+  kDisableEnhancedMonitoring,
+  kRegisterStreamConsumer,
+  kDeregisterStreamConsumer,
+  kDescribeStreamConsumer,
+  kListStreamConsumers,
+  kStartStreamEncryption,
+  kStopStreamEncryption,
+  kDescribeLimits,
+  kPutResourcePolicy,
+  kGetResourcePolicy,
+  kDeleteResourcePolicy,
+  kUpdateMaxRecordSize,
+  kUpdateStreamWarmThroughput,
+  kDescribeAccountSettings,
+  kUpdateAccountSettings,
   kAcquireLease,
   kRenewLease,
   kSaveCheckpoint,
   kReleaseLease,
   kListLeases,
 };
-inline constexpr std::size_t kOperationCount = 17;
+inline constexpr std::size_t kOperationCount = 43;
 
 /// By the X-Amz-Target header, e.g. "Kinesis_20131202.PutRecords".
 std::optional<Operation> FindOperation(std::string_view target);
@@ -61,9 +88,14 @@ struct StreamSelector {
 struct CreateStreamRequest {
   std::string name;
   std::optional<std::int32_t> shard_count;
+  bool on_demand = false;
+  std::vector<std::pair<std::string, std::string>> tags;
+  std::int32_t warm_mibps = 0;
+  std::optional<std::int32_t> max_record_kib;
 };
 struct DeleteStreamRequest {
   StreamSelector stream;
+  bool enforce_consumer_deletion = false;
 };
 struct DescribeStreamRequest {
   StreamSelector stream;
@@ -197,6 +229,11 @@ struct StreamShape {
   std::string_view status;  ///< "ACTIVE"
   Timestamp created;
   int retention_hours = 24;
+  bool on_demand = false;
+  std::uint32_t monitored = 0;  ///< Bits of kShardMetrics (manage.h).
+  std::size_t consumers = 0;
+  std::uint64_t max_record_bytes = 1 << 20;
+  std::uint32_t warm_mibps = 0;
 };
 struct PutResultShape {
   std::uint32_t shard = 0;
@@ -225,8 +262,7 @@ struct GetRecordsAnswer {
 /// Answers, as compact JSON; EncodeBody (format.h) makes CBOR of them.
 std::string DescribeStreamBody(const StreamShape& stream, const std::vector<ShardShape>& shards,
                                bool has_more);
-std::string DescribeStreamSummaryBody(const StreamShape& stream, std::size_t open_shards,
-                                      std::uint64_t max_record_bytes);
+std::string DescribeStreamSummaryBody(const StreamShape& stream, std::size_t open_shards);
 std::string ListStreamsBody(const std::vector<StreamShape>& streams, std::string_view next_token);
 std::string ListShardsBody(const std::vector<ShardShape>& shards, std::string_view next_token);
 std::string PutRecordBody(const PutResultShape& result);

@@ -3,8 +3,10 @@
 #include "honryu/api/kinesis/kinesis_api.h"
 #include "honryu/codec/json.h"
 #include "honryu/wire/kinesis.h"
+#include "honryu/wire/manage.h"
 
 #include <array>
+#include <functional>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -62,6 +64,26 @@ struct KinesisApi::Impl {
   async::Task<Outcome> Put(async::Context ctx, wire::PutRecordsRequest request, bool single);
   async::Task<Outcome> GetShardIterator(async::Context ctx, const codec::Json& body);
   async::Task<Outcome> GetRecords(async::Context ctx, const codec::Json& body);
+  // resharding.cc
+  async::Task<Outcome> Reshard(async::Context ctx, wire::ManageRequest request, wire::Operation operation);
+  async::Task<Outcome> SplitShard(async::Context ctx, wire::ManageRequest request);
+  async::Task<Outcome> MergeShards(async::Context ctx, wire::ManageRequest request);
+  async::Task<Outcome> UpdateShardCount(async::Context ctx, wire::ManageRequest request);
+  /// The fault for a stream whose shards cannot be changed now, or not by hand.
+  std::optional<wire::Fault> CheckReshapable(const broker::Stream& stream) const;
+  wire::Fault AlreadyClosed(const std::string& shard_id, const std::string& stream) const;
+  // attributes.cc
+  async::Task<Outcome> Manage(async::Context ctx, const codec::Json& body, wire::Operation operation);
+  Outcome Show(const wire::ManageRequest& request, wire::Operation operation) const;
+  Outcome ShowConsumers(const wire::ManageRequest& request, const broker::Stream& stream) const;
+  async::Task<Outcome> Attribute(async::Context ctx, wire::ManageRequest request, wire::Operation operation);
+  async::Task<Outcome> RegisterConsumer(async::Context ctx, wire::ManageRequest request);
+  /// Changes attributes; what `change` refuses, or the broker, comes back.
+  async::Task<std::optional<wire::Fault>> Change(
+      async::Context ctx, std::string stream,
+      std::function<std::optional<wire::Fault>(broker::StreamAttributes&)> change);
+  wire::Fault ConsumerNotFound(std::string_view consumer) const;
+  wire::ConsumerShape ShapeOf(const broker::StreamConsumer& consumer, std::string_view stream) const;
   // leases.cc
   async::Task<Outcome> Lease(async::Context ctx, const codec::Json& body, wire::Operation operation);
 

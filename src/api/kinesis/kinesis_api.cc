@@ -170,6 +170,9 @@ async::Task<Outcome> KinesisApi::Impl::Run(async::Context ctx, Operation operati
     case Operation::kPutRecords:  // have their own way in Handle
       outcome.fault = Fault{FaultName::kInternalFailure, ""};
       break;
+    default:
+      outcome = co_await Manage(std::move(ctx), body, operation);
+      break;
   }
   co_return outcome;
 }

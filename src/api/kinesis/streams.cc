@@ -164,14 +164,25 @@ wire::StreamShape KinesisApi::Impl::ShapeOf(const broker::Stream& stream) const 
   shape.status = StatusName(stream.status);
   shape.created = stream.created;
   shape.retention_hours = stream.retention_hours;
+  shape.on_demand = stream.attributes.mode == broker::StreamMode::kOnDemand;
+  shape.monitored = stream.attributes.monitored;
+  shape.consumers = stream.attributes.consumers.size();
+  shape.max_record_bytes = stream.attributes.max_record_kib ? *stream.attributes.max_record_kib * 1024ULL
+                                                            : limits.max_record_bytes;
+  shape.warm_mibps = stream.attributes.warm_throughput_mibps;
   return shape;
 }
 
 async::Task<Outcome> KinesisApi::Impl::CreateStream(async::Context ctx, const Json& body) {
   wire::CreateStreamRequest request;
   if (auto fault = wire::ParseRequest(body, request, limits)) co_return Outcome::Failed(std::move(*fault));
-  const Result<void> created = co_await broker.CreateStream(std::move(ctx), request.name,
-                                                            request.shard_count.value_or(kDefaultShards));
+  broker::StreamAttributes attributes;
+  if (request.on_demand) attributes.mode = broker::StreamMode::kOnDemand;
+  attributes.tags.insert(request.tags.begin(), request.tags.end());
+  attributes.warm_throughput_mibps = static_cast<std::uint32_t>(request.warm_mibps);
+  if (request.max_record_kib) attributes.max_record_kib = static_cast<std::uint32_t>(*request.max_record_kib);
+  const Result<void> created = co_await broker.CreateStream(
+      std::move(ctx), request.name, request.shard_count.value_or(kDefaultShards), std::move(attributes));
   if (created.ok()) co_return Outcome();
   const ErrorCode code = created.error().code();
   // Too many streams or shards, however the broker calls it, is a limit to Kinesis.
@@ -186,6 +197,13 @@ async::Task<Outcome> KinesisApi::Impl::DeleteStream(async::Context ctx, const Js
   std::optional<Fault> fault = wire::ParseRequest(body, request);
   if (!fault) fault = CheckAccount(request.stream);
   if (fault) co_return Outcome::Failed(std::move(*fault));
+  const Result<broker::Stream> stream = broker.Describe(request.stream.name);
+  if (stream.ok() && !stream->attributes.consumers.empty() && !request.enforce_consumer_deletion) {
+    co_return Outcome::Failed(
+        {FaultName::kResourceInUseException,
+         "Stream " + request.stream.name + Account() +
+             " has registered consumers; deregister them or set EnforceConsumerDeletion."});
+  }
   const Result<void> deleted = co_await broker.DeleteStream(std::move(ctx), request.stream.name);
   if (!deleted.ok()) co_return Outcome::Failed(FaultOf(deleted.error(), request.stream.name));
   co_return Outcome();
@@ -229,8 +247,7 @@ Outcome KinesisApi::Impl::DescribeStreamSummary(const Json& body) const {
                         ? 0
                         : std::count_if(stream->shards.begin(), stream->shards.end(),
                                         [](const broker::Shard& shard) { return !shard.ending; });
-  return Outcome::Of(wire::DescribeStreamSummaryBody(ShapeOf(*stream), static_cast<std::size_t>(open),
-                                                     limits.max_record_bytes));
+  return Outcome::Of(wire::DescribeStreamSummaryBody(ShapeOf(*stream), static_cast<std::size_t>(open)));
 }
 
 Outcome KinesisApi::Impl::ListStreams(const Json& body) const {

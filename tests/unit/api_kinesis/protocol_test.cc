@@ -47,11 +47,11 @@ TEST_F(Protocol, BodiesThatAreNoObject) {
 }
 
 TEST_F(Protocol, UnknownOperations) {
-  EXPECT_EQ(Show(Call("Kinesis_20131202.SplitShard", "{}")), "400 UnknownOperationException");
-  EXPECT_EQ(Show(Call("Kinesis_20131202.SplitShard", "")), "400 UnknownOperationException");
+  EXPECT_EQ(Show(Call("Kinesis_20131202.SplitShards", "{}")), "400 UnknownOperationException");
+  EXPECT_EQ(Show(Call("Kinesis_20131202.SplitShards", "")), "400 UnknownOperationException");
   EXPECT_EQ(Show(Call("DynamoDB_20120810.ListStreams", "{}")), "400 UnknownOperationException");
   EXPECT_EQ(Show(Send(MakeRequest("POST", kJson, "{}"))), "400 UnknownOperationException");
-  EXPECT_EQ(Show(Call("Kinesis_20131202.SplitShard", "{")), "400 SerializationException");
+  EXPECT_EQ(Show(Call("Kinesis_20131202.SplitShards", "{")), "400 SerializationException");
 }
 
 TEST_F(Protocol, EveryAnswerIsIdentified) {

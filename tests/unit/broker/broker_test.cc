@@ -54,11 +54,13 @@ TEST_F(BrokerTest, RoutesByMd5OrExplicitHashKeyAndKeepsOrder) {
 TEST_F(BrokerTest, ABigRequestThatIsPackedOnTwoThreadsIsReadBackRecordByRecord) {
   constexpr std::size_t kShards = 5, kRecords = 1000;
   MakeStream("s", kShards);
-  std::vector<std::string> data;
-  for (std::size_t i = 0; i < kRecords; ++i) data.push_back(std::to_string(i) + std::string(i % 700, 'x'));
+  std::vector<std::string> keys, data;
+  for (std::size_t i = 0; i < kRecords; ++i) {
+    keys.push_back("key-" + std::to_string(i));
+    data.push_back(std::to_string(i) + std::string(i % 700, 'x'));
+  }
   std::vector<PutRecordEntry> entries;
-  for (std::size_t i = 0; i < kRecords; ++i)
-    entries.push_back({"key-" + std::to_string(i), data[i], std::nullopt});
+  for (std::size_t i = 0; i < kRecords; ++i) entries.push_back({keys[i], data[i], std::nullopt});
   const auto put = Put("s", entries);
   ASSERT_TRUE(put.ok()) << put.error().message();
   std::map<std::pair<std::uint32_t, std::string>, std::string> stored;  // by shard and sequence number
@@ -172,32 +174,6 @@ TEST_F(BrokerTest, ALongPollAnswersWithTheNextRecord) {
   ASSERT_EQ(read->records.size(), 1u);
   EXPECT_EQ(read->records[0].partition_key, "k");
   EXPECT_EQ(read->behind_latest, Duration::zero());
-}
-
-TEST_F(BrokerTest, AClosedShardEndsWithItsChildren) {
-  MakeStream("s", 1);
-  PutOne("s", "k", "last words");
-  Close();
-  // What a split leaves behind, as the row stands in the MetaStore.
-  const log::MetaStore::Entry row = meta_->Get("stream/s").value();
-  std::string text = row.value;
-  const std::string end = EncodeSequence({1'800'000'000, kEndCounter, 1'800'000'000, 0}).ToDecimal();
-  text.insert(text.find("\"starting\""), "\"ending\":\"" + end + "\",");
-  const std::string start = EncodeSequence({1'800'000'001, 0, 1'800'000'001, 1}).ToDecimal();
-  text.insert(
-      text.rfind("]"),
-      ",{\"index\":1,\"partition\":" + std::to_string((1ULL << 32) | 1) +
-          ",\"hash_start\":\"0\",\"hash_end\":\"340282366920938463463374607431768211455\",\"starting\":\"" +
-          start + "\",\"parent\":0}");
-  ASSERT_TRUE(meta_->Commit({{"stream/s", text, row.version}}).ok());
-  ASSERT_TRUE(engine_->CreatePartition((1ULL << 32) | 1, 1).ok());
-  Open();
-  const Result<ReadResult> read = Read(Find("s", 0, IteratorType::kTrimHorizon).value());
-  ASSERT_EQ(read->records.size(), 1u);
-  EXPECT_FALSE(read->next.has_value());
-  ASSERT_EQ(read->children.size(), 1u);
-  EXPECT_EQ(read->children[0].index, 1u);
-  EXPECT_EQ(PutOne("s", "k", "child").shard, 1u);
 }
 
 TEST_F(BrokerTest, WhatACrashCutShortIsFinishedAtTheNextStart) {

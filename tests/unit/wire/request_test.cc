@@ -101,9 +101,13 @@ TEST(CreateStreamRequests, RefuseWhatCannotBeKept) {
   EXPECT_EQ(
       Judge(R"({"StreamName":"s","StreamModeDetails":{"StreamMode":"PROVISIONED"}})", request, Limits()),
       "ok");
-  EXPECT_NE(Judge(R"({"StreamName":"s","StreamModeDetails":{"StreamMode":"ON_DEMAND"}})", request, Limits()),
+  EXPECT_FALSE(request.on_demand);
+  EXPECT_EQ(Judge(R"({"StreamName":"s","StreamModeDetails":{"StreamMode":"ON_DEMAND"}})", request, Limits()),
             "ok");
-  EXPECT_NE(Judge(R"({"StreamName":"s","Tags":{"a":"b"}})", request, Limits()), "ok");
+  EXPECT_TRUE(request.on_demand);
+  EXPECT_EQ(Judge(R"({"StreamName":"s","Tags":{"a":"b"}})", request, Limits()), "ok");
+  ASSERT_EQ(request.tags.size(), 1U);
+  EXPECT_EQ(request.tags[0].second, "b");
   EXPECT_NE(Judge(R"({"StreamName":"s","MaxRecordSizeInKiB":2048})", request, Limits()), "ok");
   EXPECT_EQ(Judge(R"({"StreamName":"s","MaxRecordSizeInKiB":1024})", request, Limits()), "ok");
 }
