@@ -1,0 +1,77 @@
+#pragma once
+
+#include "honryu/base/result.h"
+#include "honryu/search/analyzer.h"
+
+#include <cstdint>
+#include <map>
+#include <mutex>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace honryu::search {
+
+/// What a field holds. On disk (the catalogue keeps mappings as JSON with these names).
+enum class FieldType : std::uint8_t {
+  kText,     ///< A string: analysed under its own name, exact under `name.keyword`.
+  kKeyword,  ///< A string, exact only.
+  kLong,     ///< A whole number of 64 bits.
+  kDouble,   ///< Any other number.
+  kBoolean,
+  kDate,      ///< Milliseconds since 1970; from ISO 8601 strings or numbers.
+  kGeoPoint,  ///< Indexed as the doubles `name.lat` and `name.lon`.
+  kDisabled,  ///< Kept in the source only.
+};
+std::string_view FieldTypeName(FieldType type);
+
+/// A further analysed view of a string field, under `field.name`.
+struct TextFieldView {
+  std::string name;
+  AnalyzerKind analyzer = AnalyzerKind::kStandard;
+};
+
+struct FieldSpec {
+  FieldType type = FieldType::kText;
+  AnalyzerKind analyzer = AnalyzerKind::kStandard;
+  std::vector<TextFieldView> views;
+  bool conflicting = false;  ///< Values of another type came: they are kept, each found by its own type.
+};
+
+/// The kind of a JSON value, for choosing a type the first time a field is seen.
+enum class ValueKind : std::uint8_t { kString, kDateString, kLong, kDouble, kBoolean };
+
+struct MappingLimits {
+  std::size_t fields = 1000;      ///< Beyond it new fields are stored but cannot be searched.
+  std::size_t depth = 20;         ///< Of nested objects.
+  std::size_t exact_bytes = 256;  ///< Longer strings leave the exact column; exact queries read the source.
+  std::size_t tokens = 10'000;    ///< Of one string.
+};
+
+/// The fields of an index, explicit and learnt. Thread-safe.
+class Mapping {
+ public:
+  explicit Mapping(MappingLimits limits = {});
+  /// Takes the `properties` of an OpenSearch mapping (JSON text of {"properties":{…}}, or of the whole
+  /// {"mappings":…}) over what is known. kInvalidArgument for unknown types and analysers, and for a type
+  /// other than the one that documents have already.
+  Result<void> Merge(std::string_view json);
+  /// {"properties":{…}} with everything known, dotted names as nested objects.
+  std::string ToJson() const;
+
+  /// The field of `path`, made from the first value's kind when it is new. False when the limit forbids a new
+  /// one.
+  bool Resolve(std::string_view path, ValueKind kind, FieldSpec* spec);
+  /// False when there is no such field.
+  bool Find(std::string_view path, FieldSpec* spec) const;
+  void MarkConflicting(std::string_view path);
+  std::map<std::string, FieldSpec> Fields() const;
+  const MappingLimits& limits() const { return limits_; }
+
+ private:
+  MappingLimits limits_;
+  mutable std::mutex mutex_;  // leaf: nothing is called while it is held
+  std::map<std::string, FieldSpec, std::less<>> fields_;
+};
+
+}  // namespace honryu::search

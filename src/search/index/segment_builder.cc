@@ -1,0 +1,315 @@
+#include "search/index/segment_builder.h"
+
+#include "search/index/field_writer.h"
+#include "search/segment/segment.h"
+
+#include <charconv>
+#include <cmath>
+
+namespace honryu::search {
+namespace {
+
+template <class Number>
+std::optional<Number> ParseNumber(std::string_view text) {
+  Number number;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
+  if (error != std::errc() || end != text.data() + text.size() || text.empty()) return std::nullopt;
+  if constexpr (std::is_floating_point_v<Number>)
+    if (!std::isfinite(number)) return std::nullopt;
+  return number;
+}
+
+std::string DoubleText(double value) {
+  char out[40];
+  const auto [end, error] = std::to_chars(out, out + sizeof out, value);
+  return error == std::errc() ? std::string(out, end) : std::string();
+}
+
+std::optional<double> NumberOf(const simdjson::dom::element& element) {
+  double value;
+  if (element.get_double().get(value) != simdjson::SUCCESS) return std::nullopt;
+  return value;
+}
+
+}  // namespace
+
+SegmentBuilder::SegmentBuilder(Mapping& mapping) : mapping_(mapping) {}
+
+std::size_t SegmentBuilder::bytes() const {
+  std::size_t total = values_.bytes() + terms_.bytes() + source_.bytes();
+  for (const auto& field : fields_) {
+    total += field.longs.bytes() + field.booleans.bytes() + field.dates.bytes() + field.doubles.bytes() +
+             field.strings.bytes() + field.values.size() * sizeof(FieldBuffer::Value);
+    for (const auto& text : field.texts)
+      total += text.tokens.size() * 4 + text.begins.size() * 8 + text.terms.size() * 8;
+  }
+  return total;
+}
+
+void SegmentBuilder::Add(BytesView source, const simdjson::dom::object& object, const DocumentKey& key,
+                         std::int64_t time_ms) {
+  source_.Add(source);
+  AddInternal(kTimeField, FieldType::kDate, {}, time_ms);
+  AddInternal(kShardField, FieldType::kKeyword, key.shard, 0);
+  AddInternal(kSequenceField, FieldType::kLong, {}, static_cast<std::int64_t>(key.sequence));
+  if (key.part != 0) AddInternal(kPartField, FieldType::kLong, {}, key.part);
+  if (!key.id.empty()) AddInternal(kIdField, FieldType::kKeyword, key.id, 0);
+  path_.clear();
+  WalkObject(object, 0);
+  ++docs_;
+}
+
+void SegmentBuilder::AddInternal(std::string_view name, FieldType type, std::string_view text,
+                                 std::int64_t number) {
+  auto found = by_name_.find(name);
+  if (found == by_name_.end()) {
+    FieldBuffer& made = fields_.emplace_back();
+    made.name = name;
+    made.spec.type = type;
+    made.space = spaces_++;
+    found = by_name_.emplace(std::string(name), &made).first;
+  }
+  if (type == FieldType::kKeyword)
+    Store(*found->second, text, false);
+  else
+    (type == FieldType::kDate ? found->second->dates : found->second->longs).Add(docs_, number);
+}
+
+FieldBuffer* SegmentBuilder::FieldOf(std::string_view path, ValueKind kind) {
+  const auto found = by_name_.find(path);
+  if (found != by_name_.end()) {
+    if (!found->second->searchable) ++counters_.ignored_values;
+    return found->second->searchable ? found->second : nullptr;
+  }
+  // Names with a leading underscore belong to the store; a document's own stay in its source.
+  FieldSpec spec;
+  const bool known = !path.starts_with('_') && mapping_.Resolve(path, kind, &spec);
+  FieldBuffer& made = fields_.emplace_back();
+  made.name = path;
+  made.spec = spec;
+  made.searchable = known && spec.type != FieldType::kDisabled;
+  made.space = spaces_++;
+  by_name_.emplace(made.name, &made);
+  if (!made.searchable) {
+    if (!known) ++counters_.ignored_values;
+    return nullptr;
+  }
+  if (spec.type == FieldType::kText) {
+    made.texts.push_back({made.name, spec.analyzer, spaces_++, {}, {}, {}});
+    for (const auto& view : spec.views)
+      made.texts.push_back({made.name + "." + view.name, view.analyzer, spaces_++, {}, {}, {}});
+  }
+  return &made;
+}
+
+void SegmentBuilder::WalkObject(const simdjson::dom::object& object, std::size_t depth) {
+  if (depth >= mapping_.limits().depth) {
+    ++counters_.ignored_values;
+    return;
+  }
+  const auto length = path_.size();
+  for (const auto member : object) {
+    if (length > 0) path_ += '.';
+    path_ += member.key;
+    Walk(member.value, depth + 1);
+    path_.resize(length);
+  }
+}
+
+void SegmentBuilder::Walk(const simdjson::dom::element& element, std::size_t depth) {
+  using simdjson::dom::element_type;
+  switch (element.type()) {
+    case element_type::OBJECT:
+      return WalkObject(element.get_object().value_unsafe(), depth);
+    case element_type::ARRAY:
+      if (AddGeoPoint(element, depth)) return;
+      if (depth >= mapping_.limits().depth) {
+        ++counters_.ignored_values;
+        return;
+      }
+      for (const auto item : element.get_array().value_unsafe()) Walk(item, depth + 1);
+      return;
+    case element_type::STRING:
+      return AddString(element.get_string().value_unsafe());
+    case element_type::INT64:
+      return AddLong(element.get_int64().value_unsafe());
+    case element_type::UINT64:
+      return AddDouble(static_cast<double>(element.get_uint64().value_unsafe()));
+    case element_type::DOUBLE:
+      return AddDouble(element.get_double().value_unsafe());
+    case element_type::BOOL:
+      return AddBoolean(element.get_bool().value_unsafe());
+    case element_type::NULL_VALUE:
+      return;
+  }
+}
+
+bool SegmentBuilder::AddGeoPoint(const simdjson::dom::element& element, std::size_t depth) {
+  // [longitude, latitude], as GeoJSON has it, in a field that the mapping calls a geo_point.
+  FieldSpec spec;
+  const auto array = element.get_array().value_unsafe();
+  if (array.size() != 2 || !mapping_.Find(path_, &spec) || spec.type != FieldType::kGeoPoint) return false;
+  const auto lon = NumberOf(array.at(0).value_unsafe()), lat = NumberOf(array.at(1).value_unsafe());
+  if (!lon || !lat || depth >= mapping_.limits().depth) return false;
+  const auto length = path_.size();
+  path_ += ".lat";
+  AddDouble(*lat);
+  path_.resize(length);
+  path_ += ".lon";
+  AddDouble(*lon);
+  path_.resize(length);
+  return true;
+}
+
+void SegmentBuilder::AddString(std::string_view text) {
+  const auto date = ParseDateString(text);
+  FieldBuffer* field = FieldOf(path_, date ? ValueKind::kDateString : ValueKind::kString);
+  if (field == nullptr) return;
+  switch (field->spec.type) {
+    case FieldType::kText:
+    case FieldType::kKeyword:
+      return Store(*field, text, true);
+    case FieldType::kDate:
+      if (date) return field->dates.Add(docs_, *date);
+      break;
+    case FieldType::kLong:
+      if (const auto number = ParseNumber<std::int64_t>(text)) return field->longs.Add(docs_, *number);
+      [[fallthrough]];
+    case FieldType::kDouble:
+      if (const auto number = ParseNumber<double>(text)) return field->doubles.Add(docs_, *number);
+      break;
+    case FieldType::kBoolean:
+      if (text == "true" || text == "false") return field->booleans.Add(docs_, text == "true");
+      break;
+    case FieldType::kGeoPoint: {
+      const auto comma = text.find(',');
+      if (comma == std::string_view::npos) break;
+      const auto lat = ParseNumber<double>(text.substr(0, comma));
+      const auto blank = text.find_first_not_of(' ', comma + 1);
+      const auto lon =
+          blank == std::string_view::npos ? std::nullopt : ParseNumber<double>(text.substr(blank));
+      if (!lat || !lon) break;
+      const auto length = path_.size();
+      path_ += ".lat";
+      AddDouble(*lat);
+      path_.resize(length);
+      path_ += ".lon";
+      AddDouble(*lon);
+      path_.resize(length);
+      return;
+    }
+    case FieldType::kDisabled:
+      return;
+  }
+  Conflict(*field);
+  Store(*field, text, true);
+}
+
+void SegmentBuilder::AddLong(std::int64_t value) {
+  FieldBuffer* field = FieldOf(path_, ValueKind::kLong);
+  if (field == nullptr) return;
+  switch (field->spec.type) {
+    case FieldType::kText:
+    case FieldType::kKeyword:
+      return Store(*field, std::to_string(value), true);
+    case FieldType::kDate:
+      return field->dates.Add(docs_, value);
+    case FieldType::kBoolean:
+    case FieldType::kGeoPoint:
+      Conflict(*field);
+      break;
+    default:
+      break;
+  }
+  field->longs.Add(docs_, value);
+}
+
+void SegmentBuilder::AddDouble(double value) {
+  FieldBuffer* field = FieldOf(path_, ValueKind::kDouble);
+  if (field == nullptr) return;
+  switch (field->spec.type) {
+    case FieldType::kText:
+    case FieldType::kKeyword:
+      return Store(*field, DoubleText(value), true);
+    case FieldType::kDate:
+    case FieldType::kBoolean:
+    case FieldType::kGeoPoint:
+      Conflict(*field);
+      break;
+    default:
+      break;
+  }
+  field->doubles.Add(docs_, value);
+}
+
+void SegmentBuilder::AddBoolean(bool value) {
+  FieldBuffer* field = FieldOf(path_, ValueKind::kBoolean);
+  if (field == nullptr) return;
+  if (field->spec.type == FieldType::kText || field->spec.type == FieldType::kKeyword)
+    return Store(*field, value ? "true" : "false", true);
+  if (field->spec.type != FieldType::kBoolean) Conflict(*field);
+  field->booleans.Add(docs_, value);
+}
+
+void SegmentBuilder::Conflict(FieldBuffer& field) {
+  ++counters_.conflicting_values;
+  if (!field.spec.conflicting) mapping_.MarkConflicting(field.name);
+  field.spec.conflicting = true;
+}
+
+void SegmentBuilder::Store(FieldBuffer& field, std::string_view text, bool limited) {
+  if (limited && text.size() > mapping_.limits().exact_bytes) {
+    ++counters_.overlong_values;
+    field.strings.Add(docs_, static_cast<std::uint32_t>(field.values.size()));
+    field.values.push_back({0, static_cast<std::uint32_t>(text.size()), true});
+  } else {
+    bool fresh;
+    std::uint32_t offset;
+    auto& number = values_.Find(InternTable::Hash(field.space, text), field.space, text, &fresh, &offset);
+    if (fresh) number = static_cast<std::uint32_t>(field.values.size());
+    field.strings.Add(docs_, number);
+    if (!fresh) return;
+    field.values.push_back({offset, static_cast<std::uint32_t>(text.size()), false});
+  }
+  for (auto& view : field.texts) StoreText(field, view, text);
+}
+
+void SegmentBuilder::StoreText(FieldBuffer&, TextBuffer& text, std::string_view value) {
+  text.begins.push_back(text.tokens.size());
+  if (!analyzers_[static_cast<std::size_t>(text.analyzer)].Analyze(value, tokens_, mapping_.limits().tokens))
+    ++counters_.cut_texts;
+  // Hash and prefetch the whole batch first: the look-ups then wait for memory together, not one by one.
+  hashes_.resize(tokens_.size());
+  for (std::size_t i = 0; i < tokens_.size(); ++i) {
+    hashes_[i] = InternTable::Hash(text.space, tokens_[i].text);
+    terms_.Prefetch(hashes_[i]);
+  }
+  for (std::size_t i = 0; i < tokens_.size(); ++i) {
+    bool fresh;
+    std::uint32_t offset;
+    auto& number = terms_.Find(hashes_[i], text.space, tokens_[i].text, &fresh, &offset);
+    if (fresh) {
+      number = static_cast<std::uint32_t>(text.terms.size());
+      text.terms.push_back({offset, static_cast<std::uint32_t>(tokens_[i].text.size())});
+    }
+    text.tokens.push_back(number);
+  }
+}
+
+std::string SegmentBuilder::Finish() {
+  SegmentFileWriter file;
+  for (auto& field : fields_)
+    if (field.searchable) WriteField(field, values_.arena(), terms_.arena(), docs_, file);
+  std::string section;
+  source_.Finish(section);
+  file.AddSection(SectionKind::kSource, kNoField, section);
+  auto bytes = file.Finish(docs_);
+  docs_ = spaces_ = 0;
+  fields_.clear();
+  by_name_.clear();
+  values_.Clear();
+  terms_.Clear();
+  return bytes;
+}
+
+}  // namespace honryu::search

@@ -1,0 +1,85 @@
+#pragma once
+
+#include "honryu/base/bytes.h"
+#include "honryu/base/result.h"
+#include "honryu/search/mapping.h"
+#include "search/index/document_parser.h"
+#include "search/index/field_buffer.h"
+#include "search/index/intern_table.h"
+#include "search/segment/source_blocks.h"
+
+#include <cstdint>
+#include <deque>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <unordered_map>
+#include <vector>
+
+namespace honryu::search {
+
+/// Where a document comes from: its key.
+struct DocumentKey {
+  std::string_view shard;
+  std::uint64_t sequence = 0;
+  std::uint32_t part = 0;  ///< Within an aggregated record.
+  std::string_view id;     ///< The client's; empty when it gave none.
+};
+
+/// What happened to values that did not go in as they were.
+struct BuilderCounters {
+  std::uint64_t ignored_values = 0;  ///< Beyond the limit of fields or of nesting.
+  std::uint64_t conflicting_values = 0;
+  std::uint64_t overlong_values = 0;  ///< Found by text and by reading the source, not by the exact column.
+  std::uint64_t cut_texts = 0;        ///< Tokens beyond the limit were left out.
+};
+
+/// Gathers documents and writes them as one segment. Not thread-safe.
+class SegmentBuilder {
+ public:
+  explicit SegmentBuilder(Mapping& mapping);
+
+  /// Adds a document that `object` is the parsed form of.
+  void Add(BytesView source, const simdjson::dom::object& object, const DocumentKey& key,
+           std::int64_t time_ms);
+  std::uint32_t doc_count() const { return docs_; }
+  /// What is held, about.
+  std::size_t bytes() const;
+  const BuilderCounters& counters() const { return counters_; }
+  /// The segment file of everything added; the builder is empty afterwards.
+  std::string Finish();
+
+ private:
+  FieldBuffer* FieldOf(std::string_view path, ValueKind kind);
+  void WalkObject(const simdjson::dom::object& object, std::size_t depth);
+  void Walk(const simdjson::dom::element& element, std::size_t depth);
+  void AddString(std::string_view text);
+  void AddLong(std::int64_t value);
+  void AddDouble(double value);
+  void AddBoolean(bool value);
+  void Store(FieldBuffer& field, std::string_view text, bool limited);
+  void StoreText(FieldBuffer& field, TextBuffer& text, std::string_view value);
+  void Conflict(FieldBuffer& field);
+  bool AddGeoPoint(const simdjson::dom::element& element, std::size_t depth);
+  void AddInternal(std::string_view name, FieldType type, std::string_view text, std::int64_t number);
+
+  Mapping& mapping_;
+  std::uint32_t docs_ = 0;
+  std::uint32_t spaces_ = 0;
+  std::string path_;
+  std::deque<FieldBuffer> fields_;  // stays in place as it grows
+  struct NameHash {
+    using is_transparent = void;
+    std::size_t operator()(std::string_view name) const { return Hash64(name); }
+  };
+  std::unordered_map<std::string, FieldBuffer*, NameHash, std::equal_to<>> by_name_;
+  InternTable values_, terms_;
+  SourceWriter source_;
+  BuilderCounters counters_;
+  Analyzer analyzers_[4] = {Analyzer(AnalyzerKind::kStandard), Analyzer(AnalyzerKind::kWords),
+                            Analyzer(AnalyzerKind::kWhitespace), Analyzer(AnalyzerKind::kKeyword)};
+  std::vector<Token> tokens_;
+  std::vector<std::uint64_t> hashes_;
+};
+
+}  // namespace honryu::search

@@ -1,0 +1,246 @@
+#include "honryu/search/mapping.h"
+
+#include "honryu/codec/json.h"
+
+#include <optional>
+
+namespace honryu::search {
+namespace {
+
+using codec::Json;
+
+std::optional<FieldType> TypeOf(std::string_view name) {
+  if (name == "text" || name == "match_only_text") return FieldType::kText;
+  if (name == "keyword" || name == "ip" || name == "constant_keyword" || name == "wildcard" ||
+      name == "version" || name == "flattened")
+    return FieldType::kKeyword;
+  if (name == "long" || name == "integer" || name == "short" || name == "byte" || name == "unsigned_long")
+    return FieldType::kLong;
+  if (name == "double" || name == "float" || name == "half_float" || name == "scaled_float")
+    return FieldType::kDouble;
+  if (name == "boolean") return FieldType::kBoolean;
+  if (name == "date" || name == "date_nanos") return FieldType::kDate;
+  if (name == "geo_point") return FieldType::kGeoPoint;
+  if (name == "binary") return FieldType::kDisabled;
+  return std::nullopt;
+}
+
+Result<AnalyzerKind> AnalyzerOf(const Json& field) {
+  const Json* name = field.Find("analyzer");
+  if (name == nullptr) return AnalyzerKind::kStandard;
+  if (const auto kind = ParseAnalyzer(name->StringOr(""))) return *kind;
+  return Error(ErrorCode::kInvalidArgument, "unknown analyzer [" + std::string(name->StringOr("")) + "]");
+}
+
+Result<FieldSpec> ReadField(const std::string& path, const Json& field) {
+  FieldSpec spec;
+  const auto name = field.Find("type") == nullptr ? "object" : field.Find("type")->StringOr("");
+  const auto type = TypeOf(name);
+  if (!type)
+    return Error(ErrorCode::kInvalidArgument,
+                 "no handler for type [" + std::string(name) + "] declared on field [" + path + "]");
+  spec.type = *type;
+  HONRYU_TRY(spec.analyzer, AnalyzerOf(field));
+  if (const Json* views = field.Find("fields"))
+    for (const auto& [view, body] : views->object()) {
+      const Json* view_type = body.Find("type");
+      if (view_type == nullptr || view_type->StringOr("") != "text") continue;  // exact views exist already
+      HONRYU_TRY(const auto analyzer, AnalyzerOf(body));
+      spec.views.push_back({view, analyzer});
+    }
+  return spec;
+}
+
+Result<void> Walk(const std::string& prefix, const Json& properties, std::size_t depth,
+                  std::map<std::string, FieldSpec>& out) {
+  if (depth == 0) return Error(ErrorCode::kInvalidArgument, "the mapping is nested too deeply");
+  for (const auto& [name, field] : properties.object()) {
+    const auto path = prefix.empty() ? name : prefix + "." + name;
+    const Json* enabled = field.Find("enabled");
+    const Json* inner = field.Find("properties");
+    if (enabled != nullptr && !enabled->BoolOr(true)) {
+      out[path].type = FieldType::kDisabled;
+    } else if (inner != nullptr) {
+      HONRYU_TRY_VOID(Walk(path, *inner, depth - 1, out));
+    } else if (const Json* type = field.Find("type");
+               type != nullptr && type->StringOr("") != "object" && type->StringOr("") != "nested") {
+      HONRYU_TRY(out[path], ReadField(path, field));
+    }
+  }
+  return Ok();
+}
+
+void WriteField(const FieldSpec& spec, codec::JsonWriter& out) {
+  out.BeginObject();
+  out.Key("type");
+  out.String(FieldTypeName(spec.type));
+  if (spec.type == FieldType::kDisabled) {
+    out.Key("enabled");
+    out.Bool(false);
+  }
+  if (spec.type == FieldType::kText) {
+    if (spec.analyzer != AnalyzerKind::kStandard) {
+      out.Key("analyzer");
+      out.String(AnalyzerName(spec.analyzer));
+    }
+    out.Key("fields");
+    out.BeginObject();
+    out.Key("keyword");
+    out.Raw(R"({"type":"keyword"})");
+    for (const auto& view : spec.views) {
+      out.Key(view.name);
+      out.BeginObject();
+      out.Key("type");
+      out.String("text");
+      out.Key("analyzer");
+      out.String(AnalyzerName(view.analyzer));
+      out.EndObject();
+    }
+    out.EndObject();
+  }
+  if (spec.conflicting) {
+    out.Key("meta");
+    out.Raw(R"({"conflicting":"true"})");
+  }
+  out.EndObject();
+}
+
+/// Fields as a tree, for {"properties":{"a":{"properties":{"b":…}}}}.
+struct Node {
+  const FieldSpec* spec = nullptr;
+  std::map<std::string, Node> children;
+};
+
+void WriteTree(const Node& node, codec::JsonWriter& out) {
+  out.BeginObject();
+  out.Key("properties");
+  out.BeginObject();
+  for (const auto& [name, child] : node.children) {
+    out.Key(name);
+    if (child.spec != nullptr)
+      WriteField(*child.spec, out);
+    else
+      WriteTree(child, out);
+  }
+  out.EndObject();
+  out.EndObject();
+}
+
+}  // namespace
+
+std::string_view FieldTypeName(FieldType type) {
+  switch (type) {
+    case FieldType::kText:
+      return "text";
+    case FieldType::kKeyword:
+      return "keyword";
+    case FieldType::kLong:
+      return "long";
+    case FieldType::kDouble:
+      return "double";
+    case FieldType::kBoolean:
+      return "boolean";
+    case FieldType::kDate:
+      return "date";
+    case FieldType::kGeoPoint:
+      return "geo_point";
+    case FieldType::kDisabled:
+      return "object";
+  }
+  return "object";
+}
+
+Mapping::Mapping(MappingLimits limits) : limits_(limits) {}
+
+Result<void> Mapping::Merge(std::string_view json) {
+  HONRYU_TRY(const auto parsed, Json::Parse(json));
+  const Json* root = parsed.Find("mappings") != nullptr ? parsed.Find("mappings") : &parsed;
+  std::map<std::string, FieldSpec> read;
+  if (const Json* properties = root->Find("properties"))
+    HONRYU_TRY_VOID(Walk("", *properties, limits_.depth, read));
+  const std::lock_guard lock(mutex_);
+  for (const auto& [path, spec] : read) {
+    const auto known = fields_.find(path);
+    if (known != fields_.end() && known->second.type != spec.type)
+      return Error(ErrorCode::kInvalidArgument, "mapper [" + path + "] cannot be changed from type [" +
+                                                    std::string(FieldTypeName(known->second.type)) +
+                                                    "] to [" + std::string(FieldTypeName(spec.type)) + "]");
+  }
+  for (auto& [path, spec] : read) fields_[path] = std::move(spec);
+  return Ok();
+}
+
+std::string Mapping::ToJson() const {
+  const auto fields = Fields();
+  Node root;
+  for (const auto& [path, spec] : fields) {
+    Node* node = &root;
+    for (std::size_t begin = 0; begin <= path.size();) {
+      const auto end = std::min(path.find('.', begin), path.size());
+      node = &node->children[path.substr(begin, end - begin)];
+      begin = end + 1;
+    }
+    node->spec = &spec;
+  }
+  std::string text;
+  codec::JsonWriter out(text);
+  WriteTree(root, out);
+  return text;
+}
+
+bool Mapping::Resolve(std::string_view path, ValueKind kind, FieldSpec* spec) {
+  const std::lock_guard lock(mutex_);
+  auto found = fields_.find(path);
+  if (found == fields_.end()) {
+    // Parents that are switched off take their children along.
+    for (auto dot = path.find('.'); dot != std::string_view::npos; dot = path.find('.', dot + 1)) {
+      const auto parent = fields_.find(path.substr(0, dot));
+      if (parent != fields_.end() && parent->second.type == FieldType::kDisabled) {
+        *spec = parent->second;
+        return true;
+      }
+    }
+    if (fields_.size() >= limits_.fields) return false;
+    FieldSpec made;
+    switch (kind) {
+      case ValueKind::kString:
+        made.type = FieldType::kText;
+        break;
+      case ValueKind::kDateString:
+        made.type = FieldType::kDate;
+        break;
+      case ValueKind::kLong:
+        made.type = FieldType::kLong;
+        break;
+      case ValueKind::kDouble:
+        made.type = FieldType::kDouble;
+        break;
+      case ValueKind::kBoolean:
+        made.type = FieldType::kBoolean;
+        break;
+    }
+    found = fields_.emplace(std::string(path), std::move(made)).first;
+  }
+  *spec = found->second;
+  return true;
+}
+
+bool Mapping::Find(std::string_view path, FieldSpec* spec) const {
+  const std::lock_guard lock(mutex_);
+  const auto found = fields_.find(path);
+  if (found == fields_.end()) return false;
+  *spec = found->second;
+  return true;
+}
+
+void Mapping::MarkConflicting(std::string_view path) {
+  const std::lock_guard lock(mutex_);
+  if (const auto found = fields_.find(path); found != fields_.end()) found->second.conflicting = true;
+}
+
+std::map<std::string, FieldSpec> Mapping::Fields() const {
+  const std::lock_guard lock(mutex_);
+  return {fields_.begin(), fields_.end()};
+}
+
+}  // namespace honryu::search

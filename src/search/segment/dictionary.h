@@ -1,0 +1,85 @@
+#pragma once
+
+#include "honryu/base/bytes.h"
+#include "honryu/base/result.h"
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace honryu::search {
+
+/// What the dictionary says of a term.
+struct TermEntry {
+  std::uint32_t ordinal = 0;    ///< Rank among the sorted terms.
+  std::uint32_t doc_count = 0;  ///< Length of the posting list.
+  std::uint64_t offset = 0;     ///< Of its postings in the postings section.
+  std::uint64_t length = 0;
+};
+
+/// Writes sorted terms with their postings' places. Pages of 128 terms, front-coded, zstd where it pays.
+///
+///   u32 terms, u32 pages | per page: u64 offset, u64 postings offset, u32 size, u32 packed size, u32 first
+///   term's offset | u32 bytes of first terms | first terms (varint length, bytes) | pages page: per term:
+///   varint shared, varint rest, bytes, varint documents, varint postings bytes
+class DictionaryWriter {
+ public:
+  /// Terms come in rising byte order; `postings_bytes` is what the term's list took.
+  void Add(BytesView term, std::uint32_t doc_count, std::uint64_t postings_bytes);
+  void Finish(std::string& out);
+
+ private:
+  void ClosePage();
+  std::uint32_t terms_ = 0, pages_ = 0;
+  std::uint32_t first_offset_ = 0;
+  std::uint64_t postings_ = 0;
+  std::string last_, page_, directory_, first_terms_, blob_;
+};
+
+/// Reads a dictionary. Thread-safe; looking a term up unpacks one page.
+class Dictionary {
+ public:
+  static Result<Dictionary> Open(BytesView bytes);
+  Dictionary() = default;
+
+  std::uint32_t size() const { return terms_; }
+  std::optional<TermEntry> Find(BytesView term) const;
+  /// The term of an ordinal < size(); empty when its page is corrupt.
+  std::string Term(std::uint32_t ordinal) const;
+  /// First ordinal whose term is >= `term` (size() when there is none).
+  std::uint32_t LowerBound(BytesView term) const;
+  /// Calls visit(term, entry) from ordinal `from` on, until it returns false. A corrupt page ends it.
+  template <class Visit>
+  void Scan(std::uint32_t from, Visit&& visit) const {
+    for (std::uint32_t page = from / kPageTerms; page < pages_; ++page) {
+      Page open = OpenPage(page);
+      while (open.Next())
+        if (open.entry.ordinal >= from && !visit(BytesView(open.term), open.entry)) return;
+    }
+  }
+
+  static constexpr std::uint32_t kPageTerms = 128;
+
+ private:
+  struct Page {
+    std::shared_ptr<const std::string> unpacked;  // shared: a page may be moved while `left` looks into it
+    BytesView left;
+    std::string term;
+    TermEntry entry;
+    std::uint32_t remaining = 0;
+    bool first = true;
+    bool Next();
+  };
+  Page OpenPage(std::uint32_t page) const;
+  BytesView FirstTerm(std::uint32_t page) const;
+  /// The page that holds `term` if any does.
+  std::uint32_t PageOf(BytesView term) const;
+
+  std::uint32_t terms_ = 0, pages_ = 0;
+  const char* directory_ = nullptr;
+  BytesView first_terms_, blob_;
+};
+
+}  // namespace honryu::search

@@ -1,0 +1,210 @@
+#include "search/segment/postings.h"
+
+#include "honryu/codec/endian.h"
+#include "honryu/codec/varint.h"
+#include "search/segment/byte_reader.h"
+#include "search/segment/packed_ints.h"
+
+#include <algorithm>
+
+namespace honryu::search {
+namespace {
+
+constexpr std::size_t kTableEntry = 12;
+constexpr std::size_t kPad = 8;  // what UnpackBit may read behind the last value
+
+/// Takes one target's positions off the stream; calls visit(position) for each. False when it is broken.
+template <class Visit>
+bool TakePositions(BytesView* stream, Visit&& visit) {
+  std::uint64_t head, count = 1, position;
+  if (!codec::TakeVarint(stream, &head)) return false;
+  if ((head & 1) != 0 && !codec::TakeVarint(stream, &count)) return false;
+  position = head >> 1;
+  visit(position);
+  for (std::uint64_t i = 1; i < count; ++i) {
+    std::uint64_t step;
+    if (!codec::TakeVarint(stream, &step)) return false;
+    position += step;
+    visit(position);
+  }
+  return true;
+}
+
+}  // namespace
+
+void AppendPositions(std::span<const std::uint32_t> positions, std::string& out) {
+  codec::AppendVarint(out, std::uint64_t{positions[0]} << 1 | (positions.size() > 1 ? 1 : 0));
+  if (positions.size() == 1) return;
+  codec::AppendVarint(out, positions.size());
+  for (std::size_t i = 1; i < positions.size(); ++i)
+    codec::AppendVarint(out, positions[i] - positions[i - 1]);
+}
+
+void AppendPostings(std::span<const std::uint32_t> targets, BytesView positions,
+                    std::span<const std::uint32_t> position_starts, std::string& out) {
+  const bool with_positions = !position_starts.empty();
+  if (targets.size() <= kPostingsBlock) {
+    std::size_t bytes = 0;
+    std::uint32_t last = 0;
+    for (const auto target : targets) bytes += codec::VarintSize(target - last), last = target;
+    if (with_positions) codec::AppendVarint(out, bytes);
+    last = 0;
+    for (const auto target : targets) codec::AppendVarint(out, target - last), last = target;
+    out.append(positions);
+    return;
+  }
+  std::string data;
+  std::array<std::uint64_t, kPostingsBlock> differences;
+  std::int64_t last = -1;
+  for (std::size_t begin = 0; begin < targets.size(); begin += kPostingsBlock) {
+    const auto block = targets.subspan(begin, std::min(kPostingsBlock, targets.size() - begin));
+    std::uint64_t most = 0;
+    for (std::size_t i = 0; i < block.size(); ++i) {
+      differences[i] = static_cast<std::uint64_t>(std::int64_t{block[i]} - last - 1);
+      last = block[i];
+      most |= differences[i];
+    }
+    const auto bits = BitsFor(most);
+    data += static_cast<char>(bits);
+    PackBits({differences.data(), block.size()}, bits, data);
+    codec::AppendU32(out, block.back());
+    codec::AppendU32(out, static_cast<std::uint32_t>(data.size()));
+    codec::AppendU32(out, with_positions ? position_starts[begin] : 0);
+  }
+  codec::AppendU32(out, static_cast<std::uint32_t>(data.size()));
+  out += data;
+  out.append(positions);
+}
+
+PostingsCursor::PostingsCursor(BytesView list, std::uint32_t count, bool with_positions) : count_(count) {
+  ByteReader in(list);
+  if (count <= kPostingsBlock) {
+    targets_ = with_positions ? in.String() : list;
+    if (with_positions) positions_ = in.rest();
+    blocks_ = count > 0 ? 1 : 0;
+  } else {
+    const std::size_t blocks = (count + kPostingsBlock - 1) / kPostingsBlock;
+    table_ = in.View(blocks * kTableEntry);
+    targets_ = in.View(in.U32());
+    positions_ = in.rest();
+    blocks_ = in.ok() ? blocks : 0;
+  }
+  if (!in.ok()) blocks_ = 0;
+}
+
+bool PostingsCursor::LoadBlock(std::size_t block) {
+  size_ = at_ = stream_at_ = 0;
+  next_block_ = block + 1;
+  if (block >= blocks_) {
+    next_block_ = blocks_;
+    return false;
+  }
+  if (table_.empty()) {
+    stream_ = positions_;
+    BytesView left = targets_;
+    std::uint64_t last = 0, step;
+    for (; size_ < count_; ++size_) {
+      if (!codec::TakeVarint(&left, &step)) break;
+      last += step;
+      if (last > UINT32_MAX || (size_ > 0 && step == 0)) break;
+      block_[size_] = static_cast<std::uint32_t>(last);
+    }
+    if (size_ < count_) blocks_ = 0;
+    return size_ > 0;
+  }
+  const char* entry = table_.data() + block * kTableEntry;
+  std::uint64_t begin = 0;
+  std::int64_t last = -1;
+  if (block > 0) {
+    begin = codec::LoadU32(entry - kTableEntry + 4);
+    last = codec::LoadU32(entry - kTableEntry);
+  }
+  const std::uint64_t end = codec::LoadU32(entry + 4), stream = codec::LoadU32(entry + 8);
+  const std::size_t count = std::min<std::size_t>(kPostingsBlock, count_ - block * kPostingsBlock);
+  const bool whole = begin < end && end <= targets_.size() && stream <= positions_.size();
+  const unsigned bits = whole ? static_cast<std::uint8_t>(targets_[begin]) : 255;
+  if (bits > 32 || (count * bits + 7) / 8 != end - begin - 1) {
+    blocks_ = next_block_ = 0;
+    return false;
+  }
+  // The packed bytes are copied so that eight of them can be loaded anywhere.
+  std::array<char, kPostingsBlock * 4 + kPad> packed;
+  std::copy_n(targets_.data() + begin + 1, end - begin - 1, packed.data());
+  for (; size_ < count; ++size_) {
+    last += 1 + static_cast<std::int64_t>(UnpackBit(packed.data(), size_, bits));
+    if (last > UINT32_MAX) break;
+    block_[size_] = static_cast<std::uint32_t>(last);
+  }
+  stream_ = positions_.substr(stream);
+  return size_ > 0;
+}
+
+bool PostingsCursor::Next() {
+  if (started_ && at_ + 1 < size_) {
+    ++at_;
+    return true;
+  }
+  started_ = true;
+  return LoadBlock(next_block_);
+}
+
+bool PostingsCursor::SeekTo(std::uint32_t target) {
+  if (!started_ && !Next()) return false;
+  if (size_ == 0) return false;
+  if (block_[size_ - 1] < target) {
+    auto block = next_block_;
+    if (!table_.empty()) {
+      std::size_t low = block, high = blocks_;
+      while (low < high) {
+        const auto middle = low + (high - low) / 2;
+        if (codec::LoadU32(table_.data() + middle * kTableEntry) < target)
+          low = middle + 1;
+        else
+          high = middle;
+      }
+      block = low;
+    }
+    if (!LoadBlock(block)) return false;
+    if (block_[size_ - 1] < target) return size_ = 0, false;
+  }
+  at_ =
+      static_cast<std::size_t>(std::lower_bound(block_.begin() + static_cast<std::ptrdiff_t>(at_),
+                                                block_.begin() + static_cast<std::ptrdiff_t>(size_), target) -
+                               block_.begin());
+  return true;
+}
+
+bool PostingsCursor::SkipPositions() {
+  for (; stream_at_ < at_; ++stream_at_)
+    if (!TakePositions(&stream_, [](std::uint64_t) {})) {
+      stream_ = {};
+      stream_at_ = at_;
+      return false;
+    }
+  return true;
+}
+
+void PostingsCursor::Positions(std::vector<std::uint32_t>& out) {
+  out.clear();
+  if (!SkipPositions()) return;
+  BytesView stream = stream_;
+  TakePositions(&stream, [&out](std::uint64_t p) { out.push_back(static_cast<std::uint32_t>(p)); });
+}
+
+std::uint32_t PostingsCursor::Frequency() {
+  if (!SkipPositions()) return 0;
+  BytesView stream = stream_;
+  std::uint64_t head, count = 1;
+  if (!codec::TakeVarint(&stream, &head)) return 0;
+  if ((head & 1) != 0 && !codec::TakeVarint(&stream, &count)) return 0;
+  return static_cast<std::uint32_t>(std::min<std::uint64_t>(count, UINT32_MAX));
+}
+
+BytesView PostingsCursor::RawPositions() {
+  if (!SkipPositions()) return {};
+  BytesView stream = stream_;
+  if (!TakePositions(&stream, [](std::uint64_t) {})) return {};
+  return stream_.substr(0, stream_.size() - stream.size());
+}
+
+}  // namespace honryu::search

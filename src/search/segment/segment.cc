@@ -1,0 +1,137 @@
+#include "search/segment/segment.h"
+
+#include "honryu/codec/endian.h"
+
+#include <algorithm>
+
+namespace honryu::search {
+namespace {
+
+BytesView ListOf(BytesView postings, const TermEntry& term) {
+  return term.offset > postings.size() || term.length > postings.size() - term.offset
+             ? BytesView{}
+             : postings.substr(term.offset, term.length);
+}
+
+Error Corrupt(const std::string& field, const Error& error) {
+  return Error(ErrorCode::kCorrupt, "field " + field + ": " + error.message());
+}
+
+}  // namespace
+
+PostingsCursor TextColumn::Open(const TermEntry& term) const {
+  return PostingsCursor(ListOf(postings, term), term.doc_count, true);
+}
+
+PostingsCursor KeywordColumn::Open(const TermEntry& term) const {
+  return PostingsCursor(ListOf(postings, term), term.doc_count, false);
+}
+
+Result<std::shared_ptr<const Segment>> Segment::Open(Bytes bytes, bool verify) {
+  HONRYU_TRY(const auto file, SegmentFile::Open(bytes, verify));
+  auto segment = std::shared_ptr<Segment>(new Segment);
+  segment->bytes_ = std::move(bytes);
+  segment->doc_count_ = file.doc_count;
+  HONRYU_TRY(segment->source_, SourceBlocks::Open(file.Find(SectionKind::kSource, kNoField), file.doc_count));
+  for (std::uint32_t i = 0; i < file.fields.size(); ++i) HONRYU_TRY_VOID(segment->OpenField(file, i));
+  if (const auto* time = segment->Find(kTimeField); time != nullptr && time->dates) {
+    const auto& values = time->dates->values();
+    for (std::size_t b = 0; b < values.blocks(); ++b) {
+      segment->min_time_ = std::min(segment->min_time_, values.BlockMin(b));
+      segment->max_time_ = std::max(segment->max_time_, values.BlockMax(b));
+    }
+  }
+  return std::shared_ptr<const Segment>(std::move(segment));
+}
+
+Result<void> Segment::OpenField(const SegmentFile& file, std::uint32_t number) {
+  const auto& entry = file.fields[number];
+  SegmentField field;
+  field.name = entry.name;
+  const auto open = [&](SectionKind kind, std::optional<Column>& column) -> Result<void> {
+    const auto bytes = file.Find(kind, number);
+    if (bytes.data() == nullptr) return Ok();
+    auto opened = Column::Open(bytes, doc_count_);
+    if (!opened.ok()) return Corrupt(entry.name, opened.error());
+    column = std::move(*opened);
+    return Ok();
+  };
+  HONRYU_TRY_VOID(open(SectionKind::kLongs, field.longs));
+  HONRYU_TRY_VOID(open(SectionKind::kDoubles, field.doubles));
+  HONRYU_TRY_VOID(open(SectionKind::kBooleans, field.booleans));
+  HONRYU_TRY_VOID(open(SectionKind::kDates, field.dates));
+  std::optional<Column> ordinals;
+  HONRYU_TRY_VOID(open(SectionKind::kKeywordOrdinals, ordinals));
+  if (ordinals) {
+    KeywordColumn& keywords = field.keywords.emplace();
+    keywords.ordinals = std::move(*ordinals);
+    auto terms = Dictionary::Open(file.Find(SectionKind::kKeywordTerms, number));
+    if (!terms.ok()) return Corrupt(entry.name, terms.error());
+    keywords.terms = std::move(*terms);
+    keywords.postings = file.Find(SectionKind::kKeywordPostings, number);
+    const auto overlong = file.Find(SectionKind::kOverlong, number);
+    for (std::size_t i = 0; i + 4 <= overlong.size(); i += 4) {
+      const auto doc = codec::LoadU32(overlong.data() + i);
+      if (doc >= doc_count_ || (i > 0 && doc <= keywords.overlong.back()))
+        return Error(ErrorCode::kCorrupt,
+                     "field " + entry.name + ": the list of long values is out of order");
+      keywords.overlong.push_back(doc);
+    }
+  }
+  if (entry.analyzer != FieldEntry::kNoText) {
+    TextColumn& text = field.text.emplace();
+    text.analyzer = static_cast<AnalyzerKind>(entry.analyzer);
+    text.by_ordinal = entry.text_by_ordinal;
+    text.tokens = entry.text_tokens;
+    auto terms = Dictionary::Open(file.Find(SectionKind::kTextTerms, number));
+    if (!terms.ok()) return Corrupt(entry.name, terms.error());
+    text.terms = std::move(*terms);
+    text.postings = file.Find(SectionKind::kTextPostings, number);
+    auto lengths = PackedInts::Open(file.Find(SectionKind::kTextLengths, number));
+    if (!lengths.ok()) return Corrupt(entry.name, lengths.error());
+    text.lengths = std::move(*lengths);
+    const std::size_t targets = !text.by_ordinal ? doc_count_
+                                : field.keywords ? field.keywords->terms.size()
+                                                 : 0;
+    if (text.lengths.size() != targets || (text.by_ordinal && !field.keywords) ||
+        entry.analyzer > static_cast<std::uint8_t>(AnalyzerKind::kKeyword))
+      return Error(ErrorCode::kCorrupt, "field " + entry.name + ": its text does not fit its documents");
+  }
+  by_name_.emplace(field.name, fields_.size());
+  fields_.push_back(std::move(field));
+  return Ok();
+}
+
+const SegmentField* Segment::Find(std::string_view name) const {
+  const auto found = by_name_.find(name);
+  return found == by_name_.end() ? nullptr : &fields_[found->second];
+}
+
+std::string Segment::Id(std::uint32_t doc) const {
+  const auto text = [&](std::string_view name, std::string* out) {
+    const auto* field = Find(name);
+    std::size_t begin, end;
+    if (field == nullptr || !field->keywords) return false;
+    if (!field->keywords->ordinals.index().Find(doc, &begin, &end)) return false;
+    *out = field->keywords->terms.Term(field->keywords->Ordinal(begin));
+    return true;
+  };
+  const auto number = [&](std::string_view name, std::int64_t* out) {
+    const auto* field = Find(name);
+    if (field == nullptr || !field->longs) return false;
+    bool found = false;
+    field->longs->Of(doc, [&](std::int64_t value) { *out = value, found = true; });
+    return found;
+  };
+  std::string id;
+  if (text(kIdField, &id)) return id;
+  std::int64_t sequence = 0, part = 0;
+  text(kShardField, &id);
+  number(kSequenceField, &sequence);
+  id += ':';
+  id += std::to_string(sequence);
+  if (number(kPartField, &part)) id += ':' + std::to_string(part);
+  return id;
+}
+
+}  // namespace honryu::search
