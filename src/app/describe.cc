@@ -18,6 +18,11 @@ void DescribeApiKey(api::gateway::ApiKey& key, Section& section) {
   section.Field("scopes", &key.scopes, {.doc = "Posting events needs write."});
 }
 
+void DescribeAllowRule(auth::AllowRule& rule, Section& section) {
+  section.Field("actions", &rule.actions, {.doc = "Operations, with * and ?; for instance PutRecord*."});
+  section.Field("streams", &rule.streams, {.doc = "Names of streams, with * and ?."});
+}
+
 void DescribeErrorRule(processors::aggregator::ErrorRule& rule, Section& section) {
   section.Field("event_types", &rule.event_types, {.doc = "Events of these types are errors."});
   section.Field("severity_properties", &rule.severity_properties,
@@ -29,6 +34,13 @@ void DescribeErrorRule(processors::aggregator::ErrorRule& rule, Section& section
 }
 
 }  // namespace
+
+void DescribeAccessKey(auth::AccessKey& key, Section& section) {
+  section.Field("id", &key.id, {.doc = "The access key id.", .required = true});
+  section.Field("secret", &key.secret,
+                {.doc = "The secret access key, 16 characters at least.", .secret = true, .required = true});
+  section.List("allow", &key.allow, {.doc = "What it may do; empty: everything."}, DescribeAllowRule);
+}
 
 void DescribeGateway(api::gateway::GatewayConfig& gateway, Section& section) {
   section.Field("stream", &gateway.stream, {.doc = "Stream that events go to."});

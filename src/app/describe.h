@@ -2,6 +2,7 @@
 
 #include "honryu/api/gateway/gateway_config.h"
 #include "honryu/api/query/query_api.h"
+#include "honryu/auth/access_key.h"
 #include "honryu/config/schema.h"
 #include "honryu/processors/aggregator/config.h"
 #include "honryu/processors/materializer/materializer.h"
@@ -18,5 +19,7 @@ void DescribeAggregator(processors::aggregator::AggregatorConfig& aggregator,
                         std::vector<std::string>& windows, config::Section& section);
 void DescribeQuery(processors::materializer::MaterializerConfig& materializer, api::query::QueryConfig& query,
                    config::Section& section);
+/// One item of kinesis.access_keys.
+void DescribeAccessKey(auth::AccessKey& key, config::Section& section);
 
 }  // namespace honryu::app

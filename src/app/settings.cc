@@ -78,6 +78,10 @@ void DescribeStorage(log::RocksdbEngineConfig& storage, Section& section) {
 void DescribeBroker(Settings& settings, Section& section) {
   section.Field("endpoint", &settings.broker_client.endpoint,
                 {.doc = "Where processes without the broker role find it."});
+  section.Field("access_key_id", &settings.broker_client.access_key_id,
+                {.doc = "One of the broker's kinesis.access_keys, with which they sign; empty: unsigned."});
+  section.Field("secret_access_key", &settings.broker_client.secret_access_key,
+                {.doc = "Its secret.", .secret = true});
   section.Field("retention_bytes", &settings.retention_bytes,
                 {.doc = "Per stream, as stored; null: no limit.", .example = "100GiB"});
   section.Field("default_retention_hours", &settings.broker.default_retention_hours,
@@ -144,7 +148,13 @@ void DescribeSettings(Settings& settings, Section& section) {
             {.min_length = 12, .max_length = 12});
     s.Field("region", &settings.kinesis_api.region, {.doc = "Region that stands in ARNs."});
     s.Field("require_auth_header", &settings.kinesis_api.require_auth_header,
-            {.doc = "Refuse unsigned requests (signatures are not verified)."});
+            {.doc = "Without access_keys: refuse unsigned requests (signatures are not verified)."});
+    s.List("access_keys", &settings.kinesis_api.access_keys,
+           {.doc = "Who may call; empty: everybody who reaches the port, with any signature."},
+           DescribeAccessKey);
+    s.Field("allow_unsigned_payload", &settings.kinesis_api.allow_unsigned_payload,
+            {.doc = "With access_keys: take signatures that leave out the body (UNSIGNED-PAYLOAD)."});
+    s.Check([&settings] { return auth::ValidateKeys(settings.kinesis_api.access_keys); });
   });
   section.Sub("admin", "Health pages and metrics of this process.",
               [&](Section& s) { DescribeListener(settings.admin, s); });

@@ -2,6 +2,7 @@
 
 #include "honryu/async/one_shot.h"
 #include "honryu/async/retry.h"
+#include "honryu/client/signing.h"
 #include "honryu/codec/base64.h"
 #include "honryu/codec/json.h"
 #include "honryu/wire/fault.h"
@@ -248,11 +249,20 @@ Result<ShardDescription> ShardOf(const Json& json) {
   return shard;
 }
 
+std::optional<auth::Signer> SignerOf(const RemoteClientConfig& config) {
+  if (config.access_key_id.empty()) return std::nullopt;
+  auth::Signer signer;
+  signer.access_key = config.access_key_id;
+  signer.secret = config.secret_access_key;
+  return signer;
+}
+
 class RemoteClient final : public StreamClient {
  public:
   RemoteClient(http::Client& http, const RemoteClientConfig& config)
       : http_(http),
         endpoint_(http::ParseUrl(config.endpoint)),
+        signer_(SignerOf(config)),
         permits_(std::max(1U, config.max_concurrent_puts)) {}
 
   Task<Result<void>> EnsureStream(Context ctx, std::string stream, StreamSettings settings) override {
@@ -462,6 +472,7 @@ class RemoteClient final : public StreamClient {
     request.headers.Set("Content-Type", "application/x-amz-json-1.1");
     request.headers.Set("X-Amz-Target", wire::OperationTarget(operation));
     request.body = Bytes(std::move(body));
+    if (signer_) SignRequest(*signer_, SystemClock().Now(), request);
     Result<http::ClientResponse> response = co_await http_.Send(ctx, std::move(request));
     if (!response.ok()) co_return response.error().WithContext(wire::OperationName(operation));
     if (response->status != 200) {
@@ -556,6 +567,7 @@ class RemoteClient final : public StreamClient {
 
   http::Client& http_;
   const Result<http::Endpoint> endpoint_;
+  const std::optional<auth::Signer> signer_;
   Permits permits_;
 };
 

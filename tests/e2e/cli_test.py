@@ -10,6 +10,32 @@ sys.path.insert(0, os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(
 import honryu_process as hp  # noqa: E402
 
 
+def signed_commands():
+    """A broker with access keys: commands sign with the keys of the environment, roles with those of their settings."""
+    keys = {"AWS_ACCESS_KEY_ID": "KEY", "AWS_SECRET_ACCESS_KEY": "a secret for tests"}
+    settings = ["kinesis.access_keys.0.id=KEY", "kinesis.access_keys.0.secret=a secret for tests"]
+    with hp.temporary_directory() as directory, hp.Server(directory, ["broker"], settings, name="broker") as server:
+        end = ("--endpoint", server.url("kinesis"))
+        for name in keys:
+            os.environ.pop(name, None)
+        unsigned = hp.run_cli("streams", "list", *end, check=False)
+        assert unsigned.returncode != 0 and b"Missing Authentication Token" in unsigned.stderr, unsigned
+        os.environ.update(keys)
+        hp.run_cli("streams", "create", "logs", *end)
+        hp.eventually(lambda: b"ACTIVE" in hp.run_cli("streams", "list", *end).stdout, what="stream ACTIVE")
+        hp.run_cli("put", "logs", "signed", *end)
+        assert hp.run_cli("get", "logs", *end).stdout.strip() == b"signed"
+        os.environ["AWS_SECRET_ACCESS_KEY"] = "another secret, wrong"
+        forged = hp.run_cli("put", "logs", "forged", *end, check=False)
+        assert forged.returncode != 0 and b"does not match the signature" in forged.stderr, forged
+        for name in keys:
+            del os.environ[name]
+        own = ["broker.endpoint=" + server.url("kinesis"), "broker.access_key_id=KEY", "broker.secret_access_key=a secret for tests"]
+        with hp.Server(os.path.join(directory, "gateway"), ["gateway"], own, name="gateway") as gateway:
+            status, answer = gateway.json("http", "POST", "/v1/events", {"event_type": "x"})
+            assert status == 200, (status, answer)
+
+
 def main():
     assert b"honryu 0." in hp.run_cli("--version").stdout
     for command in ("serve", "put", "get", "tail", "streams", "bench", "demo", "log", "config"):
@@ -45,6 +71,7 @@ def main():
         verified = hp.run_cli("log", "verify", os.path.join(directory, "data", "log")).stdout
         assert b"0 faults" in verified, verified
         assert hp.run_cli("healthcheck", "--url", server.url("admin") + "/healthz", check=False).returncode != 0
+    signed_commands()
     top = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
     for name, arguments in (("config/honryu.yaml", ()), ("docs/configuration.md", ("--format", "markdown"))):
         with open(os.path.join(top, name), "rb") as file:

@@ -1,6 +1,7 @@
 #pragma once
 
 #include "honryu/api/kinesis/kinesis_api.h"
+#include "honryu/auth/sigv4.h"
 #include "honryu/codec/json.h"
 #include "honryu/wire/kinesis.h"
 #include "honryu/wire/manage.h"
@@ -10,6 +11,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 namespace honryu::api::kinesis {
 
@@ -87,6 +89,12 @@ struct KinesisApi::Impl {
   // leases.cc
   async::Task<Outcome> Lease(async::Context ctx, const codec::Json& body, wire::Operation operation);
 
+  // access.cc
+  /// The streams that a request names, by name, ARN, iterator or page token.
+  std::vector<std::string> StreamsOf(wire::Operation operation, const codec::Json& body) const;
+  std::optional<wire::Fault> CheckAccess(const auth::AccessKey& key, wire::Operation operation,
+                                         const std::vector<std::string>& streams) const;
+
   /// The fault for an ARN of another account: no stream of that name is there.
   std::optional<wire::Fault> CheckAccount(const wire::StreamSelector& stream) const;
   wire::Fault StreamNotFound(std::string_view stream) const;
@@ -100,6 +108,7 @@ struct KinesisApi::Impl {
   const KinesisApiConfig config;
   broker::Broker& broker;
   const Clock& clock;
+  std::optional<auth::Verifier> verifier;  ///< Set when there are access keys.
   wire::Limits limits;
   Metrics metrics;
 };

@@ -1,5 +1,6 @@
 #include "honryu/api/kinesis/kinesis_api.h"
 
+#include "api/kinesis/access.h"
 #include "api/kinesis/front_door.h"
 #include "api/kinesis/impl.h"
 #include "honryu/obs/log.h"
@@ -17,6 +18,12 @@ namespace {
 constexpr const char* kRequestsName = "honryu_kinesis_requests_total";
 constexpr const char* kRequestsHelp =
     "Requests of the Kinesis API by operation and outcome (ok or the error's name).";
+
+Bytes WithPadding(std::string body) {
+  const std::size_t size = body.size();
+  body.append(http::kBodyPadding, '\0');
+  return Bytes(std::move(body)).Slice(0, size);
+}
 
 bool ParsePutFast(BytesView body, wire::Format format, bool single, wire::PutRecordsRequest& out,
                   const wire::Limits& limits) {
@@ -64,6 +71,11 @@ KinesisApi::Impl::Impl(KinesisApiConfig config_in, broker::Broker& broker_in, co
     : config(std::move(config_in)), broker(broker_in), clock(clock_in), metrics(registry) {
   limits.max_record_bytes = broker.config().max_record_bytes;
   limits.max_request_bytes = config.max_request_bytes;
+  if (config.access_keys.empty()) return;
+  auth::VerifierConfig verify;
+  verify.keys = config.access_keys;
+  verify.allow_unsigned_payload = config.allow_unsigned_payload;
+  verifier.emplace(std::move(verify));
 }
 
 KinesisApi::KinesisApi(KinesisApiConfig config, broker::Broker& broker, const Clock& clock,
@@ -93,22 +105,32 @@ async::Task<http::Response> KinesisApi::Impl::Handle(async::Context ctx, const h
     metrics.Count(operation, refused->status < 300 ? "ok" : "protocol", clock.Mono() - began);
     co_return std::move(*refused);
   }
+  // Verified first, because the body of signed chunks must be opened; told after faults of the body, as
+  // Kinesis does.
+  std::optional<Fault> unauthorized;
+  auth::Verified identity;
+  if (verifier || config.require_auth_header) unauthorized = JudgeAuthorization(request);
+  if (verifier && !unauthorized) unauthorized = Authenticate(*verifier, request, clock.Now(), identity);
+  const Bytes content = identity.body ? WithPadding(std::move(*identity.body)) : request.body;
   // Puts take the fast parser; what it does not take goes the same way as all other operations.
   wire::PutRecordsRequest put;
   const bool puts = operation == Operation::kPutRecords || operation == Operation::kPutRecord;
   const wire::Format format = FormatOf(request);
-  const bool fast =
-      puts && ParsePutFast(request.body, format, operation == Operation::kPutRecord, put, limits);
+  const bool fast = puts && ParsePutFast(content, format, operation == Operation::kPutRecord, put, limits);
   Result<codec::Json> body = codec::Json();
-  if (!fast) body = wire::ParseBody(request.body, format);
+  if (!fast) body = wire::ParseBody(content, format);
 
   Outcome outcome;
   if (!fast && (!body.ok() || !body->is_object())) {
     outcome.fault = Fault{FaultName::kSerializationException, ""};
   } else if (!operation) {
     outcome.fault = Fault{FaultName::kUnknownOperationException, ""};
-  } else if (config.require_auth_header) {
-    outcome.fault = JudgeAuthorization(request);
+  } else if (unauthorized) {
+    outcome.fault = std::move(unauthorized);
+  } else if (identity.key != nullptr) {
+    outcome.fault =
+        CheckAccess(*identity.key, *operation,
+                    fast ? std::vector<std::string>{put.stream.name} : StreamsOf(*operation, *body));
   }
   if (!outcome.fault && puts && !fast) {
     put = wire::PutRecordsRequest();

@@ -1,6 +1,6 @@
 #include "connection.h"
 
-#include "honryu/client/remote_client.h"
+#include "honryu/client/signing.h"
 
 #include <csignal>
 #include <cstdio>
@@ -13,6 +13,12 @@ namespace {
 client::RemoteClientConfig RemoteConfig(const std::string& endpoint) {
   client::RemoteClientConfig config;
   config.endpoint = endpoint;
+  const char* id = std::getenv("AWS_ACCESS_KEY_ID");
+  const char* secret = std::getenv("AWS_SECRET_ACCESS_KEY");
+  if (id != nullptr && secret != nullptr) {
+    config.access_key_id = id;
+    config.secret_access_key = secret;
+  }
   return config;
 }
 
@@ -39,20 +45,26 @@ extern "C" void OnStopSignal(int) {
 }  // namespace
 
 Connection::Connection(const std::string& endpoint)
-    : endpoint_(endpoint), runtime_(ClientRuntime()), http_(runtime_, http::ClientConfig{}) {
-  streams_ = client::MakeRemoteClient(http_, RemoteConfig(endpoint));
+    : config_(RemoteConfig(endpoint)), runtime_(ClientRuntime()), http_(runtime_, http::ClientConfig{}) {
+  streams_ = client::MakeRemoteClient(http_, config_);
 }
 
 Connection::~Connection() = default;
 
 Result<codec::Json> Connection::Call(const std::string& operation, const std::string& body) {
-  HONRYU_TRY(http::Endpoint endpoint, http::ParseUrl(endpoint_));
+  HONRYU_TRY(http::Endpoint endpoint, http::ParseUrl(config_.endpoint));
   http::ClientRequest request;
   request.method = "POST";
   request.endpoint = endpoint;
   request.headers.Add("Content-Type", "application/x-amz-json-1.1");
   request.headers.Add("X-Amz-Target", "Kinesis_20131202." + operation);
   request.body = Bytes(body);
+  if (!config_.access_key_id.empty()) {
+    auth::Signer signer;
+    signer.access_key = config_.access_key_id;
+    signer.secret = config_.secret_access_key;
+    client::SignRequest(signer, SystemClock().Now(), request);
+  }
   HONRYU_TRY(http::ClientResponse response, runtime_.BlockOn(SendOne(&http_, std::move(request))));
   if (response.status == 200 && response.body.empty()) return codec::Json(codec::Json::Object{});
   HONRYU_TRY(codec::Json json, codec::Json::Parse(response.body));

@@ -2,6 +2,7 @@
 
 #include "honryu/async/runtime.h"
 #include "honryu/base/result.h"
+#include "honryu/client/remote_client.h"
 #include "honryu/client/stream_client.h"
 #include "honryu/codec/json.h"
 #include "honryu/http/client.h"
@@ -11,7 +12,8 @@
 
 namespace honryu::app {
 
-/// What every client command needs: event loops, an HTTP client and a stream client for one broker.
+/// What every client command needs: event loops, an HTTP client and a stream client for one broker. Requests
+/// are signed when the environment has AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, as AWS tools have it.
 class Connection {
  public:
   explicit Connection(const std::string& endpoint);
@@ -28,7 +30,7 @@ class Connection {
   Result<codec::Json> Call(const std::string& operation, const std::string& body);
 
  private:
-  std::string endpoint_;
+  client::RemoteClientConfig config_;
   async::Runtime runtime_;
   http::Client http_;
   std::unique_ptr<client::StreamClient> streams_;

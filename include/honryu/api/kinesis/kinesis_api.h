@@ -1,6 +1,7 @@
 #pragma once
 
 #include "honryu/async/task.h"
+#include "honryu/auth/access_key.h"
 #include "honryu/base/time.h"
 #include "honryu/broker/broker.h"
 #include "honryu/http/message.h"
@@ -8,14 +9,21 @@
 
 #include <memory>
 #include <string>
+#include <vector>
 
 namespace honryu::api::kinesis {
 
 struct KinesisApiConfig {
   std::string account_id = "000000000000";  ///< 12 digits; stands in ARNs and messages.
   std::string region = "us-east-1";         ///< Stands in ARNs.
-  /// False: unsigned requests are taken. True: the presence and form of a signature are checked as Kinesis
-  /// does; the signature itself is not verified.
+  /// Who may do what. Empty: any signature is taken. Else each request must be signed by one of the keys
+  /// (Signature Version 4) and one of its rules must allow the action on the streams it names. Must have
+  /// passed auth::ValidateKeys.
+  std::vector<auth::AccessKey> access_keys;
+  /// With access_keys: whether a signature may leave out the body (UNSIGNED-PAYLOAD); Kinesis refuses that.
+  bool allow_unsigned_payload = false;
+  /// Without access_keys. False: unsigned requests are taken. True: the presence and form of a signature are
+  /// checked as Kinesis does; the signature itself is not verified.
   bool require_auth_header = false;
   std::uint64_t max_request_bytes = 10 << 20;  ///< Data and keys of one PutRecords call.
 };
