@@ -32,6 +32,9 @@ void DescribeListener(http::ServerConfig& server, Section& section) {
                 {milliseconds(10), hours(24)});
   section.Field("request_timeout", &server.request_timeout, {.doc = "Deadline of a request's work."},
                 {milliseconds(10), hours(1)});
+  section.Field("write_timeout", &server.write_timeout,
+                {.doc = "A client must take an answer, or each piece of a live one, within it."},
+                {milliseconds(10), hours(1)});
 }
 
 void DescribeLog(obs::LogOptions& log, Section& section) {

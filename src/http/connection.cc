@@ -10,6 +10,7 @@
 #include <boost/asio/as_tuple.hpp>
 #include <boost/asio/experimental/awaitable_operators.hpp>
 #include <boost/asio/read.hpp>
+#include <boost/asio/steady_timer.hpp>
 #include <boost/asio/use_awaitable.hpp>
 #include <boost/asio/write.hpp>
 #include <boost/beast/core/error.hpp>
@@ -80,10 +81,12 @@ std::string ResponseHead(const Response& response, std::string_view request_id, 
   return head;
 }
 
-// Chunked transfer coding over one connection; every piece is on the wire when Write returns.
+// Chunked transfer coding over one connection; every piece is on the wire when Write returns. A peer that
+// does not take a piece in time counts as gone: it must not hold its place for ever.
 class ChunkWriter final : public BodyWriter {
  public:
-  explicit ChunkWriter(beast::tcp_stream& stream) : stream_(stream) {}
+  ChunkWriter(beast::tcp_stream& stream, Duration timeout)
+      : stream_(stream), timer_(stream.get_executor()), timeout_(timeout) {}
   async::Task<Result<void>> Write(Bytes chunk) override {
     const bool cancelled = co_await async::Cancelled();
     if (cancelled || broken_) co_return Error(ErrorCode::kCancelled, "the peer has gone");
@@ -93,8 +96,12 @@ class ChunkWriter final : public BodyWriter {
     const std::array<asio::const_buffer, 3> buffers{asio::buffer(size, static_cast<std::size_t>(length)),
                                                     asio::buffer(chunk.data(), chunk.size()),
                                                     asio::buffer("\r\n", 2)};
-    const auto [error, written] = co_await asio::async_write(stream_, buffers, kAwait);
-    if (error) {
+    // The stream's own timeout will not do: the read that watches the peer would run into it.
+    using asio::experimental::awaitable_operators::operator||;
+    timer_.expires_after(timeout_);
+    auto writing = asio::async_write(stream_, buffers, kAwait);
+    auto outcome = co_await (std::move(writing) || timer_.async_wait(kAwait));
+    if (outcome.index() == 1 || std::get<0>(std::get<0>(outcome))) {
       broken_ = true;
       co_return Error(ErrorCode::kCancelled, "the peer has gone");
     }
@@ -104,6 +111,8 @@ class ChunkWriter final : public BodyWriter {
 
  private:
   beast::tcp_stream& stream_;
+  asio::steady_timer timer_;
+  const Duration timeout_;
   bool broken_ = false;
 };
 
@@ -335,7 +344,7 @@ async::Task<bool> Connection::WriteStream(const Response& response, std::string 
   (void)size;
   if (error) co_return false;
   stream_.expires_never();
-  ChunkWriter writer(stream_);
+  ChunkWriter writer(stream_, context_.config.write_timeout);
   interruptible_ = true;
   {
     using asio::experimental::awaitable_operators::operator||;
@@ -343,7 +352,7 @@ async::Task<bool> Connection::WriteStream(const Response& response, std::string 
   }
   interruptible_ = false;
   if (writer.broken() || context_.stopping) co_return false;
-  stream_.expires_after(context_.config.body_timeout);
+  stream_.expires_after(context_.config.write_timeout);
   static constexpr std::string_view kLast = "0\r\n\r\n";
   const auto [last_error, last_size] = co_await asio::async_write(stream_, asio::buffer(kLast), kAwait);
   (void)last_error;
@@ -356,7 +365,7 @@ async::Task<bool> Connection::Write(const Request& request, const Response& resp
   const bool streams = static_cast<bool>(response.stream) && request.method != "HEAD";
   std::string head = ResponseHead(response, request.request_id, keep_alive && !streams);
   if (http10 && keep_alive) head += "Connection: keep-alive\r\n";
-  stream_.expires_after(context_.config.body_timeout);
+  stream_.expires_after(context_.config.write_timeout);
   if (streams) {
     const bool again = co_await WriteStream(response, std::move(head));
     co_return again;

@@ -19,6 +19,8 @@ struct ServerConfig {
   Duration body_timeout = std::chrono::seconds(60);     ///< From the header to the end of the body.
   Duration idle_timeout = std::chrono::seconds(75);     ///< Between two requests of a connection.
   Duration request_timeout = std::chrono::seconds(60);  ///< Deadline that handlers get in their Context.
+  Duration write_timeout =
+      std::chrono::seconds(60);  ///< The peer must take an answer, or a piece of a streamed one, within it.
   ByteSize max_header = ByteSize::KiB(32);
   ByteSize max_body = ByteSize::MiB(16);               ///< As sent.
   ByteSize max_decompressed_body = ByteSize::MiB(64);  ///< After Content-Encoding.

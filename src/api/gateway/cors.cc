@@ -71,9 +71,12 @@ bool CorsPolicy::Allows(std::string_view origin) const {
 }
 
 void CorsPolicy::Decorate(std::string_view origin, http::Response* response) const {
-  if (!any_) response->headers.Add("Vary", "Origin");
+  response->headers.Add("Vary", "Origin");
   if (origin.empty() || !Allows(origin)) return;
-  response->headers.Set("Access-Control-Allow-Origin", any_ ? "*" : std::string(origin));
+  // navigator.sendBeacon always sends with credentials, for which the Fetch standard takes no "*". Cookies
+  // mean nothing here, so that letting them come gives nothing away.
+  response->headers.Set("Access-Control-Allow-Origin", std::string(origin));
+  response->headers.Set("Access-Control-Allow-Credentials", "true");
   response->headers.Set("Access-Control-Expose-Headers", "Retry-After, X-Request-Id");
 }
 

@@ -150,6 +150,23 @@ std::optional<Reject> CheckLocation(const JsonMember* location) {
   return std::nullopt;
 }
 
+Result<Timestamp> TimeOfNumber(std::string_view text) {
+  double ms = 0;  // Exact up to 2^53, far beyond year 9999.
+  const auto parsed = std::from_chars(text.data(), text.data() + text.size(), ms);
+  if (parsed.ec != std::errc() || !(ms >= 0 && ms <= static_cast<double>(kMaxEpochMs))) {
+    return Error(ErrorCode::kInvalidArgument, "expected milliseconds since 1970, up to year 9999");
+  }
+  return TimestampFromMs(static_cast<std::int64_t>(ms));
+}
+
+Result<Timestamp> TimeOfText(std::string_view text) {
+  HONRYU_TRY(const Timestamp time, ParseTimestamp(text));
+  if (ToMs(time) < 0 || ToMs(time) > kMaxEpochMs) {
+    return Error(ErrorCode::kInvalidArgument, "expected a time from 1970 to 9999");
+  }
+  return time;
+}
+
 std::uint64_t HexDigit(char c) {
   return static_cast<std::uint64_t>(c <= '9' ? c - '0' : (c | 0x20) - 'a' + 10);
 }
@@ -210,25 +227,18 @@ UInt128 ParseUuid(std::string_view text) {
 }
 
 Result<Timestamp> ParseEventTime(BytesView value, JsonKind kind) {
-  Timestamp time;
+  if (kind == JsonKind::kNumber) return TimeOfNumber(value);
   if (kind == JsonKind::kString) {
     std::string buffer;
-    HONRYU_TRY(time, ParseTimestamp(JsonStringView(value, &buffer)));
-  } else if (kind == JsonKind::kNumber) {
-    double ms = 0;  // Exact up to 2^53, far beyond year 9999.
-    const auto parsed = std::from_chars(value.data(), value.data() + value.size(), ms);
-    if (parsed.ec != std::errc() || !(ms >= 0 && ms <= static_cast<double>(kMaxEpochMs))) {
-      return Error(ErrorCode::kInvalidArgument, "expected milliseconds since 1970, up to year 9999");
-    }
-    time = TimestampFromMs(static_cast<std::int64_t>(ms));
-  } else {
-    return Error(ErrorCode::kInvalidArgument,
-                 "expected an ISO-8601 time or a number of milliseconds since 1970");
+    return TimeOfText(JsonStringView(value, &buffer));
   }
-  if (ToMs(time) < 0 || ToMs(time) > kMaxEpochMs) {
-    return Error(ErrorCode::kInvalidArgument, "expected a time from 1970 to 9999");
-  }
-  return time;
+  return Error(ErrorCode::kInvalidArgument,
+               "expected an ISO-8601 time or a number of milliseconds since 1970");
+}
+
+Result<Timestamp> ParseHeaderTime(std::string_view value) {
+  const bool digits = !value.empty() && value.find_first_not_of("0123456789") == std::string_view::npos;
+  return digits ? TimeOfNumber(value) : TimeOfText(value);
 }
 
 EventChecker::EventChecker(const GatewayConfig& config) : config_(config) {

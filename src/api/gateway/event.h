@@ -76,6 +76,10 @@ class EventChecker {
 /// A time as events may give it: ISO-8601 with any offset in quotes, or a number of milliseconds since 1970.
 Result<Timestamp> ParseEventTime(BytesView value, JsonKind kind);
 
+/// The same as a header's value: ISO-8601 without quotes, or digits only. Any text is safe: unlike a value in
+/// a body it has passed no scanner.
+Result<Timestamp> ParseHeaderTime(std::string_view value);
+
 /// The event_id of a stored or posted event, when it has a usable one.
 std::optional<UInt128> EventIdOf(BytesView record, JsonScanner* scanner);
 

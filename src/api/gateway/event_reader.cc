@@ -9,6 +9,8 @@ namespace {
 
 constexpr std::string_view kByteOrderMark = "\xef\xbb\xbf";
 constexpr std::string_view kBlanks = " \t\r\n";
+/// Bytes that may be scanned in vain, as a multiple of the body.
+constexpr std::size_t kMaxWaste = 4;
 
 std::string MediaType(std::string_view content_type) {
   std::string type(content_type.substr(0, content_type.find(';')));
@@ -128,6 +130,13 @@ EventReader::Step EventReader::NextConcatenated(JsonScanner* scanner) {
   }
   const std::size_t next = body_.find("\n{", begin);
   const std::size_t end = next == BytesView::npos ? body_.size() : next + 1;
+  if (scanner->error_at() > end) wasted_ += scanner->error_at() - end;
+  if (wasted_ > kMaxWaste * body_.size()) {
+    ended_ = true;
+    Broken(begin, body_.size(), scanner->error_at(), scanner->error_reason());
+    message_ += "; too many broken values lie inside each other, nothing behind this one was read";
+    return Step::kBroken;
+  }
   return Broken(begin, end, scanner->error_at(), scanner->error_reason());
 }
 

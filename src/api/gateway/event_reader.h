@@ -22,6 +22,9 @@ BodyForm DetectForm(std::string_view content_type, BytesView body);
 /// After a broken value: lines go on at the next line; concatenated objects at the next line that begins with
 /// '{' (the text skipped belongs to the broken value); in an array nothing tells where the next element
 /// begins, so reading ends.
+///
+/// Broken concatenated values may be scanned far beyond where reading goes on, again and again. What is
+/// scanned in vain is bounded: beyond four times the body reading ends, and the rest is one broken value.
 class EventReader {
  public:
   enum class Step : std::uint8_t {
@@ -38,6 +41,8 @@ class EventReader {
   const std::string& message() const { return message_; }
   /// Bytes of the body read so far.
   std::size_t position() const { return position_; }
+  /// Work done so far: bytes read, and those scanned in vain.
+  std::size_t work() const { return position_ + wasted_; }
 
  private:
   Step NextElement(JsonScanner* scanner);
@@ -49,6 +54,7 @@ class EventReader {
   BytesView body_;
   BodyForm form_;
   std::size_t position_ = 0;
+  std::size_t wasted_ = 0;
   bool first_ = true;
   bool ended_ = false;
   BytesView raw_;

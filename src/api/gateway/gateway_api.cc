@@ -157,9 +157,7 @@ async::Task<http::Response> GatewayApi::Impl::Post(async::Context ctx, const htt
   EventContext context;
   context.received = clock.Now();
   if (const std::string_view sent = request.headers.Get("X-Sent-At"); !sent.empty()) {
-    const bool digits = sent.find_first_not_of("0123456789") == std::string_view::npos;
-    const std::string value = digits ? std::string(sent) : '"' + std::string(sent) + '"';
-    Result<Timestamp> parsed = ParseEventTime(value, digits ? JsonKind::kNumber : JsonKind::kString);
+    Result<Timestamp> parsed = ParseHeaderTime(sent);
     if (!parsed.ok()) {
       co_return MakeError(400, "bad_request", "header X-Sent-At: " + parsed.error().message(),
                           request.request_id);

@@ -56,8 +56,8 @@ bool Intake::Advance(std::size_t slice_bytes) {
   limits.max_depth = config_.max_depth;
   limits.max_value_bytes = config_.max_record.bytes;
   scanner.SetLimits(limits);
-  const std::size_t stop = reader_.position() + slice_bytes;
-  while (reader_.position() < stop) {
+  const std::size_t stop = reader_.work() + slice_bytes;
+  while (reader_.work() < stop) {
     const EventReader::Step step = reader_.Next(&scanner);
     if (step == EventReader::Step::kEnd) return false;
     if (++count_ > config_.max_events) return false;

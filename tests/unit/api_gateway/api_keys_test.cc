@@ -111,9 +111,23 @@ TEST(Cors, AnswersPreflights) {
   EXPECT_EQ(good.headers.Get("Access-Control-Allow-Origin"), "https://app.example.com");
   EXPECT_EQ(good.headers.Get("Access-Control-Max-Age"), "600");
   EXPECT_EQ(good.headers.Get("Vary"), "Origin");
+  EXPECT_EQ(good.headers.Get("Access-Control-Allow-Credentials"), "true");
   const http::Response bad = cors.Preflight("https://evil.example");
   EXPECT_EQ(bad.status, 403);
   EXPECT_FALSE(bad.headers.Has("Access-Control-Allow-Origin"));
+  EXPECT_FALSE(bad.headers.Has("Access-Control-Allow-Credentials"));
+}
+
+TEST(Cors, CredentialedRequestsOfAnyOriginGetTheirOwnOriginBack) {
+  // navigator.sendBeacon is always credentialed; browsers then refuse "*".
+  const CorsPolicy cors({}, true, seconds(600));
+  http::Response answer;
+  cors.Decorate("https://shop.example", &answer);
+  for (const http::Response& response : {answer, cors.Preflight("https://shop.example")}) {
+    EXPECT_EQ(response.headers.Get("Access-Control-Allow-Origin"), "https://shop.example");
+    EXPECT_EQ(response.headers.Get("Access-Control-Allow-Credentials"), "true");
+    EXPECT_EQ(response.headers.Get("Vary"), "Origin");
+  }
 }
 
 TEST(GatewayConfig, ReportsAllFaultsAndNoSecret) {

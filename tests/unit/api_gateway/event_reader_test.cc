@@ -69,6 +69,41 @@ TEST(EventReader, ABrokenArrayKeepsWhatCameBefore) {
   EXPECT_EQ(Split("[{}]{}"), "{} | !{}");
 }
 
+/// `lines` lines that each open an object and an array and close neither: a scan that begins at any of them
+/// runs until the depth it stops at.
+std::string Nested(int lines) {
+  std::string body;
+  for (int i = 0; i < lines; ++i) body += "{\"a\":[" + std::string(1000, '1') + ",\n";
+  return body;
+}
+
+TEST(EventReader, NestedBrokenValuesCostABoundedMultipleOfTheBody) {
+  const std::string body = Nested(2000);
+  EventReader reader(body, BodyForm::kConcatenated);
+  JsonScanner scanner;
+  int broken = 0;
+  std::size_t covered = 0;
+  std::string last;
+  while (reader.Next(&scanner) == EventReader::Step::kBroken) {
+    ++broken;
+    covered += reader.raw().size();
+    last = reader.message();
+  }
+  EXPECT_GT(broken, 1);
+  EXPECT_EQ(covered, body.size());  // what is refused is refused whole: nothing gets lost between
+  EXPECT_NE(last.find("too many broken values lie inside each other"), std::string::npos) << last;
+  EXPECT_LT(reader.work(), 6 * body.size());
+}
+
+TEST(EventReader, WorkCountsWhatWasScannedInVain) {
+  const std::string body = Nested(3);
+  EventReader reader(body, BodyForm::kConcatenated);
+  JsonScanner scanner;
+  ASSERT_EQ(reader.Next(&scanner), EventReader::Step::kBroken);
+  EXPECT_EQ(reader.position(), body.size() / 3);
+  EXPECT_EQ(reader.work(), body.size());
+}
+
 TEST(EventReader, SaysWhereItBroke) {
   EventReader reader("[{},{\"b\":}]", BodyForm::kArray);
   JsonScanner scanner;

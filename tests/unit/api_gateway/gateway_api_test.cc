@@ -287,8 +287,15 @@ TEST_F(Gateway, HeaderSentAtServesTheWholeRequest) {
   EXPECT_EQ(Post(Event(kId1, ",\"timestamp\":\"2025-11-21T08:30:00Z\""), headers).status, 200);
   EXPECT_THAT(std::string(client_.Records("events").at(0).data.view()),
               HasSubstr("\"event_time\":\"2025-11-21T09:30:00.000Z\",\"clock_skew_ms\":3600000"));
-  headers.Set("X-Sent-At", "soon");
-  EXPECT_EQ(Post(Event(kId2), headers).status, 400);
+  headers.Set("X-Sent-At", "2025-11-21T09:00:00Z");
+  EXPECT_EQ(Post(Event(kId2, ",\"timestamp\":\"2025-11-21T08:30:00Z\""), headers).status, 200);
+  EXPECT_EQ(client_.Records("events").size(), 2u);
+  // No scanner has seen a header: escapes in it, whole or broken, are plain text.
+  for (const char* bad :
+       {"soon", "\\u", "\\", "\\u00", "\\ud800\\u", "\"", "2025-11-21T09:00:00\\u005a", "-1", "1e3"}) {
+    headers.Set("X-Sent-At", bad);
+    EXPECT_EQ(Post(Event(kId2), headers).status, 400) << bad;
+  }
 }
 
 TEST_F(Gateway, BytesInProgressAreBounded) {

@@ -15,7 +15,7 @@
 namespace honryu::http {
 
 /// A server on a free port with a few routes: /echo (the body back), /target, /slow (until Release()),
-/// /throw, /stream.
+/// /throw, /stream, /flood (endless).
 class HttpTest : public ::testing::Test {
  protected:
   HttpTest() {
@@ -31,6 +31,7 @@ class HttpTest : public ::testing::Test {
     router_.Add("GET", "/slow", [this](async::Context, const Request&) { return Slow(this); });
     router_.Add("GET", "/throw", [](async::Context, const Request&) { return Throw(); });
     router_.Add("GET", "/stream", [this](async::Context, const Request&) { return Stream(this); });
+    router_.Add("GET", "/flood", [this](async::Context, const Request&) { return Flood(this); });
     server_ = std::make_unique<Server>(runtime_, metrics_, config_, router_.AsHandler());
     const Result<void> started = server_->Start();
     ASSERT_TRUE(started.ok()) << started.error().message();
@@ -81,6 +82,17 @@ class HttpTest : public ::testing::Test {
                                                           : Duration(std::chrono::hours(1)));
       if (!slept.ok()) break;
     }
+    test->stream_ended_.Set(true);
+  }
+  static async::Task<Response> Flood(HttpTest* test) {
+    Response response;
+    response.stream = [test](BodyWriter& writer) { return Pour(test, &writer); };
+    co_return response;
+  }
+  static async::Task<void> Pour(HttpTest* test, BodyWriter* writer) {
+    const Bytes piece(std::string(1 << 20, 'x'));
+    Result<void> written = Ok();
+    while (written.ok()) written = co_await writer->Write(piece);
     test->stream_ended_.Set(true);
   }
   bool WaitForSignal(async::OneShot<bool> signal) {

@@ -150,6 +150,25 @@ TEST_F(HttpTest, StreamsAndNoticesThatThePeerHasGone) {
   EXPECT_TRUE(WaitForSignal(stream_ended_));
 }
 
+TEST_F(HttpTest, AStreamEndsWhenThePeerStopsReading) {
+  config_.write_timeout = std::chrono::milliseconds(50);
+  StartServer();
+  RawSocket deaf(server_->port());
+  deaf.Send("GET /flood HTTP/1.1\r\nHost: x\r\n\r\n");
+  EXPECT_TRUE(WaitForSignal(stream_ended_));
+}
+
+TEST_F(HttpTest, ASilentStreamOutlivesTheWriteTimeout) {
+  config_.write_timeout = std::chrono::milliseconds(1);
+  StartServer();
+  RawSocket socket(server_->port());
+  socket.Send("GET /stream HTTP/1.1\r\nHost: x\r\n\r\n");
+  EXPECT_NE(socket.ReadUntil("data: 2").find("data: 2"), std::string::npos);
+  const async::OneShot<bool> ended = stream_ended_;
+  EXPECT_FALSE(
+      runtime_.BlockOn(ended.Wait(std::chrono::steady_clock::now() + std::chrono::milliseconds(30))).ok());
+}
+
 TEST_F(HttpTest, StopFinishesWhatIsInFlightAndEndsStreamsAndIdleConnections) {
   StartServer();
   RawSocket busy(server_->port()), idle(server_->port()), stream(server_->port());
