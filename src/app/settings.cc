@@ -121,6 +121,7 @@ void Settings::Complete() {
   storage.path = data_dir + "/log";
   broker.max_record_bytes = max_record.bytes;
   gateway.max_record = max_record;
+  query.api_keys = gateway.api_keys;
   query.windows.clear();
   for (const Duration window : aggregator.windows)
     query.windows.push_back(processors::aggregator::WindowName(window));
@@ -174,6 +175,16 @@ void DescribeSettings(Settings& settings, Section& section) {
         return Error(ErrorCode::kInvalidArgument, listener->name + ".address: " + listener->address +
                                                       " is reachable from outside and there is no TLS; set "
                                                       "allow_public: true if something protects it");
+      }
+    }
+    const ByteSize body = settings.gateway.max_body;
+    for (const auto& [key, limit] :
+         {std::pair("max_body", settings.http.max_body),
+          std::pair("max_decompressed_body", settings.http.max_decompressed_body)}) {
+      if (body > limit) {
+        return Error(ErrorCode::kInvalidArgument,
+                     "gateway.max_body: " + FormatByteSize(body) + " is more than http." + key + " (" +
+                         FormatByteSize(limit) + ") lets in; raise that as well");
       }
     }
     return Ok();

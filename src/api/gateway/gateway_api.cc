@@ -1,7 +1,6 @@
 #include "honryu/api/gateway/gateway_api.h"
 
 #include "api/gateway/answer.h"
-#include "api/gateway/api_keys.h"
 #include "api/gateway/cors.h"
 #include "api/gateway/dead_letter.h"
 #include "api/gateway/event_writer.h"
@@ -63,8 +62,8 @@ struct GatewayApi::Impl {
         clock(source),
         metrics(registry),
         checker(config),
-        keys(config.api_keys, clock),
-        cors(config.cors_origins, keys.in_use(), config.cors_max_age),
+        api_keys(config.api_keys, clock),
+        cors(config.cors_origins, api_keys.in_use(), config.cors_max_age),
         budget(std::make_shared<ByteBudget>(config.max_in_flight.bytes)),
         window(config.dedup_window > Duration::zero()
                    ? std::make_shared<DedupWindow>(DedupConfig{config.dedup_window, config.dedup_max_entries},
@@ -88,14 +87,14 @@ struct GatewayApi::Impl {
   async::Task<http::Response> Settle(async::Context ctx, const http::Request& request, Intake& intake);
   async::Task<std::uint64_t> PutDeadLetters(async::Context ctx, const http::Request& request,
                                             const Intake& intake);
-  std::optional<http::Response> TurnAway(const http::Request& request, ApiKeys::Caller* caller);
+  std::optional<http::Response> TurnAway(const http::Request& request, keys::ApiKeys::Caller* caller);
 
   const GatewayConfig config;
   client::StreamClient& client;
   const Clock& clock;
   GatewayMetrics metrics;
   const EventChecker checker;
-  const ApiKeys keys;
+  const keys::ApiKeys api_keys;
   const CorsPolicy cors;
   const std::shared_ptr<ByteBudget> budget;   // shared with the registry's refresh
   const std::shared_ptr<DedupWindow> window;  // the same; null: no deduplication
@@ -119,7 +118,7 @@ Result<void> GatewayApi::Impl::Ready() const {
 
 /// What can be said without looking at the body.
 std::optional<http::Response> GatewayApi::Impl::TurnAway(const http::Request& request,
-                                                         ApiKeys::Caller* caller) {
+                                                         keys::ApiKeys::Caller* caller) {
   if (const Result<void> ready = Ready(); !ready.ok()) {
     return MakeError(503, "unavailable", ready.error().message(), request.request_id, config.retry_after);
   }
@@ -127,15 +126,15 @@ std::optional<http::Response> GatewayApi::Impl::TurnAway(const http::Request& re
     metrics.unauthorized.Add();
     return MakeError(403, "forbidden", "web pages of this origin may not post here", request.request_id);
   }
-  *caller = keys.Identify(request, "write");
-  if (caller->verdict != ApiKeys::Verdict::kAllowed) {
+  *caller = api_keys.Identify(request, "write");
+  if (caller->verdict != keys::ApiKeys::Verdict::kAllowed) {
     metrics.unauthorized.Add();
-    if (caller->verdict == ApiKeys::Verdict::kForbidden) {
+    if (caller->verdict == keys::ApiKeys::Verdict::kForbidden) {
       return MakeError(403, "forbidden", "the API key lacks the scope \"write\"", request.request_id);
     }
     http::Response response = MakeError(
         401, "unauthorized",
-        caller->verdict == ApiKeys::Verdict::kMissing ? "an API key is required" : "unknown API key",
+        caller->verdict == keys::ApiKeys::Verdict::kMissing ? "an API key is required" : "unknown API key",
         request.request_id);
     response.headers.Set("WWW-Authenticate", "Bearer");
     return response;
@@ -150,7 +149,7 @@ std::optional<http::Response> GatewayApi::Impl::TurnAway(const http::Request& re
 }
 
 async::Task<http::Response> GatewayApi::Impl::Post(async::Context ctx, const http::Request& request) {
-  ApiKeys::Caller caller;
+  keys::ApiKeys::Caller caller;
   if (std::optional<http::Response> refusal = TurnAway(request, &caller); refusal.has_value())
     co_return *refusal;
 
@@ -253,7 +252,7 @@ async::Task<std::uint64_t> GatewayApi::Impl::PutDeadLetters(async::Context ctx, 
     std::vector<client::PutEntry> entries;
     std::vector<std::size_t> ends;  // entries of event i end at ends[i]
     for (const Rejected& event : intake.rejected()) {
-      AppendDeadLetters(origin, event.index, event.reject, event.raw, &entries);
+      AppendDeadLetters(origin, event.index, event.reject, event.raw, config.max_record, &entries);
       ends.push_back(entries.size());
     }
     std::vector<WriteItem> items(entries.size());

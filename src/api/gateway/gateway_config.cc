@@ -3,8 +3,6 @@
 #include "api/gateway/cors.h"
 #include "api/gateway/partition_key.h"
 
-#include <set>
-
 namespace honryu::api::gateway {
 
 namespace {
@@ -29,18 +27,23 @@ Result<void> GatewayConfig::Validate() const {
   expect(IsStreamName(dead_letter_stream),
          "dead_letter_stream: expected 1 to 128 letters, digits, '_', '.' or '-'");
   expect(stream != dead_letter_stream, "dead_letter_stream: must differ from stream");
-  expect(shards >= 1 && dead_letter_shards >= 1, "shards: expected at least 1");
-  expect(max_body.bytes >= 1024 && max_body <= ByteSize::MiB(64), "max_body: expected 1KiB to 64MiB");
-  expect(max_events >= 1 && max_events <= 100000, "max_events: expected 1 to 100000");
+  expect(shards >= 1 && shards <= kMostShards && dead_letter_shards >= 1 && dead_letter_shards <= kMostShards,
+         "shards: expected 1 to 10000");
+  expect(retention_hours >= kLeastRetentionHours && retention_hours <= kMostRetentionHours,
+         "retention_hours: expected 24 to 8760");
+  expect(max_body >= kLeastBody && max_body <= kMostBody, "max_body: expected 1KiB to 64MiB");
+  expect(max_events >= 1 && max_events <= kMostEvents, "max_events: expected 1 to 100000");
   expect(max_depth >= 2 && max_depth <= 256, "max_depth: expected 2 to 256");
   expect(max_record.bytes >= 1024 && max_record <= ByteSize::MiB(10), "max_record: expected 1KiB to 10MiB");
   expect(max_in_flight >= max_body, "max_in_flight: expected at least max_body");
   expect(skew_threshold >= Duration::zero(), "skew_threshold: expected 0 or more");
   expect(future_tolerance >= Duration::zero(), "future_tolerance: expected 0 or more");
-  expect(dedup_window >= Duration::zero() && dedup_window <= std::chrono::hours(168),
-         "dedup_window: expected 0 to 7 days");
-  expect(dedup_max_entries >= 1000, "dedup_max_entries: expected at least 1000");
-  expect(put_timeout >= std::chrono::milliseconds(10), "put_timeout: expected at least 10ms");
+  expect(dedup_window >= Duration::zero() && dedup_window <= kMostDedupWindow,
+         "dedup_window: expected 0 to 24h");
+  expect(dedup_max_entries >= kLeastDedupEntries && dedup_max_entries <= kMostDedupEntries,
+         "dedup_max_entries: expected 1000 to 1000000000");
+  expect(put_timeout >= kLeastPutTimeout && put_timeout <= kMostPutTimeout,
+         "put_timeout: expected 10ms to 1h");
   if (auto parsed = PartitionKeyExpression::Parse(partition_key); !parsed.ok()) {
     expect(false, "partition_key: " + parsed.error().message());
   }
@@ -49,16 +52,7 @@ Result<void> GatewayConfig::Validate() const {
       expect(false, "cors_origins: " + checked.error().message());
     }
   }
-  std::set<std::string_view> names, secrets;
-  for (const ApiKey& key : api_keys) {
-    expect(!key.name.empty() && key.name.size() <= 64, "api_keys: a name has 1 to 64 characters");
-    expect(key.key.size() >= 8 && key.key.size() <= 256,
-           "api_keys: the key of \"" + key.name + "\" must have 8 to 256 characters");
-    expect(key.events_per_second >= 0,
-           "api_keys: events_per_second of \"" + key.name + "\" must not be negative");
-    expect(names.insert(key.name).second, "api_keys: two keys have the name \"" + key.name + "\"");
-    expect(secrets.insert(key.key).second, "api_keys: \"" + key.name + "\" has the same key as another one");
-  }
+  if (auto checked = keys::CheckApiKeys(api_keys); !checked.ok()) expect(false, checked.error().message());
   if (!faults.empty()) return Error(ErrorCode::kInvalidArgument, faults);
   return Ok();
 }

@@ -26,6 +26,7 @@ std::string ListOf(const std::set<std::string>& names) {
 Result<void> CheckNames(const http::Request& request, const std::set<std::string>& allowed) {
   std::set<std::string> seen;
   for (const auto& [name, value] : request.query) {
+    if (name == "api_key") continue;  // looked at before; EventSource can send it nowhere else
     if (!allowed.contains(name)) {
       return Error(ErrorCode::kInvalidArgument,
                    "unknown parameter \"" + name.substr(0, 100) + "\"; allowed: " + ListOf(allowed));

@@ -61,6 +61,7 @@ struct QueryApi::Impl {
         store(kpi_store),
         runtime(threads),
         clock(source),
+        api_keys(config.api_keys, source),
         rows_sent(registry.MakeCounter("honryu_query_rows_total", "Rows answered")),
         overflows(registry.MakeCounter("honryu_query_live_overflows_total",
                                        "Live connections that got a snapshot because they were too slow")),
@@ -70,12 +71,17 @@ struct QueryApi::Impl {
                                                      {{"outcome", outcome}}));
   }
 
+  using Method = async::Task<http::Response> (Impl::*)(async::Context, const http::Request&);
+  /// What `method` answers, to those who may read.
+  async::Task<http::Response> Answer(Method method, async::Context ctx, const http::Request& request);
   async::Task<http::Response> Rows(async::Context ctx, const http::Request& request);
   async::Task<http::Response> Metrics(async::Context ctx, const http::Request& request);
   async::Task<http::Response> Live(async::Context ctx, const http::Request& request);
   async::Task<http::Response> Preflight(async::Context ctx, const http::Request& request);
   static async::Task<void> Feed(Impl* impl, std::shared_ptr<Subscriber> subscriber, http::BodyWriter& writer);
 
+  /// The refusal of a request whose key does not let it read; nullopt when it may.
+  std::optional<http::Response> TurnAway(const http::Request& request);
   /// Counts and adds what browsers need.
   http::Response Finish(const http::Request& request, http::Response response);
   std::vector<views::KpiRow> Snapshot(const LiveFilter& filter) const;
@@ -84,6 +90,7 @@ struct QueryApi::Impl {
   views::KpiStore& store;
   async::Runtime& runtime;
   const Clock& clock;
+  const keys::ApiKeys api_keys;
   obs::Counter rows_sent, overflows;
   obs::Gauge live;
   std::map<std::string, obs::Counter, std::less<>> requests;
@@ -104,6 +111,25 @@ http::Response QueryApi::Impl::Finish(const http::Request& request, http::Respon
     response.headers.Set("Access-Control-Allow-Origin", any ? "*" : std::string(origin));
   response.headers.Set("Cache-Control", "no-store");
   return response;
+}
+
+std::optional<http::Response> QueryApi::Impl::TurnAway(const http::Request& request) {
+  using Verdict = keys::ApiKeys::Verdict;
+  const Verdict verdict = api_keys.Identify(request, "read").verdict;
+  if (verdict == Verdict::kAllowed) return std::nullopt;
+  if (verdict == Verdict::kForbidden)
+    return Finish(request, ErrorAnswer(403, "the API key lacks the scope \"read\""));
+  http::Response response =
+      ErrorAnswer(401, verdict == Verdict::kMissing ? "an API key is required" : "unknown API key");
+  response.headers.Set("WWW-Authenticate", "Bearer");
+  return Finish(request, std::move(response));
+}
+
+async::Task<http::Response> QueryApi::Impl::Answer(Method method, async::Context ctx,
+                                                   const http::Request& request) {
+  if (std::optional<http::Response> refusal = TurnAway(request); refusal.has_value()) co_return *refusal;
+  http::Response response = co_await (this->*method)(std::move(ctx), request);
+  co_return response;
 }
 
 async::Task<http::Response> QueryApi::Impl::Rows(async::Context /*ctx*/, const http::Request& request) {
@@ -239,6 +265,7 @@ async::Task<http::Response> QueryApi::Impl::Preflight(async::Context /*ctx*/, co
   http::Response response;
   response.status = 204;
   response.headers.Set("Access-Control-Allow-Methods", "GET, OPTIONS");
+  response.headers.Set("Access-Control-Allow-Headers", "Authorization, X-Api-Key");
   response.headers.Set("Access-Control-Max-Age", "600");
   co_return Finish(request, std::move(response));
 }
@@ -252,6 +279,7 @@ Result<void> QueryConfig::Validate() const {
   if (live_interval <= Duration::zero() || live_heartbeat < live_interval)
     return wrong("live_interval must be above zero, live_heartbeat not below it");
   if (max_live_rows < 1) return wrong("max_live_rows must be 1 or more");
+  HONRYU_TRY_VOID(keys::CheckApiKeys(api_keys));
   return Ok();
 }
 
@@ -265,13 +293,12 @@ QueryApi::QueryApi(QueryConfig config, views::KpiStore& store, async::Runtime& r
 QueryApi::~QueryApi() { impl_->store.SetListener(nullptr); }
 
 void QueryApi::Register(http::Router& router) {
-  using Method = async::Task<http::Response> (Impl::*)(async::Context, const http::Request&);
-  const std::pair<const char*, Method> routes[] = {
+  const std::pair<const char*, Impl::Method> routes[] = {
       {"/v1/kpi", &Impl::Rows}, {"/v1/kpi/metrics", &Impl::Metrics}, {"/v1/kpi/live", &Impl::Live}};
   for (const auto& [path, method] : routes) {
     router.Add("GET", path,
                [impl = impl_.get(), call = method](async::Context ctx, const http::Request& request) {
-                 return (impl->*call)(std::move(ctx), request);
+                 return impl->Answer(call, std::move(ctx), request);
                });
     router.Add("OPTIONS", path, [impl = impl_.get()](async::Context ctx, const http::Request& request) {
       return impl->Preflight(std::move(ctx), request);

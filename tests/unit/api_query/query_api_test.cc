@@ -110,6 +110,26 @@ TEST_F(QueryApiTest, RefusesWithTheReason) {
   EXPECT_EQ(Get("/v1/kpi/live", {{"metric", "nothing"}}).status, 400);
 }
 
+TEST_F(QueryApiTest, AsksForAKeyThatMayRead) {
+  config_.api_keys = {{"app", "secret-of-app", 0, {"write"}}, {"board", "secret-of-board", 0, {"read"}}};
+  Open();
+  for (const char* path : {"/v1/kpi", "/v1/kpi/metrics", "/v1/kpi/live"}) {
+    const bool rows = std::string_view(path) == "/v1/kpi";
+    const auto get = [&](const char* key) {
+      std::vector<std::pair<std::string, std::string>> query;
+      if (rows) query.emplace_back("metric", "events");
+      if (key != nullptr) query.emplace_back("api_key", key);
+      return Get(path, query);
+    };
+    const http::Response none = get(nullptr);
+    EXPECT_EQ(none.status, 401) << path;
+    EXPECT_EQ(none.headers.Get("WWW-Authenticate"), "Bearer");
+    EXPECT_EQ(get("secret-of-nobody").status, 401) << path;
+    EXPECT_EQ(get("secret-of-app").status, 403) << path;
+    EXPECT_EQ(get("secret-of-board").status, 200) << path;
+  }
+}
+
 TEST_F(QueryApiTest, ListsMetrics) {
   Open();
   Apply({Row("events", "", 0, 1, true), Row("events", "event_type=a", 0, 1, true)});

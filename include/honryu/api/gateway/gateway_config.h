@@ -1,5 +1,6 @@
 #pragma once
 
+#include "honryu/api/keys/api_keys.h"
 #include "honryu/base/result.h"
 #include "honryu/base/time.h"
 #include "honryu/base/units.h"
@@ -10,16 +11,23 @@
 
 namespace honryu::api::gateway {
 
-/// One secret that lets its holder in.
-struct ApiKey {
-  std::string name;                          ///< Shown in logs and answers; 1..64 characters.
-  std::string key;                           ///< The secret, 8..256 characters. Never logged.
-  double events_per_second = 0;              ///< Rate limit of this key; 0: none.
-  std::vector<std::string> scopes{"write"};  ///< Posting events needs "write".
-};
+using keys::ApiKey;
 
 /// What a gateway does with events. Checked by Validate() before use.
 struct GatewayConfig {
+  // Bounds, for Validate() and whoever reads a configuration.
+  static constexpr ByteSize kLeastBody = ByteSize::KiB(1);
+  static constexpr ByteSize kMostBody = ByteSize::MiB(64);
+  static constexpr std::uint32_t kMostEvents = 100'000;
+  static constexpr Duration kMostDedupWindow = std::chrono::hours(24);
+  static constexpr std::uint64_t kLeastDedupEntries = 1000;
+  static constexpr std::uint64_t kMostDedupEntries = 1'000'000'000;
+  static constexpr Duration kLeastPutTimeout = std::chrono::milliseconds(10);
+  static constexpr Duration kMostPutTimeout = std::chrono::hours(1);
+  static constexpr int kLeastRetentionHours = 24;
+  static constexpr int kMostRetentionHours = 8760;
+  static constexpr int kMostShards = 10'000;
+
   std::string stream = "events";                  ///< Where events go.
   int shards = 4;                                 ///< Of `stream`, when it must be created.
   int retention_hours = 24;                       ///< Of `stream`, when it must be created.
@@ -43,10 +51,11 @@ struct GatewayConfig {
 
   Duration dedup_window =
       std::chrono::minutes(10);  ///< Retries with the same event_id are recognised this long; 0: off.
-  std::uint64_t dedup_max_entries =
-      4'000'000;  ///< Ids remembered at most (about 16..32 bytes each, as needed).
+  /// Ids remembered at most, 21 to 43 bytes each, as needed. The window is kept whole up to two thirds of
+  /// them: the default, 192 MiB when it is full, holds ten minutes of 10,000 events a second.
+  std::uint64_t dedup_max_entries = 9'400'000;
 
-  std::vector<ApiKey> api_keys;  ///< Empty: everybody may post.
+  std::vector<ApiKey> api_keys;  ///< Empty: everybody may post. Posting needs the scope "write".
   /// Web origins that may post: "*", "https://app.example.com", "https://*.example.com", "loopback". Empty:
   /// any origin when api_keys are set, else only pages served from this machine ("loopback").
   std::vector<std::string> cors_origins;

@@ -1,5 +1,6 @@
 #pragma once
 
+#include "honryu/api/keys/api_keys.h"
 #include "honryu/async/runtime.h"
 #include "honryu/http/router.h"
 #include "honryu/obs/metrics.h"
@@ -27,6 +28,8 @@ struct QueryConfig {
   /// Web origins that may read: "*", "loopback" (any port of this machine) or
   /// exact origins.
   std::vector<std::string> cors_origins = {"loopback"};
+  /// Empty: everybody may read. Reading needs the scope "read".
+  std::vector<keys::ApiKey> api_keys;
 
   /// kInvalidArgument names the first fault.
   Result<void> Validate() const;

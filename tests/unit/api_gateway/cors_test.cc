@@ -1,84 +1,13 @@
-#include "api/gateway/api_keys.h"
-
 #include "api/gateway/cors.h"
+
+#include "honryu/api/gateway/gateway_config.h"
 
 #include <gtest/gtest.h>
 
 namespace honryu::api::gateway {
 namespace {
 
-using std::chrono::milliseconds;
 using std::chrono::seconds;
-using Verdict = ApiKeys::Verdict;
-
-const ManualClock& Clock0() {
-  static const ManualClock clock(TimestampFromMs(1763719200000));
-  return clock;
-}
-
-std::vector<ApiKey> Keys() {
-  ApiKey writer{"app", "secret-of-app", 10, {"write"}};
-  ApiKey reader{"board", "secret-of-board", 0, {"read"}};
-  return {writer, reader};
-}
-
-http::Request With(std::string name, std::string value) {
-  http::Request request;
-  request.headers.Add(std::move(name), std::move(value));
-  return request;
-}
-
-TEST(ApiKeys, WithoutKeysEverybodyMayPost) {
-  const ApiKeys keys({}, Clock0());
-  EXPECT_FALSE(keys.in_use());
-  EXPECT_EQ(keys.Identify(http::Request(), "write").verdict, Verdict::kAllowed);
-}
-
-TEST(ApiKeys, TakesTheKeyFromThreePlaces) {
-  const ApiKeys keys(Keys(), Clock0());
-  EXPECT_EQ(keys.Identify(With("Authorization", "Bearer secret-of-app"), "write").name, "app");
-  EXPECT_EQ(keys.Identify(With("authorization", "bearer  secret-of-app"), "write").name, "app");
-  EXPECT_EQ(keys.Identify(With("X-Api-Key", "secret-of-app"), "write").name, "app");
-  http::Request query;
-  query.query.emplace_back("api_key", "secret-of-app");
-  const ApiKeys::Caller caller = keys.Identify(query, "write");
-  EXPECT_EQ(caller.verdict, Verdict::kAllowed);
-  EXPECT_NE(caller.limit, nullptr);
-}
-
-TEST(ApiKeys, RefusesMissingUnknownAndUnscoped) {
-  const ApiKeys keys(Keys(), Clock0());
-  EXPECT_EQ(keys.Identify(http::Request(), "write").verdict, Verdict::kMissing);
-  EXPECT_EQ(keys.Identify(With("Authorization", "Basic secret-of-app"), "write").verdict, Verdict::kMissing);
-  EXPECT_EQ(keys.Identify(With("X-Api-Key", "secret-of-ap"), "write").verdict, Verdict::kUnknown);
-  EXPECT_EQ(keys.Identify(With("X-Api-Key", "secret-of-app2"), "write").verdict, Verdict::kUnknown);
-  EXPECT_EQ(keys.Identify(With("X-Api-Key", "secret-of-board"), "write").verdict, Verdict::kForbidden);
-}
-
-TEST(TokenBucket, LimitsTheMeanRate) {
-  const MonoTime start{};
-  TokenBucket bucket(10, start);
-  EXPECT_EQ(bucket.Take(10, start), Duration::zero());
-  const Duration wait = bucket.Take(1, start);
-  EXPECT_GE(wait, milliseconds(100));
-  EXPECT_LT(wait, milliseconds(110));
-  EXPECT_EQ(bucket.Take(1, start + milliseconds(100)), Duration::zero());
-  // Nothing is saved beyond a second's worth.
-  EXPECT_EQ(bucket.Take(10, start + seconds(100)), Duration::zero());
-  EXPECT_GT(bucket.Take(1, start + seconds(100)), Duration::zero());
-}
-
-TEST(TokenBucket, ALargeBatchPassesAFullBucketAndIsPaidOff) {
-  const MonoTime start{};
-  TokenBucket bucket(10, start);
-  EXPECT_EQ(bucket.Take(100, start), Duration::zero());
-  EXPECT_GT(bucket.Take(1, start + seconds(9)), Duration::zero());
-  EXPECT_EQ(bucket.Take(1, start + milliseconds(9200)), Duration::zero());
-  TokenBucket slow(0.5, start);
-  EXPECT_EQ(slow.Take(1, start), Duration::zero());
-  EXPECT_GT(slow.Take(1, start + seconds(1)), Duration::zero());
-  EXPECT_EQ(slow.Take(1, start + seconds(2)), Duration::zero());
-}
 
 TEST(Cors, DefaultsAreSafe) {
   const CorsPolicy open({}, true, seconds(60));
@@ -136,7 +65,7 @@ TEST(GatewayConfig, ReportsAllFaultsAndNoSecret) {
   config.partition_key = ",";
   config.stream = "a b";
   config.cors_origins = {"example.com", "https://*", "https://app.example.com/path"};
-  config.api_keys = Keys();
+  config.api_keys = {{"app", "secret-of-app", 10, {"write"}}, {"board", "secret-of-board", 0, {"read"}}};
   config.api_keys[1].key = config.api_keys[0].key;
   const Result<void> result = config.Validate();
   ASSERT_FALSE(result.ok());

@@ -1,12 +1,13 @@
-#include "api/gateway/api_keys.h"
+#include "honryu/api/keys/api_keys.h"
 
 #include <openssl/crypto.h>
 #include <openssl/sha.h>
 
 #include <algorithm>
 #include <cmath>
+#include <set>
 
-namespace honryu::api::gateway {
+namespace honryu::api::keys {
 
 namespace {
 
@@ -33,6 +34,31 @@ std::string_view PresentedKey(const http::Request& request) {
 }
 
 }  // namespace
+
+Result<void> CheckApiKeys(const std::vector<ApiKey>& keys) {
+  std::string faults;
+  const auto expect = [&faults](bool good, const std::string& fault) {
+    if (good) return;
+    if (!faults.empty()) faults += "; ";
+    faults += "api_keys: " + fault;
+  };
+  std::set<std::string_view> names, secrets;
+  for (const ApiKey& key : keys) {
+    expect(!key.name.empty() && key.name.size() <= 64, "a name has 1 to 64 characters");
+    expect(key.key.size() >= 8 && key.key.size() <= 256,
+           "the key of \"" + key.name + "\" must have 8 to 256 characters");
+    expect(key.events_per_second >= 0, "events_per_second of \"" + key.name + "\" must not be negative");
+    expect(names.insert(key.name).second, "two keys have the name \"" + key.name + "\"");
+    expect(secrets.insert(key.key).second, "\"" + key.name + "\" has the same key as another one");
+    expect(!key.scopes.empty(), "\"" + key.name + "\" has no scope: expected some of write, read, admin");
+    for (const std::string& scope : key.scopes) {
+      expect(std::find(kScopes.begin(), kScopes.end(), scope) != kScopes.end(),
+             "unknown scope \"" + scope + "\" of \"" + key.name + "\": expected write, read or admin");
+    }
+  }
+  if (!faults.empty()) return Error(ErrorCode::kInvalidArgument, faults);
+  return Ok();
+}
 
 TokenBucket::TokenBucket(double rate, MonoTime now)
     : rate_(rate), capacity_(std::max(1.0, rate)), tokens_(capacity_), filled_(now) {}
@@ -81,8 +107,10 @@ ApiKeys::Caller ApiKeys::Identify(const http::Request& request, std::string_view
     if (CRYPTO_memcmp(known.digest.data(), digest.data(), digest.size()) == 0) found = &known;
   }
   if (found == nullptr) return {Verdict::kUnknown, {}, nullptr};
-  const bool allowed = std::find(found->scopes.begin(), found->scopes.end(), scope) != found->scopes.end();
+  const bool allowed =
+      std::any_of(found->scopes.begin(), found->scopes.end(),
+                  [scope](const std::string& own) { return own == scope || own == "admin"; });
   return {allowed ? Verdict::kAllowed : Verdict::kForbidden, found->name, found->limit.get()};
 }
 
-}  // namespace honryu::api::gateway
+}  // namespace honryu::api::keys

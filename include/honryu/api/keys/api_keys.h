@@ -1,6 +1,7 @@
 #pragma once
 
-#include "honryu/api/gateway/gateway_config.h"
+#include "honryu/base/result.h"
+#include "honryu/base/time.h"
 #include "honryu/http/message.h"
 
 #include <array>
@@ -8,9 +9,24 @@
 #include <memory>
 #include <mutex>
 #include <string>
+#include <string_view>
 #include <vector>
 
-namespace honryu::api::gateway {
+namespace honryu::api::keys {
+
+/// What a key may be for: "write" (post events), "read" (key figures), "admin" (everything).
+inline constexpr std::array<std::string_view, 3> kScopes = {"write", "read", "admin"};
+
+/// One secret that lets its holder in.
+struct ApiKey {
+  std::string name;                          ///< Shown in logs and answers; 1..64 characters.
+  std::string key;                           ///< The secret, 8..256 characters. Never logged.
+  double events_per_second = 0;              ///< Rate limit of posted events; 0: none.
+  std::vector<std::string> scopes{"write"};  ///< Of kScopes, at least one.
+};
+
+/// kInvalidArgument with every fault found, separated by "; ", or ok. No secret is in the message.
+Result<void> CheckApiKeys(const std::vector<ApiKey>& keys);
 
 /// Limits a rate: `rate` tokens a second, at most one second's worth saved up (at least 1). A request that
 /// asks for more than can ever be saved is let through when the bucket is full and leaves it in debt, so that
@@ -30,7 +46,7 @@ class TokenBucket {
   MonoTime filled_;
 };
 
-/// Who may post. Immutable apart from the buckets; thread-safe.
+/// Who may come in. Immutable apart from the buckets; thread-safe.
 class ApiKeys {
  public:
   ApiKeys(const std::vector<ApiKey>& keys, const Clock& clock);
@@ -41,6 +57,7 @@ class ApiKeys {
     std::string_view name;  ///< Of the key; empty when keys are not in use. Valid as long as the ApiKeys.
     TokenBucket* limit = nullptr;  ///< Null: no limit.
   };
+  /// May the sender of `request` do what `scope` (one of kScopes) stands for? Without keys everybody may.
   /// Looks for the key in "Authorization: Bearer …", X-Api-Key and ?api_key=, in this order. Compares digests
   /// in constant time, all of them.
   Caller Identify(const http::Request& request, std::string_view scope) const;
@@ -58,4 +75,4 @@ class ApiKeys {
   std::vector<Known> keys_;
 };
 
-}  // namespace honryu::api::gateway
+}  // namespace honryu::api::keys
