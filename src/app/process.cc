@@ -228,6 +228,7 @@ void Process::Stop(Duration grace) {
       LOG(error, "the log did not close cleanly", {"error", closed.error()});
   }
   if (p.admin_server != nullptr) p.runtime.BlockOn(p.admin_server->Stop(deadline));
+  p.runtime.JoinBlocking();
 }
 
 std::map<std::string, std::uint16_t> Process::Ports() const {

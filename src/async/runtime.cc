@@ -64,6 +64,8 @@ Executor Runtime::NextExecutor() {
 
 void Runtime::Post(std::function<void()> work) { asio::post(impl_->blocking, std::move(work)); }
 
+void Runtime::JoinBlocking() { impl_->blocking.join(); }
+
 void Runtime::RunToEnd(Task<void> task) {
   std::promise<void> done;
   asio::co_spawn(NextExecutor(), std::move(task), [&done](const std::exception_ptr& failure) {

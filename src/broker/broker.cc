@@ -36,7 +36,7 @@ BrokerMetrics::BrokerMetrics(obs::Registry& registry)
 
 Broker::Impl::Impl(BrokerConfig c, log::LogEngine& e, log::MetaStore& m, const Clock& k, async::Runtime& r,
                    obs::Registry& g)
-    : config(c), engine(e), meta(m), clock(k), runtime(r), registry(g), metrics(g) {}
+    : config(c), engine(e), meta(m), clock(k), runtime(r), registry(g), metrics(g), calls(r, "the broker") {}
 
 StreamMetrics& Broker::Impl::MetricsOf(const std::string& stream) {
   const std::lock_guard lock(metrics_mutex);
@@ -70,13 +70,6 @@ async::Task<void> Broker::Stop(MonoTime deadline) {
     Result<void> ended = co_await impl_->tasks.Join();
     (void)ended;
   }
-  // Creations and deletions still on the pool finish before anything they use goes.
-  Impl* impl = impl_.get();
-  Result<void> idle = co_await impl->runtime.Blocking([impl] {
-    const std::lock_guard lock(impl->control);
-    return Ok();
-  });
-  (void)idle;
 }
 
 const BrokerConfig& Broker::config() const { return impl_->config; }
@@ -125,7 +118,7 @@ async::Task<Result<std::vector<Result<PutPlace>>>> Broker::Put(async::Context ct
   for (;;) {
     Result<std::shared_ptr<const StreamState>> found = impl_->FindUsable(stream);
     if (!found.ok()) co_return found.error();
-    const std::shared_ptr<const StreamState> state = *found;
+    const std::shared_ptr<const StreamState>& state = *found;
     Result<std::vector<Result<PutPlace>>> results = co_await impl_->PutBy(ctx, *state, entries);
     if (results.ok() || results.error().code() != ErrorCode::kFenced) {
       impl_->metrics.put_seconds.Observe(

@@ -1,5 +1,6 @@
 #pragma once
 
+#include "honryu/async/blocking_calls.h"
 #include "honryu/async/task_group.h"
 #include "honryu/broker/broker.h"
 #include "honryu/broker/sequence.h"
@@ -54,6 +55,8 @@ struct Broker::Impl {
   Result<void> FinishCreate(const std::string& name, std::uint64_t incarnation);
   Result<void> BeginDelete(const std::string& name);
   Result<void> FinishDelete(const std::string& name, std::uint64_t incarnation);
+  /// Finishes a creation or deletion; tries again until it is done or the broker stops.
+  async::Task<void> Finish(std::string name, std::uint64_t incarnation);
   Result<void> ChangeRetention(const std::string& name, int hours);
   Result<void> Activate(StreamState& state);
   async::Task<void> RetentionLoop();
@@ -62,9 +65,10 @@ struct Broker::Impl {
   // resharding.cc; all but the tasks under `control`, on the blocking pool
   using TargetOf = std::function<Result<std::vector<UInt128>>(const StreamState&)>;
   Result<void> BeginReshape(const std::string& name, const TargetOf& target_of);
-  /// One step; true when nothing is left to do.
+  /// One round of steps; true when nothing is left to do.
   Result<bool> ReshapeOnce(const std::string& name, std::uint64_t incarnation);
-  Result<void> CloseAndStore(StreamState& state, const ReshapeStep& step, std::uint64_t version);
+  /// Fences the shards that `state` closes and `before` had open, then stores it.
+  Result<void> CloseAndStore(const StreamState& before, StreamState& state);
   Result<void> RetireShards(const std::string& name);
   async::Task<void> Reshape(std::string name, std::uint64_t incarnation);
   async::Task<Result<void>> StartReshape(std::string name, TargetOf target_of);
@@ -94,7 +98,8 @@ struct Broker::Impl {
   std::map<std::string, std::unique_ptr<StreamMetrics>, std::less<>> stream_metrics;
   std::string token_key;  // constant after Start
   std::atomic<bool> stopping{false};
-  async::TaskGroup tasks;  // last: joined before the rest goes
+  async::BlockingCalls calls;  // changes under `control` take turns, so that none of them waits on a thread
+  async::TaskGroup tasks;      // last: joined before the rest goes
 };
 
 }  // namespace honryu::broker

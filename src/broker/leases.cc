@@ -122,8 +122,7 @@ async::Task<Result<LeaseRow>> Broker::AcquireLease(async::Context, std::string a
     co_return Error(ErrorCode::kNotFound, "shard " + shard_id + " in stream " + stream + " does not exist");
   }
   Impl* impl = impl_.get();
-  Result<LeaseRow> changed = co_await impl->runtime.Blocking([impl, application, stream, shard_id, owner,
-                                                              duration] {
+  Result<LeaseRow> changed = co_await impl->calls.Run([impl, application, stream, shard_id, owner, duration] {
     return impl->ChangeLease(
         LeaseKey(stream, application, shard_id), [&](std::optional<LeaseRow> current) -> Result<LeaseRow> {
           const Timestamp now = impl->clock.Now();
@@ -152,7 +151,7 @@ async::Task<Result<LeaseRow>> Broker::AcquireLease(async::Context, std::string a
 
 async::Task<Result<LeaseRow>> Broker::RenewLease(async::Context, LeaseRow held, Duration duration) {
   Impl* impl = impl_.get();
-  Result<LeaseRow> changed = co_await impl->runtime.Blocking([impl, held, duration] {
+  Result<LeaseRow> changed = co_await impl->calls.Run([impl, held, duration] {
     return impl->ChangeLease(
         LeaseKey(held.stream, held.application, held.shard_id),
         [&](std::optional<LeaseRow> current) -> Result<LeaseRow> {
@@ -170,7 +169,7 @@ async::Task<Result<void>> Broker::SaveCheckpoint(async::Context, LeaseRow held) 
     co_return Error(ErrorCode::kTooLarge,
                     "checkpoint state of " + std::to_string(held.state.size()) + " bytes, limit 1 MiB");
   Impl* impl = impl_.get();
-  Result<LeaseRow> changed = co_await impl->runtime.Blocking([impl, held] {
+  Result<LeaseRow> changed = co_await impl->calls.Run([impl, held] {
     return impl->ChangeLease(
         LeaseKey(held.stream, held.application, held.shard_id),
         [&](std::optional<LeaseRow> current) -> Result<LeaseRow> {
@@ -191,7 +190,7 @@ async::Task<Result<void>> Broker::SaveCheckpoint(async::Context, LeaseRow held) 
 
 async::Task<Result<void>> Broker::ReleaseLease(async::Context, LeaseRow held) {
   Impl* impl = impl_.get();
-  Result<LeaseRow> changed = co_await impl->runtime.Blocking([impl, held] {
+  Result<LeaseRow> changed = co_await impl->calls.Run([impl, held] {
     return impl->ChangeLease(
         LeaseKey(held.stream, held.application, held.shard_id),
         [&](std::optional<LeaseRow> current) -> Result<LeaseRow> {

@@ -124,6 +124,10 @@ async::Task<Result<ShardPlace>> Broker::FindPlace(async::Context ctx, IteratorRe
                                                          ShardIdText(parts->shard) + ", not to " +
                                                          ShardIdText(request.shard));
       }
+      if (parts->shard_created_s != state.created_s[at]) {
+        co_return Error(ErrorCode::kInvalidArgument,
+                        "the sequence number did not come from this stream, but from one that had its name");
+      }
       const log::Offset counter = std::min<std::uint64_t>(parts->counter, log::kMaxOffset);
       const bool after = request.type == IteratorType::kAfterSequenceNumber;
       place.offset = std::max(*horizon, counter + (after ? 1 : 0));

@@ -53,49 +53,52 @@ Result<bool> Broker::Impl::ReshapeOnce(const std::string& name, std::uint64_t in
   if (current == nullptr || current->stream.incarnation != incarnation ||
       current->stream.status != StreamStatus::kUpdating)
     return true;
-  const std::optional<ReshapeStep> step = NextStep(*current);
-  const std::uint64_t version = current->meta_version;
-  if (!step) {
+  const std::vector<ReshapeStep> steps = NextSteps(*current);
+  if (steps.empty()) {
     StreamState state = *current;
     state.target_starts.clear();
     state.stream.status = StreamStatus::kActive;
-    HONRYU_TRY_VOID(Store(state, version));
+    HONRYU_TRY_VOID(Store(state, current->meta_version));
     LOG(info, "stream reshaped", {"stream", name}, {"open_shards", state.open.size()});
     Publish(std::make_shared<StreamState>(std::move(state)));
     return true;
   }
-  StreamState state = AfterStep(*current, *step, ToMs(clock.Now()) / 1000);
-  for (std::size_t i = 0; i < state.partitions.size(); ++i) {
-    if (state.epochs[i] != 0) continue;
-    const Result<void> made = engine.CreatePartition(state.partitions[i], incarnation);
-    if (!made.ok() && made.error().code() != ErrorCode::kAlreadyExists) return made.error();
-    HONRYU_TRY(state.epochs[i], engine.AcquireWriter(state.partitions[i]));
-  }
+  StreamState state = AfterSteps(*current, steps, ToMs(clock.Now()) / 1000);
+  const auto born = static_cast<std::ptrdiff_t>(current->partitions.size());
+  const std::vector<log::PartitionId> children(state.partitions.begin() + born, state.partitions.end());
+  HONRYU_TRY_VOID(engine.CreatePartitions(children, incarnation));
+  HONRYU_TRY(const std::vector<log::WriterEpoch> epochs, engine.AcquireWriters(children));
+  std::copy(epochs.begin(), epochs.end(), state.epochs.begin() + born);
   // Closing: from here on appends with the old epoch are refused, and those before are visible to readers.
-  const Result<void> closed = CloseAndStore(state, *step, version);
+  const Result<void> closed = CloseAndStore(*current, state);
   if (closed.ok()) {
     Publish(std::make_shared<StreamState>(std::move(state)));
     return false;
   }
   // Still open: whoever writes needs the newer epochs.
   StreamState back = *current;
-  for (std::size_t i = 0; i < back.epochs.size(); ++i) back.epochs[i] = state.epochs[i];
+  std::copy_n(state.epochs.begin(), back.epochs.size(), back.epochs.begin());
   Publish(std::make_shared<StreamState>(std::move(back)));
   return closed.error();
 }
 
-Result<void> Broker::Impl::CloseAndStore(StreamState& state, const ReshapeStep& step, std::uint64_t version) {
-  HONRYU_TRY(state.epochs[step.first], engine.AcquireWriter(state.partitions[step.first]));
-  if (step.second) {
-    HONRYU_TRY(state.epochs[*step.second], engine.AcquireWriter(state.partitions[*step.second]));
+Result<void> Broker::Impl::CloseAndStore(const StreamState& before, StreamState& state) {
+  std::vector<std::size_t> closing;
+  std::vector<log::PartitionId> partitions;
+  for (std::size_t i = 0; i < before.stream.shards.size(); ++i) {
+    if (before.stream.shards[i].ending || !state.stream.shards[i].ending) continue;
+    closing.push_back(i);
+    partitions.push_back(before.partitions[i]);
   }
-  return Store(state, version);
+  HONRYU_TRY(const std::vector<log::WriterEpoch> epochs, engine.AcquireWriters(partitions));
+  for (std::size_t i = 0; i < closing.size(); ++i) state.epochs[closing[i]] = epochs[i];
+  return Store(state, before.meta_version);
 }
 
 async::Task<void> Broker::Impl::Reshape(std::string name, std::uint64_t incarnation) {
   Result<void> slept = co_await async::SleepFor(config.update_delay);
   while (slept.ok()) {
-    Result<bool> done = co_await runtime.Blocking([this, name, incarnation] {
+    Result<bool> done = co_await calls.RunInTurn([this, name, incarnation] {
       const std::lock_guard lock(control);
       return ReshapeOnce(name, incarnation);
     });
@@ -108,7 +111,7 @@ async::Task<void> Broker::Impl::Reshape(std::string name, std::uint64_t incarnat
 }
 
 async::Task<Result<void>> Broker::Impl::StartReshape(std::string name, TargetOf target_of) {
-  Result<void> begun = co_await runtime.Blocking([this, name, target_of] {
+  Result<void> begun = co_await calls.RunInTurn([this, name, target_of] {
     const std::lock_guard lock(control);
     return BeginReshape(name, target_of);
   });
@@ -195,7 +198,7 @@ Result<void> Broker::Impl::RetireShards(const std::string& name) {
 async::Task<Result<void>> Broker::ChangeAttributes(async::Context, std::string name,
                                                    std::function<Result<void>(StreamAttributes&)> change) {
   Impl* impl = impl_.get();
-  Result<void> changed = co_await impl->runtime.Blocking([impl, name, change]() -> Result<void> {
+  Result<void> changed = co_await impl->calls.RunInTurn([impl, name, change]() -> Result<void> {
     const std::lock_guard lock(impl->control);
     HONRYU_TRY(const std::shared_ptr<const StreamState> current, impl->FindUsable(name));
     StreamState state = *current;

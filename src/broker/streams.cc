@@ -78,15 +78,12 @@ Result<void> Broker::Impl::LoadKey() {
 
 // Becomes the writer of every shard.
 Result<void> Broker::Impl::Activate(StreamState& state) {
-  for (std::size_t i = 0; i < state.partitions.size(); ++i) {
-    HONRYU_TRY(state.epochs[i], engine.AcquireWriter(state.partitions[i]));
-  }
+  HONRYU_TRY(state.epochs, engine.AcquireWriters(state.partitions));
   return Ok();
 }
 
 Result<void> Broker::Impl::Load() {
   HONRYU_TRY(const std::vector<log::MetaStore::Entry> rows, meta.List(StreamKey("")));
-  std::vector<std::pair<std::string, StreamState>> unfinished;
   for (const log::MetaStore::Entry& row : rows) {
     Result<StreamState> state = DecodeStream(row.value);
     if (!state.ok()) return state.error().WithContext(row.key);
@@ -100,17 +97,32 @@ Result<void> Broker::Impl::Load() {
       if (updating) tasks.Spawn(runtime.NextExecutor(), "reshape " + name, Reshape(name, incarnation));
       continue;
     }
-    Publish(std::make_shared<StreamState>(*state));
-    unfinished.emplace_back(name, std::move(*state));
-  }
-  for (const auto& [name, state] : unfinished) {
-    const bool creating = state.stream.status == StreamStatus::kCreating;
+    const bool creating = state->stream.status == StreamStatus::kCreating;
     LOG(info, "finishing what a crash had cut short", {"stream", name},
         {"what", creating ? "creation" : "deletion"});
-    HONRYU_TRY_VOID(creating ? FinishCreate(name, state.stream.incarnation)
-                             : FinishDelete(name, state.stream.incarnation));
+    const std::uint64_t incarnation = state->stream.incarnation;
+    Publish(std::make_shared<StreamState>(std::move(*state)));
+    tasks.Spawn(runtime.NextExecutor(), "finish " + name, Finish(name, incarnation));
   }
   return Ok();
+}
+
+async::Task<void> Broker::Impl::Finish(std::string name, std::uint64_t incarnation) {
+  constexpr Duration kRetryPause = std::chrono::seconds(1);
+  for (;;) {
+    Result<void> done = co_await calls.RunInTurn([this, name, incarnation]() -> Result<void> {
+      const std::lock_guard lock(control);
+      const std::shared_ptr<const StreamState> state = Find(name);
+      if (state == nullptr) return Ok();
+      return state->stream.status == StreamStatus::kCreating ? FinishCreate(name, incarnation)
+                                                             : FinishDelete(name, incarnation);
+    });
+    if (done.ok() || stopping) co_return;
+    LOG_LIMITED(warn, "a stream's creation or deletion failed, trying again", {"stream", name},
+                {"error", done.error()});
+    Result<void> slept = co_await async::SleepFor(kRetryPause);
+    if (!slept.ok()) co_return;
+  }
 }
 
 Result<void> Broker::Impl::BeginCreate(const std::string& name, int count,
@@ -151,10 +163,7 @@ Result<void> Broker::Impl::FinishCreate(const std::string& name, std::uint64_t i
       current->stream.status != StreamStatus::kCreating)
     return Ok();
   StreamState state = *current;
-  for (const log::PartitionId partition : state.partitions) {
-    const Result<void> made = engine.CreatePartition(partition, incarnation);
-    if (!made.ok() && made.error().code() != ErrorCode::kAlreadyExists) return made;
-  }
+  HONRYU_TRY_VOID(engine.CreatePartitions(state.partitions, incarnation));
   HONRYU_TRY_VOID(Activate(state));
   state.stream.status = StreamStatus::kActive;
   const std::uint64_t version = state.meta_version;
@@ -204,40 +213,29 @@ Result<void> Broker::Impl::ChangeRetention(const std::string& name, int hours) {
 async::Task<Result<void>> Broker::CreateStream(async::Context, std::string name, int shards,
                                                StreamAttributes attributes) {
   Impl* impl = impl_.get();
-  Result<void> begun = co_await impl->runtime.Blocking([impl, name, shards, attributes] {
+  Result<void> begun = co_await impl->calls.RunInTurn([impl, name, shards, attributes] {
     const std::lock_guard lock(impl->control);
     return impl->BeginCreate(name, shards, attributes);
   });
   if (!begun.ok()) co_return begun;
   const std::shared_ptr<const StreamState> state = impl->Find(name);
   if (state == nullptr) co_return Ok();
-  // The rest goes on by itself; a crash or an error here is mended at the next start.
-  impl->runtime.Post([impl, name, incarnation = state->stream.incarnation] {
-    const std::lock_guard lock(impl->control);
-    const Result<void> done = impl->FinishCreate(name, incarnation);
-    if (!done.ok())
-      LOG(error, "stream creation failed and will be finished at the next start", {"stream", name},
-          {"error", done.error()});
-  });
+  impl->tasks.Spawn(impl->runtime.NextExecutor(), "finish " + name,
+                    impl->Finish(name, state->stream.incarnation));
   co_return Ok();
 }
 
 async::Task<Result<void>> Broker::DeleteStream(async::Context, std::string name) {
   Impl* impl = impl_.get();
-  Result<void> begun = co_await impl->runtime.Blocking([impl, name] {
+  Result<void> begun = co_await impl->calls.RunInTurn([impl, name] {
     const std::lock_guard lock(impl->control);
     return impl->BeginDelete(name);
   });
   if (!begun.ok()) co_return begun;
   const std::shared_ptr<const StreamState> state = impl->Find(name);
   if (state == nullptr) co_return Ok();
-  impl->runtime.Post([impl, name, incarnation = state->stream.incarnation] {
-    const std::lock_guard lock(impl->control);
-    const Result<void> done = impl->FinishDelete(name, incarnation);
-    if (!done.ok())
-      LOG(error, "stream deletion failed and will be finished at the next start", {"stream", name},
-          {"error", done.error()});
-  });
+  impl->tasks.Spawn(impl->runtime.NextExecutor(), "finish " + name,
+                    impl->Finish(name, state->stream.incarnation));
   co_return Ok();
 }
 
@@ -268,7 +266,7 @@ std::vector<Stream> Broker::List() const {
 
 async::Task<Result<void>> Broker::SetRetention(async::Context, std::string name, int hours) {
   Impl* impl = impl_.get();
-  Result<void> changed = co_await impl->runtime.Blocking([impl, name, hours] {
+  Result<void> changed = co_await impl->calls.RunInTurn([impl, name, hours] {
     const std::lock_guard lock(impl->control);
     return impl->ChangeRetention(name, hours);
   });
@@ -300,7 +298,7 @@ async::Task<void> Broker::Impl::RetentionLoop() {
   for (;;) {
     Result<void> slept = co_await async::SleepFor(config.retention_check);
     if (!slept.ok()) break;
-    Result<void> done = co_await runtime.Blocking([this] {
+    Result<void> done = co_await calls.Run([this] {
       EnforceRetention();
       return Ok();
     });

@@ -52,12 +52,50 @@ rocksdb::ColumnFamilyOptions FamilyOptions(const OpenOptions& options, Layout la
 
 // RocksDB would try to recover from a full disk by itself, on a thread of its own; the log engine does that,
 // by reopening.
-class NoOwnRecovery final : public rocksdb::EventListener {
+class Listener final : public rocksdb::EventListener {
  public:
+  explicit Listener(std::function<void(const Error&)> on_error) : on_error_(std::move(on_error)) {}
   void OnErrorRecoveryBegin(rocksdb::BackgroundErrorReason, rocksdb::Status, bool* auto_recovery) override {
     *auto_recovery = false;
   }
+  void OnBackgroundError(rocksdb::BackgroundErrorReason, rocksdb::Status* status) override {
+    if (on_error_ && status != nullptr) on_error_(FromStatus(*status, "background work"));
+  }
+
+ private:
+  const std::function<void(const Error&)> on_error_;
 };
+
+struct WalFile {
+  std::string name;
+  std::uint64_t bytes = 0;
+};
+
+std::vector<WalFile> WalFiles(rocksdb::Env& env, const std::string& path) {
+  std::vector<std::string> names;
+  std::vector<WalFile> files;
+  if (!env.GetChildren(path, &names).ok()) return files;
+  for (const std::string& name : names) {
+    WalFile file{name, 0};
+    if (!name.ends_with(".log") || !env.GetFileSize(path + "/" + name, &file.bytes).ok()) continue;
+    files.push_back(std::move(file));
+  }
+  return files;
+}
+
+// Copies of the WAL files for whoever wants to look at them; opening replays and then removes the originals.
+Result<std::string> KeepWalFiles(rocksdb::Env& env, const std::string& path) {
+  const std::string folder = path + "/damaged-wal-" + std::to_string(env.NowMicros() / 1000000);
+  if (const rocksdb::Status made = env.CreateDirIfMissing(folder); !made.ok())
+    return FromStatus(made, "keeping a damaged write-ahead log");
+  for (const WalFile& file : WalFiles(env, path)) {
+    std::string content;
+    rocksdb::Status copied = rocksdb::ReadFileToString(&env, path + "/" + file.name, &content);
+    if (copied.ok()) copied = rocksdb::WriteStringToFile(&env, content, folder + "/" + file.name, true);
+    if (!copied.ok()) return FromStatus(copied, "keeping a damaged write-ahead log");
+  }
+  return folder;
+}
 
 }  // namespace
 
@@ -131,6 +169,9 @@ struct Database::Impl {
   std::unique_ptr<rocksdb::DB> db;
   mutable std::mutex mutex;  // guards families; leaf
   std::map<std::string, std::shared_ptr<Family>, std::less<>> families;
+  std::optional<WalDamage> wal_damage;
+
+  rocksdb::Status OpenFiles(rocksdb::DBOptions& db_options, std::string_view append_prefix);
 };
 
 Database::Database(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
@@ -138,6 +179,31 @@ Database::Database(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
 Database::~Database() {
   impl_->families.clear();
   (void)impl_->db->Close();
+}
+
+rocksdb::Status Database::Impl::OpenFiles(rocksdb::DBOptions& db_options, std::string_view append_prefix) {
+  std::vector<std::string> names;
+  const rocksdb::Status listed = rocksdb::DB::ListColumnFamilies(db_options, options.path, &names);
+  if (!listed.ok()) {
+    if (!options.create || options.read_only) return listed;
+    names = {rocksdb::kDefaultColumnFamilyName};
+  }
+  std::vector<rocksdb::ColumnFamilyDescriptor> descriptors;
+  for (const std::string& name : names) {
+    const Layout layout = name.starts_with(append_prefix) ? Layout::kAppendOnly : Layout::kGeneral;
+    descriptors.emplace_back(name, FamilyOptions(options, layout, cache));
+  }
+  std::vector<rocksdb::ColumnFamilyHandle*> handles;
+  rocksdb::DB* opened = nullptr;
+  rocksdb::Status status =
+      options.read_only
+          ? rocksdb::DB::OpenForReadOnly(db_options, options.path, descriptors, &handles, &opened)
+          : rocksdb::DB::Open(db_options, options.path, descriptors, &handles, &opened);
+  if (!status.ok()) return status;
+  db.reset(opened);
+  for (std::size_t i = 0; i < names.size(); ++i)
+    families[names[i]] = std::make_shared<Family>(opened, handles[i]);
+  return status;
 }
 
 Result<std::unique_ptr<Database>> Database::Open(const OpenOptions& options, std::string_view append_prefix) {
@@ -156,32 +222,27 @@ Result<std::unique_ptr<Database>> Database::Open(const OpenOptions& options, std
   db_options.statistics = impl->statistics;
   db_options.max_total_wal_size = options.max_wal_bytes;
   db_options.track_and_verify_wals_in_manifest = true;
-  db_options.wal_recovery_mode = rocksdb::WALRecoveryMode::kPointInTimeRecovery;
   db_options.max_background_jobs = 2;
   db_options.keep_log_file_num = 4;
   db_options.max_log_file_size = 4 << 20;
   db_options.max_bgerror_resume_count = 0;
-  db_options.listeners.push_back(std::make_shared<NoOwnRecovery>());
-  std::vector<std::string> names;
-  const rocksdb::Status listed = rocksdb::DB::ListColumnFamilies(db_options, options.path, &names);
-  if (!listed.ok()) {
-    if (!options.create || options.read_only) return FromStatus(listed, "opening " + options.path);
-    names = {rocksdb::kDefaultColumnFamilyName};
+  db_options.listeners.push_back(std::make_shared<Listener>(options.on_background_error));
+  // A record cut short at the end is what a crash leaves. Any other damage is reported, and only then is
+  // everything before it taken.
+  db_options.wal_recovery_mode = rocksdb::WALRecoveryMode::kTolerateCorruptedTailRecords;
+  rocksdb::Status opened = impl->OpenFiles(db_options, append_prefix);
+  if (opened.IsCorruption()) {
+    WalDamage damage;
+    damage.message = opened.ToString();
+    for (const WalFile& file : WalFiles(*db_options.env, options.path)) damage.wal_bytes += file.bytes;
+    if (!options.read_only) {
+      HONRYU_TRY(damage.kept_in, KeepWalFiles(*db_options.env, options.path));
+    }
+    db_options.wal_recovery_mode = rocksdb::WALRecoveryMode::kPointInTimeRecovery;
+    opened = impl->OpenFiles(db_options, append_prefix);
+    impl->wal_damage = std::move(damage);
   }
-  std::vector<rocksdb::ColumnFamilyDescriptor> descriptors;
-  for (const std::string& name : names) {
-    const Layout layout = name.starts_with(append_prefix) ? Layout::kAppendOnly : Layout::kGeneral;
-    descriptors.emplace_back(name, FamilyOptions(options, layout, impl->cache));
-  }
-  std::vector<rocksdb::ColumnFamilyHandle*> handles;
-  rocksdb::DB* db = nullptr;
-  const rocksdb::Status opened =
-      options.read_only ? rocksdb::DB::OpenForReadOnly(db_options, options.path, descriptors, &handles, &db)
-                        : rocksdb::DB::Open(db_options, options.path, descriptors, &handles, &db);
   if (!opened.ok()) return FromStatus(opened, "opening " + options.path);
-  impl->db.reset(db);
-  for (std::size_t i = 0; i < names.size(); ++i)
-    impl->families[names[i]] = std::make_shared<Family>(db, handles[i]);
   return std::unique_ptr<Database>(new Database(std::move(impl)));
 }
 
@@ -271,12 +332,35 @@ Result<void> Database::Flush(const Family& family, bool wait) {
   return Ok();
 }
 
-Result<void> Database::DeleteFiles(const Family& family, BytesView begin, BytesView end) {
+Result<std::size_t> Database::DeleteFiles(const Family& family, BytesView begin, BytesView end) {
   const rocksdb::Slice begin_slice = ToSlice(begin), end_slice = ToSlice(end);
-  const rocksdb::Status status =
+  rocksdb::Status status =
       rocksdb::DeleteFilesInRange(impl_->db.get(), family.handle(), &begin_slice, &end_slice, false);
   if (!status.ok()) return FromStatus(status, "deleting files");
-  return Ok();
+  // Level 0 is not looked at by that. There only the oldest file may go, so they go from the oldest on.
+  rocksdb::ColumnFamilyMetaData metadata;
+  impl_->db->GetColumnFamilyMetaData(family.handle(), &metadata);
+  std::vector<rocksdb::SstFileMetaData> files;
+  std::size_t left = 0;
+  for (const rocksdb::LevelMetaData& level : metadata.levels) {
+    for (const rocksdb::SstFileMetaData& file : level.files) {
+      const bool reaches_in = BytesView(file.largestkey) >= begin && BytesView(file.smallestkey) < end;
+      if (level.level == 0) {
+        files.push_back(file);
+      } else if (reaches_in) {
+        ++left;
+      }
+    }
+  }
+  std::sort(files.begin(), files.end(),
+            [](const auto& a, const auto& b) { return a.largest_seqno < b.largest_seqno; });
+  bool oldest = true;
+  for (const rocksdb::SstFileMetaData& file : files) {
+    const bool inside = BytesView(file.smallestkey) >= begin && BytesView(file.largestkey) < end;
+    oldest = oldest && inside && impl_->db->DeleteFile(file.name).ok();
+    if (!oldest && BytesView(file.largestkey) >= begin && BytesView(file.smallestkey) < end) ++left;
+  }
+  return left;
 }
 
 std::uint64_t Database::ApproximateBytes(const Family& family, BytesView begin, BytesView end) const {
@@ -287,6 +371,22 @@ std::uint64_t Database::ApproximateBytes(const Family& family, BytesView begin, 
   std::uint64_t size = 0;
   const rocksdb::Status status = impl_->db->GetApproximateSizes(options, family.handle(), &range, 1, &size);
   return status.ok() ? size : 0;
+}
+
+const std::optional<WalDamage>& Database::wal_damage() const { return impl_->wal_damage; }
+
+Result<void> ProbeDisk(const OpenOptions& options, std::uint64_t bytes) {
+  const std::unique_ptr<rocksdb::Env> own =
+      options.file_system == nullptr
+          ? nullptr
+          : rocksdb::NewCompositeEnv(std::static_pointer_cast<rocksdb::FileSystem>(options.file_system));
+  rocksdb::Env& env = own == nullptr ? *rocksdb::Env::Default() : *own;
+  const std::string name = options.path + "/probe.tmp";
+  const rocksdb::Status written =
+      rocksdb::WriteStringToFile(&env, std::string(static_cast<std::size_t>(bytes), 'p'), name, true);
+  (void)env.DeleteFile(name);
+  if (!written.ok()) return FromStatus(written, "writing to " + options.path);
+  return Ok();
 }
 
 WriteStatistics Database::Statistics() const {

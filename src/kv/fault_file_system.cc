@@ -3,12 +3,19 @@
 #include <rocksdb/file_system.h>
 
 #include <atomic>
+#include <filesystem>
+#include <map>
+#include <mutex>
+#include <string>
+#include <system_error>
 
 namespace honryu::kv {
 
 struct FaultFileSystem::Switches {
   std::atomic<bool> no_space{false};
   std::atomic<bool> bad_sync{false};
+  std::mutex mutex;
+  std::map<std::string, std::uint64_t> synced;  // bytes of each file that a power cut leaves
 };
 
 class FaultAccess {
@@ -17,8 +24,14 @@ class FaultAccess {
 
   class File final : public rocksdb::FSWritableFileOwnerWrapper {
    public:
-    File(std::unique_ptr<rocksdb::FSWritableFile>&& file, std::shared_ptr<Switches> switches)
-        : FSWritableFileOwnerWrapper(std::move(file)), switches_(std::move(switches)) {}
+    File(std::unique_ptr<rocksdb::FSWritableFile>&& file, std::string name,
+         std::shared_ptr<Switches> switches)
+        : FSWritableFileOwnerWrapper(std::move(file)),
+          name_(std::move(name)),
+          switches_(std::move(switches)) {
+      const std::lock_guard lock(switches_->mutex);
+      switches_->synced[name_] = 0;
+    }
     using FSWritableFileOwnerWrapper::Append;
     rocksdb::IOStatus Append(const rocksdb::Slice& data, const rocksdb::IOOptions& options,
                              rocksdb::IODebugContext* debug) override {
@@ -33,14 +46,24 @@ class FaultAccess {
     }
     rocksdb::IOStatus Sync(const rocksdb::IOOptions& options, rocksdb::IODebugContext* debug) override {
       if (switches_->bad_sync) return rocksdb::IOStatus::IOError("injected sync failure");
-      return FSWritableFileOwnerWrapper::Sync(options, debug);
+      return Synced(FSWritableFileOwnerWrapper::Sync(options, debug), options, debug);
     }
     rocksdb::IOStatus Fsync(const rocksdb::IOOptions& options, rocksdb::IODebugContext* debug) override {
       if (switches_->bad_sync) return rocksdb::IOStatus::IOError("injected sync failure");
-      return FSWritableFileOwnerWrapper::Fsync(options, debug);
+      return Synced(FSWritableFileOwnerWrapper::Fsync(options, debug), options, debug);
     }
 
    private:
+    rocksdb::IOStatus Synced(rocksdb::IOStatus status, const rocksdb::IOOptions& options,
+                             rocksdb::IODebugContext* debug) {
+      if (!status.ok()) return status;
+      const std::uint64_t size = GetFileSize(options, debug);
+      const std::lock_guard lock(switches_->mutex);
+      switches_->synced[name_] = size;
+      return status;
+    }
+
+    const std::string name_;
     std::shared_ptr<Switches> switches_;
   };
 
@@ -54,7 +77,7 @@ class FaultAccess {
                                       rocksdb::IODebugContext* debug) override {
       std::unique_ptr<rocksdb::FSWritableFile> file;
       rocksdb::IOStatus status = FileSystemWrapper::NewWritableFile(name, options, &file, debug);
-      if (status.ok()) *result = std::make_unique<File>(std::move(file), switches_);
+      if (status.ok()) *result = std::make_unique<File>(std::move(file), name, switches_);
       return status;
     }
 
@@ -74,5 +97,14 @@ std::shared_ptr<void> FaultFileSystem::handle() const {
 }
 void FaultFileSystem::FailWritesWithNoSpace(bool on) { switches_->no_space = on; }
 void FaultFileSystem::FailSyncs(bool on) { switches_->bad_sync = on; }
+void FaultFileSystem::DropUnsynced() {
+  const std::lock_guard lock(switches_->mutex);
+  for (const auto& [name, bytes] : switches_->synced) {
+    std::error_code error;
+    if (std::filesystem::exists(name, error) && std::filesystem::file_size(name, error) > bytes)
+      std::filesystem::resize_file(name, bytes, error);
+  }
+  switches_->synced.clear();
+}
 
 }  // namespace honryu::kv

@@ -12,6 +12,9 @@ namespace {
 // How many offsets are reserved ahead per partition where acknowledging does not wait for the disk.
 constexpr Offset kReserve = 1 << 20;
 
+// How often segments are looked at whether they are old enough to be sealed.
+constexpr Duration kSealCheck = std::chrono::seconds(1);
+
 double SecondsSince(std::chrono::steady_clock::time_point begin) {
   return std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
 }
@@ -88,17 +91,25 @@ void RocksdbEngineImpl::CommitLoop() {
     if (!TakeRequests(&requests)) break;
     if (!requests.empty()) RunCommit(std::move(requests));
     const std::lock_guard structure(write_mutex_);
-    SealGroups(true);
+    const MonoTime now = SystemClock().Mono();
+    if (now - last_seal_check_ >= kSealCheck) {
+      SealOld();
+      last_seal_check_ = now;
+    }
     if (config_.durability == Durability::kInterval && unsynced_ &&
-        SystemClock().Mono() - last_sync_ >= config_.sync_interval) {
-      const std::shared_ptr<kv::Database> db = database();
-      if (db != nullptr) {
-        if (const Result<void> synced = db->Sync(); !synced.ok()) Refuse(synced.error());
+        now - last_sync_ >= config_.sync_interval) {
+      if (const auto db = ForWriting(); db.ok()) {
+        if (const Result<void> synced = (*db)->Sync(); !synced.ok()) StorageFailed(synced.error());
       }
       unsynced_ = false;
       last_sync_ = SystemClock().Mono();
     }
   }
+}
+
+void RocksdbEngineImpl::StorageFailed(const Error& why) {
+  failures_.fetch_add(1);
+  Refuse(why);
 }
 
 void RocksdbEngineImpl::Refuse(const Error& why) {
@@ -173,10 +184,14 @@ Result<void> RocksdbEngineImpl::Reserve(Commit& commit) {
     std::string value;
     codec::AppendU64(value, batch.next + kReserve);
     rows.Put(*db->Find("meta"), ReservedKey(batch.partition->id), value);
-    batch.partition->reserved = batch.next + kReserve;
   }
   if (rows.empty()) return Ok();
-  return db->Write(rows, true);
+  HONRYU_TRY_VOID(db->Write(rows, true));
+  for (Commit::Batch& batch : commit.batches) {
+    const std::lock_guard lock(batch.partition->mutex);
+    if (batch.next > batch.partition->reserved) batch.partition->reserved = batch.next + kReserve;
+  }
+  return Ok();
 }
 
 Result<void> RocksdbEngineImpl::WriteCommit(Commit& commit) {
@@ -282,9 +297,7 @@ void RocksdbEngineImpl::RunCommit(std::vector<Request> requests) {
   if (commit.batches.empty()) return;
   if (const Result<void> written = WriteCommit(commit); !written.ok()) {
     // Whether the batch reached the disk is settled by reopening; until then nothing further is accepted.
-    Refuse(written.error());
-    needs_recovery_ = true;
-    guard_wake_.notify_all();
+    StorageFailed(written.error());
     for (Commit::Accepted& accepted : commit.accepted) {
       accepted.done.Set(
           Error(ErrorCode::kUnavailable, "the log could not write: " + written.error().message()));
@@ -293,45 +306,45 @@ void RocksdbEngineImpl::RunCommit(std::vector<Request> requests) {
   }
   Publish(commit);
   metrics_.commit_seconds.Observe(SecondsSince(begin));
-  SealGroups(false);
+  for (const Commit::Batch& batch : commit.batches) SealIfDue(*batch.group, false);
 }
 
-// Ends the open segment of groups whose segment is large or old: the next batch opens a new one, and the
-// memtable, which then holds exactly the old one, becomes a file. Under write_mutex_.
-void RocksdbEngineImpl::SealGroups(bool by_age) {
-  const std::shared_ptr<kv::Database> db = database();
-  if (db == nullptr || needs_recovery_) return;
+void RocksdbEngineImpl::SealOld() {
   std::vector<std::shared_ptr<GroupState>> groups;
   {
     const std::shared_lock lock(maps_mutex_);
     for (const auto& [id, group] : groups_) groups.push_back(group);
   }
-  const Timestamp now = clock_.Now();
-  for (const auto& group : groups) {
-    SealedSegment sealed;
-    {
-      const std::lock_guard lock(group->mutex);
-      const bool large = group->open_bytes >= config_.segment_bytes.bytes;
-      const bool old = by_age && group->open_bytes > 0 && now - group->open_since >= config_.segment_age;
-      if (!large && !old) continue;
-      sealed = {group->open, group->open_last_time, group->open_bytes};
-    }
-    std::string value;
-    codec::AppendU64(value, static_cast<std::uint64_t>(ToMs(sealed.last_time)));
-    codec::AppendU64(value, sealed.bytes);
-    kv::WriteBatch row;
-    row.Put(*db->Find("index"), SealKey(group->id, sealed.segment), value);
-    Result<void> done = db->Write(row, false);
-    if (done.ok()) {
-      const std::lock_guard lock(group->mutex);
-      group->sealed.push_back(sealed);
-      ++group->open;
-      group->open_bytes = 0;
-    }
-    if (done.ok()) done = db->Flush(*group->family, false);
-    if (!done.ok())
-      LOG_LIMITED(warn, "a segment could not be sealed", {"group", group->id}, {"error", done.error()});
+  for (const auto& group : groups) SealIfDue(*group, true);
+}
+
+// Ends the group's open segment when it is large or old: the next batch opens a new one, and the memtable,
+// which then holds exactly the old one, becomes a file. Under write_mutex_.
+void RocksdbEngineImpl::SealIfDue(GroupState& group, bool by_age) {
+  SealedSegment sealed;
+  {
+    const std::lock_guard lock(group.mutex);
+    const bool large = group.open_bytes >= config_.segment_bytes.bytes;
+    const bool old = by_age && group.open_bytes > 0 && clock_.Now() - group.open_since >= config_.segment_age;
+    if (!large && !old) return;
+    sealed = {group.open, group.open_last_time, group.open_bytes};
   }
+  const Result<std::shared_ptr<kv::Database>> db = ForWriting();
+  if (!db.ok()) return;
+  std::string value;
+  codec::AppendU64(value, static_cast<std::uint64_t>(ToMs(sealed.last_time)));
+  codec::AppendU64(value, sealed.bytes);
+  kv::WriteBatch row;
+  row.Put(*(*db)->Find("index"), SealKey(group.id, sealed.segment), value);
+  Result<void> done = (*db)->Write(row, false);
+  if (done.ok()) {
+    const std::lock_guard lock(group.mutex);
+    group.sealed.push_back(sealed);
+    ++group.open;
+    group.open_bytes = 0;
+  }
+  if (done.ok()) done = (*db)->Flush(*group.family, false);
+  if (!done.ok()) StorageFailed(done.error());
 }
 
 }  // namespace honryu::log

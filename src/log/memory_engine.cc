@@ -67,11 +67,14 @@ class MemoryEngine final : public LogEngine {
  public:
   explicit MemoryEngine(const Clock& clock) : clock_(clock) {}
 
-  Result<void> CreatePartition(PartitionId partition, GroupId group) override {
+  Result<void> CreatePartitions(const std::vector<PartitionId>& partitions, GroupId group) override {
     const std::lock_guard lock(mutex_);
-    const auto [place, fresh] = partitions_.try_emplace(partition);
-    if (!fresh) return Error(ErrorCode::kAlreadyExists, "partition " + std::to_string(partition) + " exists");
-    place->second.group = group;
+    for (const PartitionId partition : partitions) {
+      const MemoryPartition* found = Find(partition);
+      if (found != nullptr && found->group != group)
+        return Error(ErrorCode::kAlreadyExists, "partition " + std::to_string(partition) + " exists");
+    }
+    for (const PartitionId partition : partitions) partitions_[partition].group = group;
     return Ok();
   }
   Result<void> DropGroup(GroupId group) override {
@@ -95,11 +98,14 @@ class MemoryEngine final : public LogEngine {
     for (const auto& [id, partition] : partitions_) out.push_back({id, partition.group, partition.epoch});
     return out;
   }
-  Result<WriterEpoch> AcquireWriter(PartitionId partition) override {
+  Result<std::vector<WriterEpoch>> AcquireWriters(const std::vector<PartitionId>& partitions) override {
     const std::lock_guard lock(mutex_);
-    MemoryPartition* found = Find(partition);
-    if (found == nullptr) return Missing(partition);
-    return ++found->epoch;
+    for (const PartitionId partition : partitions) {
+      if (Find(partition) == nullptr) return Missing(partition);
+    }
+    std::vector<WriterEpoch> epochs;
+    for (const PartitionId partition : partitions) epochs.push_back(++Find(partition)->epoch);
+    return epochs;
   }
 
   async::Task<Result<std::vector<AppendResult>>> Append(async::Context,

@@ -91,7 +91,7 @@ async::Task<Result<ReadOutcome>> RocksdbEngineImpl::Read(async::Context, Partiti
     co_return out;
   }
   Result<ReadOutcome> cold =
-      co_await runtime_.Blocking([this, state, from, limits] { return ReadCold(state, from, limits); });
+      co_await calls_.Run([this, state, from, limits] { return ReadCold(state, from, limits); });
   co_return cold;
 }
 
@@ -119,6 +119,11 @@ Result<ReadOutcome> RocksdbEngineImpl::ReadCold(std::shared_ptr<PartitionState> 
     out.last_time = partition->last_time;
   }
   Collector collector(out, limits);
+  // What stands before a damage goes out first; the next read, which begins there, meets it.
+  const auto damaged = [&](const BatchPlace& place, const Error& why) -> Result<ReadOutcome> {
+    if (!out.records.empty()) return std::move(out);
+    return CorruptAt(*partition, place, why);
+  };
   auto segment = std::upper_bound(segments.begin(), segments.end(), out.next,
                                   [](Offset o, const PartitionSegment& s) { return o < s.first; });
   if (segment != segments.begin()) --segment;
@@ -134,24 +139,24 @@ Result<ReadOutcome> RocksdbEngineImpl::ReadCold(std::shared_ptr<PartitionState> 
     BatchPlace place{segment->segment, partition->id, out.next};
     for (; it.valid() && !collector.full(); it.Next()) {
       Result<BatchPlace> key = ParseBatchKey(it.key());
-      if (!key.ok()) return CorruptAt(*partition, place, key.error());
+      if (!key.ok()) return damaged(place, key.error());
       place = *key;
       if (place.first >= out.end) return out;  // in the memtable already, but not yet durable
       const Result<BatchHeader> header = DecodeBatchHeader(it.value());
-      if (!header.ok()) return CorruptAt(*partition, place, header.error());
+      if (!header.ok()) return damaged(place, header.error());
       if (header->base != place.first)
-        return CorruptAt(*partition, place, Error(ErrorCode::kCorrupt, "batch is not the one of its key"));
+        return damaged(place, Error(ErrorCode::kCorrupt, "batch is not the one of its key"));
       if (header->base + header->record_count <= out.next) continue;
       const Bytes body = Bytes::Copy(it.value().substr(kBatchHeaderSize));
       const Result<std::vector<Bytes>> units = SplitUnits(*header, body);
-      if (!units.ok()) return CorruptAt(*partition, place, units.error());
+      if (!units.ok()) return damaged(place, units.error());
       if (const Result<void> taken = collector.TakeBatch(header->base, header->time, *units, true);
           !taken.ok()) {
-        return CorruptAt(*partition, place, taken.error());
+        return damaged(place, taken.error());
       }
     }
     if (const Result<void> status = it.status(); !status.ok()) {
-      if (status.error().code() == ErrorCode::kCorrupt) return CorruptAt(*partition, place, status.error());
+      if (status.error().code() == ErrorCode::kCorrupt) return damaged(place, status.error());
       return status.error();
     }
   }
@@ -187,8 +192,7 @@ async::Task<Result<Offset>> RocksdbEngineImpl::FindByTime(async::Context, Partit
     if (state->segments.empty() || time > state->last_time) co_return state->next;
     if (time <= state->segments.front().first_time) co_return state->first();
   }
-  Result<Offset> found =
-      co_await runtime_.Blocking([this, state, time] { return FindByTimeCold(state, time); });
+  Result<Offset> found = co_await calls_.Run([this, state, time] { return FindByTimeCold(state, time); });
   co_return found;
 }
 
@@ -215,7 +219,8 @@ Result<Offset> RocksdbEngineImpl::FindByTimeCold(std::shared_ptr<PartitionState>
                     upper = BatchKey(segment->segment, partition->id, ~0ULL);
   kv::Iterator it = db->Scan(*family, lower, upper);
   while (low < high) {
-    it.SeekForPrev(BatchKey(segment->segment, partition->id, low + (high - low) / 2));
+    const Offset middle = low + (high - low) / 2;
+    it.SeekForPrev(BatchKey(segment->segment, partition->id, middle));
     if (!it.valid()) {
       HONRYU_TRY_VOID(it.status());
       break;
@@ -228,7 +233,8 @@ Result<Offset> RocksdbEngineImpl::FindByTimeCold(std::shared_ptr<PartitionState>
     if (header->time >= time) {
       high = header->base;
     } else {
-      low = header->base + header->record_count;
+      // Offsets that were never given lie behind some batches: `middle` may be one of them.
+      low = std::max(header->base + header->record_count, middle + 1);
     }
   }
   return std::min(std::max(low, high), end);

@@ -6,12 +6,20 @@
 #include <chrono>
 #include <filesystem>
 #include <thread>
+#include <unordered_set>
 
 namespace honryu::log {
 
 namespace {
 
 constexpr char kFormatKey[] = "format";
+
+// Room between the last offset that a damaged end still shows and the next one given: more records than a
+// segment holds.
+constexpr Offset kDamageSkip = 1ULL << 32;
+
+// What a disk must take before the database is closed to be opened again.
+constexpr std::uint64_t kProbeBytes = 4 << 20;
 
 Error BadRow(const char* what) {
   return Error(ErrorCode::kCorrupt, std::string("the log's metadata is damaged: ") + what);
@@ -39,24 +47,37 @@ Result<void> CheckFormat(kv::Database& database, kv::Family& meta) {
 
 }  // namespace
 
-Result<std::shared_ptr<kv::Database>> RocksdbEngineImpl::OpenDatabase() {
-  std::error_code error;
-  std::filesystem::create_directories(config_.path, error);
-  if (error) return Error(ErrorCode::kIo, "cannot create " + config_.path + ": " + error.message());
+kv::OpenOptions RocksdbEngineImpl::DatabaseOptions() {
   kv::OpenOptions options;
   options.path = config_.path;
   options.file_system = file_system_;
   options.append_write_buffer_bytes =
       config_.segment_bytes.bytes + config_.max_commit.bytes * 2 + (32ULL << 20);
   options.max_wal_bytes = std::max<std::uint64_t>(256ULL << 20, config_.segment_bytes.bytes * 4);
-  HONRYU_TRY(std::unique_ptr<kv::Database> opened, kv::Database::Open(options, "group-"));
+  options.on_background_error = [this](const Error& why) { StorageFailed(why); };
+  return options;
+}
+
+Result<std::shared_ptr<kv::Database>> RocksdbEngineImpl::OpenDatabase() {
+  std::error_code error;
+  std::filesystem::create_directories(config_.path, error);
+  if (error) return Error(ErrorCode::kIo, "cannot create " + config_.path + ": " + error.message());
+  HONRYU_TRY(std::unique_ptr<kv::Database> opened, kv::Database::Open(DatabaseOptions(), "group-"));
   std::shared_ptr<kv::Database> database = std::move(opened);
   for (const char* name : {"meta", "index"}) {
     if (database->Find(name) != nullptr) continue;
     HONRYU_TRY(const std::shared_ptr<kv::Family> made, database->CreateFamily(name, kv::Layout::kGeneral));
   }
   HONRYU_TRY_VOID(CheckFormat(*database, *database->Find("meta")));
+  if (database->wal_damage()) ReportWalDamage(*database);
   return database;
+}
+
+void RocksdbEngineImpl::ReportWalDamage(const kv::Database& database) {
+  const std::optional<kv::WalDamage>& damage = database.wal_damage();
+  metrics_.corrupt.Add();
+  LOG(error, "the write-ahead log was damaged: acknowledged records behind the damage are lost",
+      {"damage", damage->message}, {"kept_in", damage->kept_in}, {"wal_bytes", damage->wal_bytes});
 }
 
 // Fills the maps from the database: partitions, their segments, and where each of them ends. Existing states
@@ -65,19 +86,44 @@ Result<void> RocksdbEngineImpl::Load(kv::Database& database) {
   HONRYU_TRY_VOID(LoadPartitions(database));
   HONRYU_TRY_VOID(LoadSegments(database));
   HONRYU_TRY_VOID(FindEnds(database));
+  HONRYU_TRY_VOID(SkipLostOffsets(database));
   return DropOrphans(database);
+}
+
+// Behind a damaged write-ahead log stood records whose offsets were given out: those are not given again.
+Result<void> RocksdbEngineImpl::SkipLostOffsets(kv::Database& database) {
+  if (!database.wal_damage()) return Ok();
+  const std::shared_ptr<kv::Family> meta = database.Find("meta");
+  kv::WriteBatch rows;
+  const std::shared_lock lock(maps_mutex_);
+  for (const auto& [id, partition] : partitions_) {
+    const std::lock_guard partition_lock(partition->mutex);
+    partition->next += database.wal_damage()->wal_bytes;
+    partition->reserved = std::max(partition->reserved, partition->next);
+    std::string value;
+    codec::AppendU64(value, partition->reserved);
+    rows.Put(*meta, ReservedKey(id), value);
+  }
+  if (rows.empty()) return Ok();
+  return database.Write(rows, true);
 }
 
 Result<void> RocksdbEngineImpl::LoadPartitions(kv::Database& database) {
   const std::shared_ptr<kv::Family> meta = database.Find("meta");
   const std::unique_lock lock(maps_mutex_);
+  std::unordered_set<PartitionId> known;
+  std::unordered_set<GroupId> known_groups;
   kv::Iterator rows = database.Scan(*meta, "p", "q");
   for (rows.SeekToFirst(); rows.valid(); rows.Next()) {
     if (rows.key().size() != 9 || rows.value().size() != 16) return BadRow("partition");
     const PartitionId id = codec::LoadBigEndian64(rows.key().data() + 1);
     const GroupId group_id = codec::LoadU64(rows.value().data());
     auto& partition = partitions_[id];
-    if (partition == nullptr) partition = std::make_shared<PartitionState>(id, group_id);
+    // The epoch in memory is the newest that a writer was given; a higher one here is of a write that failed.
+    const bool fresh = partition == nullptr;
+    if (fresh) partition = std::make_shared<PartitionState>(id, group_id);
+    known.insert(id);
+    known_groups.insert(group_id);
     auto& group = groups_[group_id];
     if (group == nullptr) group = std::make_shared<GroupState>(group_id);
     if (group->family == nullptr) group->family = database.Find(FamilyName(group_id));
@@ -85,10 +131,13 @@ Result<void> RocksdbEngineImpl::LoadPartitions(kv::Database& database) {
       HONRYU_TRY(group->family, database.CreateFamily(FamilyName(group_id), kv::Layout::kAppendOnly));
     }
     const std::lock_guard partition_lock(partition->mutex);
-    partition->epoch = codec::LoadU64(rows.value().data() + 8);
+    if (fresh) partition->epoch = codec::LoadU64(rows.value().data() + 8);
     partition->segments.clear();
   }
   HONRYU_TRY_VOID(rows.status());
+  // What is not there any more was dropped by a write that seemed to fail.
+  std::erase_if(partitions_, [&known](const auto& one) { return !known.contains(one.first); });
+  std::erase_if(groups_, [&known_groups](const auto& one) { return !known_groups.contains(one.first); });
   kv::Iterator reserved = database.Scan(*meta, "o", "p");
   for (reserved.SeekToFirst(); reserved.valid(); reserved.Next()) {
     if (reserved.key().size() != 9 || reserved.value().size() != 8) return BadRow("reservation");
@@ -110,6 +159,17 @@ Result<void> RocksdbEngineImpl::LoadSegments(kv::Database& database) {
     group->open = 1;
     group->open_bytes = 0;
   }
+  kv::Iterator dropped = database.Scan(*index, "d", "e");
+  for (dropped.SeekToFirst(); dropped.valid(); dropped.Next()) {
+    if (dropped.key().size() != 9 || dropped.value().size() != 8) return BadRow("dropped segments");
+    const auto found = groups_.find(codec::LoadBigEndian64(dropped.key().data() + 1));
+    if (found == groups_.end()) continue;
+    const std::lock_guard group_lock(found->second->mutex);
+    found->second->dropped = codec::LoadU64(dropped.value().data());
+    found->second->open = found->second->dropped + 1;
+    found->second->rounds_to_delete = kRoundsToDelete;
+  }
+  HONRYU_TRY_VOID(dropped.status());
   kv::Iterator it = database.Scan(*index, "i", "j");
   for (it.SeekToFirst(); it.valid(); it.Next()) {
     if (it.key().size() != 25 || it.value().size() != 16) return BadRow("index");
@@ -152,13 +212,20 @@ Result<void> RocksdbEngineImpl::FindEnd(kv::Database& database, PartitionState& 
     kv::Iterator it =
         database.Scan(*group.family, BatchKey(last, partition.id, 0), BatchKey(last, partition.id, ~0ULL));
     it.SeekForPrev(BatchKey(last, partition.id, ~0ULL));
-    HONRYU_TRY_VOID(it.status());
-    if (!it.valid()) return BadRow("the index names a segment without data");
-    const Result<BatchHeader> header = DecodeBatchHeader(it.value());
-    if (!header.ok())
-      return header.error().WithContext("the end of partition " + std::to_string(partition.id));
-    partition.next = std::max(partition.next, header->base + header->record_count);
-    partition.last_time = std::max(partition.last_time, header->time);
+    if (!it.status().ok() && it.status().error().code() != ErrorCode::kCorrupt) return it.status();
+    Result<BatchHeader> header =
+        it.valid() ? DecodeBatchHeader(it.value())
+                   : Result<BatchHeader>(Error(ErrorCode::kCorrupt, "the segment cannot be read"));
+    if (header.ok()) {
+      partition.next = std::max(partition.next, header->base + header->record_count);
+      partition.last_time = std::max(partition.last_time, header->time);
+    } else {
+      // The rest of the log goes on without what is damaged; readers that come there get its position.
+      (void)CorruptAt(partition, BatchPlace{last, partition.id, partition.segments.back().first},
+                      header.error());
+      partition.next = std::max(partition.next, partition.segments.back().first + kDamageSkip);
+      partition.last_time = std::max(partition.last_time, partition.segments.back().first_time);
+    }
   }
   for (const auto& waiter : partition.waiters) waiter.wake.Set(true);
   partition.waiters.clear();
@@ -240,7 +307,7 @@ void RocksdbEngineImpl::GuardLoop() {
       refused = refused_.has_value();
     }
     if (!refused) continue;
-    if (needs_recovery_) {
+    if (needs_recovery()) {
       if (const Result<void> recovered = Recover(); !recovered.ok()) {
         LOG_LIMITED(warn, "the log could not recover yet", {"error", recovered.error()});
         continue;
@@ -248,6 +315,7 @@ void RocksdbEngineImpl::GuardLoop() {
     }
     {
       const std::lock_guard lock(queue_mutex_);
+      if (needs_recovery()) continue;
       refused_.reset();
     }
     metrics_.write_refused.Set(0);
@@ -256,45 +324,70 @@ void RocksdbEngineImpl::GuardLoop() {
 }
 
 // After a failed write only the disk knows what is durable: close the database, open it again, and read the
-// ends anew. A batch whose acknowledgement failed is then either there whole or absent.
+// ends anew. A batch whose acknowledgement failed is then either there whole or absent. Reads go on
+// meanwhile: nothing is closed before the disk takes writes again, and when opening fails all the same, the
+// database is opened for reading.
 Result<void> RocksdbEngineImpl::Recover() {
   const std::lock_guard structure(write_mutex_);
-  meta_->Reset(nullptr);
+  const std::uint64_t failures = failures_;
+  HONRYU_TRY_VOID(kv::ProbeDisk(DatabaseOptions(), kProbeBytes));
+  HONRYU_TRY_VOID(CloseForRecovery());
+  if (Result<void> opened = OpenAgain(); !opened.ok()) {
+    kv::OpenOptions options = DatabaseOptions();
+    options.read_only = true;
+    options.create = false;
+    Result<std::unique_ptr<kv::Database>> readable = kv::Database::Open(options, "group-");
+    if (readable.ok()) std::atomic_store(&database_, std::shared_ptr<kv::Database>(std::move(*readable)));
+    return opened;
+  }
+  recovered_failures_ = failures;
+  return Ok();
+}
+
+Result<void> RocksdbEngineImpl::OpenAgain() {
+  HONRYU_TRY(std::shared_ptr<kv::Database> fresh, OpenDatabase());
+  Result<void> loaded = Load(*fresh);
+  if (loaded.ok()) loaded = meta_->Attach(fresh);
+  if (!loaded.ok()) {
+    meta_->Detach();
+    AttachFamilies(nullptr);
+    return loaded;
+  }
+  std::atomic_store(&database_, std::move(fresh));
+  return Ok();
+}
+
+// The families of all groups: those of `database`, or none.
+void RocksdbEngineImpl::AttachFamilies(const kv::Database* database) {
+  const std::unique_lock lock(maps_mutex_);
+  for (auto& [id, group] : groups_)
+    group->family = database == nullptr ? nullptr : database->Find(FamilyName(id));
+}
+
+Result<void> RocksdbEngineImpl::CloseForRecovery() {
+  meta_->Detach();
   std::shared_ptr<kv::Database> old = std::atomic_exchange(&database_, std::shared_ptr<kv::Database>());
   if (old != nullptr) {
-    {
-      const std::unique_lock lock(maps_mutex_);
-      for (auto& [id, group] : groups_) group->family.reset();
-    }
+    AttachFamilies(nullptr);
     // Readers let go within one read.
     for (int i = 0; i < 10000 && old.use_count() > 1; ++i)
       std::this_thread::sleep_for(std::chrono::milliseconds(1));
     if (old.use_count() > 1) {
-      std::atomic_store(&database_, old);
+      AttachFamilies(old.get());
+      std::atomic_store(&database_, std::move(old));
       return Error(ErrorCode::kUnavailable, "readers still use the database");
     }
     old.reset();
   }
-  {
-    // The cached tails may now lack a batch in their middle: one that turns out to be durable after all.
-    const std::lock_guard tail_lock(tail_mutex_);
-    tail_order_.clear();
-    tail_bytes_ = 0;
-    const std::shared_lock lock(maps_mutex_);
-    for (auto& [id, partition] : partitions_) {
-      const std::lock_guard partition_lock(partition->mutex);
-      partition->tail.clear();
-    }
+  // The cached tails may now lack a batch in their middle: one that turns out to be durable after all.
+  const std::lock_guard tail_lock(tail_mutex_);
+  tail_order_.clear();
+  tail_bytes_ = 0;
+  const std::shared_lock lock(maps_mutex_);
+  for (auto& [id, partition] : partitions_) {
+    const std::lock_guard partition_lock(partition->mutex);
+    partition->tail.clear();
   }
-  HONRYU_TRY(std::shared_ptr<kv::Database> fresh, OpenDatabase());
-  if (const Result<void> loaded = Load(*fresh); !loaded.ok()) {
-    const std::unique_lock lock(maps_mutex_);
-    for (auto& [id, group] : groups_) group->family.reset();
-    return loaded;
-  }
-  meta_->Reset(fresh);
-  std::atomic_store(&database_, std::move(fresh));
-  needs_recovery_ = false;
   return Ok();
 }
 

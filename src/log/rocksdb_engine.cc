@@ -33,6 +33,12 @@ std::string SealKey(GroupId group, SegmentNumber segment) {
   return key;
 }
 
+std::string DroppedKey(GroupId group) {
+  std::string key = "d";
+  codec::AppendBigEndian64(key, group);
+  return key;
+}
+
 EngineMetrics::EngineMetrics(obs::Registry& registry)
     : commit_records(registry.MakeHistogram("honryu_log_commit_records",
                                             "Records made durable by one commit.", obs::SizeBuckets())),
@@ -80,16 +86,17 @@ RocksdbEngineImpl::RocksdbEngineImpl(RocksdbEngineConfig config, const Clock& cl
       clock_(clock),
       runtime_(runtime),
       metrics_(metrics),
-      file_system_(std::move(file_system)) {}
+      file_system_(std::move(file_system)),
+      calls_(runtime, "the log") {}
 
 RocksdbEngineImpl::~RocksdbEngineImpl() { (void)Close(); }
 
 Result<void> RocksdbEngineImpl::Start() {
   HONRYU_TRY(std::shared_ptr<kv::Database> database, OpenDatabase());
-  HONRYU_TRY(meta_, RocksdbMetaStore::Open(database));
+  HONRYU_TRY(meta_, RocksdbMetaStore::Open(database, [this](const Error& why) { StorageFailed(why); }));
   HONRYU_TRY_VOID(Load(*database));
   std::atomic_store(&database_, std::move(database));
-  last_sync_ = SystemClock().Mono();
+  last_sync_ = last_seal_check_ = SystemClock().Mono();
   if (const Result<void> disk = CheckDisk(); !disk.ok()) Refuse(disk.error());
   committer_ = std::thread([this] { CommitLoop(); });
   guard_ = std::thread([this] { GuardLoop(); });
@@ -99,6 +106,7 @@ Result<void> RocksdbEngineImpl::Start() {
 Result<void> RocksdbEngineImpl::Close() {
   if (closed_) return Ok();
   closed_ = true;
+  calls_.Wait();
   {
     const std::lock_guard lock(queue_mutex_);
     closing_ = true;
@@ -141,7 +149,7 @@ Result<void> RocksdbEngineImpl::Close() {
       if (!batch.empty()) result = database->Write(batch, true);
     }
   }
-  if (meta_ != nullptr) meta_->Reset(nullptr);
+  if (meta_ != nullptr) meta_->Detach();
   return result;
 }
 
@@ -157,72 +165,102 @@ std::shared_ptr<GroupState> RocksdbEngineImpl::FindGroup(GroupId group) const {
   return found == groups_.end() ? nullptr : found->second;
 }
 
-Result<void> RocksdbEngineImpl::CreatePartition(PartitionId partition, GroupId group) {
+Result<std::shared_ptr<kv::Database>> RocksdbEngineImpl::ForWriting() const {
+  std::shared_ptr<kv::Database> db = database();
+  if (db == nullptr || needs_recovery())
+    return Error(ErrorCode::kUnavailable, "the log is closed or being reopened");
+  return db;
+}
+
+Result<void> RocksdbEngineImpl::WriteRows(kv::Database& database, kv::WriteBatch& rows) {
+  Result<void> written = database.Write(rows, true);
+  if (!written.ok()) StorageFailed(written.error());
+  return written;
+}
+
+Result<void> RocksdbEngineImpl::CreatePartitions(const std::vector<PartitionId>& partitions, GroupId group) {
   const std::lock_guard structure(write_mutex_);
-  const std::shared_ptr<kv::Database> db = database();
-  if (db == nullptr) return Error(ErrorCode::kUnavailable, "the log is closed or being reopened");
-  if (FindPartition(partition) != nullptr)
-    return Error(ErrorCode::kAlreadyExists, "partition " + std::to_string(partition) + " exists");
+  HONRYU_TRY(const std::shared_ptr<kv::Database> db, ForWriting());
+  std::string value;
+  codec::AppendU64(value, group);
+  codec::AppendU64(value, 0);
+  kv::WriteBatch rows;
+  std::vector<PartitionId> fresh;
+  for (const PartitionId partition : partitions) {
+    const std::shared_ptr<PartitionState> found = FindPartition(partition);
+    if (found != nullptr && found->group != group)
+      return Error(ErrorCode::kAlreadyExists, "partition " + std::to_string(partition) + " exists");
+    if (found != nullptr) continue;
+    rows.Put(*db->Find("meta"), PartitionKey(partition), value);
+    fresh.push_back(partition);
+  }
+  if (fresh.empty()) return Ok();
   std::shared_ptr<GroupState> state = FindGroup(group);
   if (state == nullptr) {
     state = std::make_shared<GroupState>(group);
     state->family = db->Find(FamilyName(group));
     if (state->family == nullptr) {
-      HONRYU_TRY(state->family, db->CreateFamily(FamilyName(group), kv::Layout::kAppendOnly));
+      Result<std::shared_ptr<kv::Family>> made = db->CreateFamily(FamilyName(group), kv::Layout::kAppendOnly);
+      if (!made.ok()) {
+        StorageFailed(made.error());
+        return made.error();
+      }
+      state->family = *made;
     }
   }
-  std::string value;
-  codec::AppendU64(value, group);
-  codec::AppendU64(value, 0);
-  kv::WriteBatch batch;
-  batch.Put(*db->Find("meta"), PartitionKey(partition), value);
-  HONRYU_TRY_VOID(db->Write(batch, true));
+  HONRYU_TRY_VOID(WriteRows(*db, rows));
   const std::unique_lock lock(maps_mutex_);
   groups_[group] = state;
-  partitions_[partition] = std::make_shared<PartitionState>(partition, group);
+  for (const PartitionId partition : fresh)
+    partitions_[partition] = std::make_shared<PartitionState>(partition, group);
   return Ok();
 }
 
 Result<void> RocksdbEngineImpl::DropGroup(GroupId group) {
   const std::lock_guard structure(write_mutex_);
-  const std::shared_ptr<kv::Database> db = database();
-  if (db == nullptr) return Error(ErrorCode::kUnavailable, "the log is closed or being reopened");
-  std::vector<std::shared_ptr<PartitionState>> dropped;
-  std::shared_ptr<GroupState> state;
-  {
-    const std::unique_lock lock(maps_mutex_);
-    const auto found = groups_.find(group);
-    if (found == groups_.end()) return Error(ErrorCode::kNotFound, "no group " + std::to_string(group));
-    state = found->second;
-    groups_.erase(found);
-    for (auto it = partitions_.begin(); it != partitions_.end();) {
-      if (it->second->group == group) {
-        dropped.push_back(it->second);
-        it = partitions_.erase(it);
-      } else {
-        ++it;
-      }
-    }
-  }
+  HONRYU_TRY(const std::shared_ptr<kv::Database> db, ForWriting());
+  const std::shared_ptr<GroupState> state = FindGroup(group);
+  if (state == nullptr) return Error(ErrorCode::kNotFound, "no group " + std::to_string(group));
+  const std::vector<std::shared_ptr<PartitionState>> members = MembersOf(group);
   // Rows first: a crash in between leaves a family without partitions, which the next start drops.
-  kv::WriteBatch batch;
+  kv::WriteBatch rows;
   const auto meta = db->Find("meta"), index = db->Find("index");
-  for (const auto& partition : dropped) {
-    batch.Delete(*meta, PartitionKey(partition->id));
-    batch.Delete(*meta, ReservedKey(partition->id));
+  for (const auto& partition : members) {
+    rows.Delete(*meta, PartitionKey(partition->id));
+    rows.Delete(*meta, ReservedKey(partition->id));
     const std::lock_guard lock(partition->mutex);
     for (const PartitionSegment& segment : partition->segments)
-      batch.Delete(*index, IndexKey(group, partition->id, segment.segment));
+      rows.Delete(*index, IndexKey(group, partition->id, segment.segment));
+  }
+  rows.Delete(*index, DroppedKey(group));
+  {
+    const std::lock_guard lock(state->mutex);
+    for (const SealedSegment& segment : state->sealed) rows.Delete(*index, SealKey(group, segment.segment));
+  }
+  HONRYU_TRY_VOID(WriteRows(*db, rows));
+  {
+    const std::unique_lock lock(maps_mutex_);
+    groups_.erase(group);
+    for (const auto& partition : members) partitions_.erase(partition->id);
+  }
+  for (const auto& partition : members) {
+    const std::lock_guard lock(partition->mutex);
     for (const auto& waiter : partition->waiters) waiter.wake.Set(true);
     partition->waiters.clear();
   }
-  {
-    const std::lock_guard lock(state->mutex);
-    for (const SealedSegment& segment : state->sealed) batch.Delete(*index, SealKey(group, segment.segment));
-  }
-  HONRYU_TRY_VOID(db->Write(batch, true));
   state->family.reset();
-  return db->DropFamily(FamilyName(group));
+  Result<void> dropped = db->DropFamily(FamilyName(group));
+  if (!dropped.ok()) StorageFailed(dropped.error());
+  return dropped;
+}
+
+std::vector<std::shared_ptr<PartitionState>> RocksdbEngineImpl::MembersOf(GroupId group) const {
+  const std::shared_lock lock(maps_mutex_);
+  std::vector<std::shared_ptr<PartitionState>> members;
+  for (const auto& [id, partition] : partitions_) {
+    if (partition->group == group) members.push_back(partition);
+  }
+  return members;
 }
 
 std::vector<PartitionDescription> RocksdbEngineImpl::ListPartitions() const {
@@ -235,26 +273,33 @@ std::vector<PartitionDescription> RocksdbEngineImpl::ListPartitions() const {
   return out;
 }
 
-Result<WriterEpoch> RocksdbEngineImpl::AcquireWriter(PartitionId partition) {
+Result<std::vector<WriterEpoch>> RocksdbEngineImpl::AcquireWriters(
+    const std::vector<PartitionId>& partitions) {
   const std::lock_guard structure(write_mutex_);
-  const std::shared_ptr<kv::Database> db = database();
-  if (db == nullptr) return Error(ErrorCode::kUnavailable, "the log is closed or being reopened");
-  const std::shared_ptr<PartitionState> state = FindPartition(partition);
-  if (state == nullptr) return Error(ErrorCode::kNotFound, "no partition " + std::to_string(partition));
-  WriterEpoch epoch = 0;
-  {
-    const std::lock_guard lock(state->mutex);
-    epoch = state->epoch + 1;
+  HONRYU_TRY(const std::shared_ptr<kv::Database> db, ForWriting());
+  std::vector<std::shared_ptr<PartitionState>> states;
+  std::vector<WriterEpoch> epochs;
+  kv::WriteBatch rows;
+  for (const PartitionId partition : partitions) {
+    states.push_back(FindPartition(partition));
+    if (states.back() == nullptr)
+      return Error(ErrorCode::kNotFound, "no partition " + std::to_string(partition));
+    {
+      const std::lock_guard lock(states.back()->mutex);
+      epochs.push_back(states.back()->epoch + 1);
+    }
+    std::string value;
+    codec::AppendU64(value, states.back()->group);
+    codec::AppendU64(value, epochs.back());
+    rows.Put(*db->Find("meta"), PartitionKey(partition), value);
   }
-  std::string value;
-  codec::AppendU64(value, state->group);
-  codec::AppendU64(value, epoch);
-  kv::WriteBatch batch;
-  batch.Put(*db->Find("meta"), PartitionKey(partition), value);
-  HONRYU_TRY_VOID(db->Write(batch, true));
-  const std::lock_guard lock(state->mutex);
-  state->epoch = epoch;
-  return epoch;
+  if (rows.empty()) return epochs;
+  HONRYU_TRY_VOID(WriteRows(*db, rows));
+  for (std::size_t i = 0; i < states.size(); ++i) {
+    const std::lock_guard lock(states[i]->mutex);
+    states[i]->epoch = epochs[i];
+  }
+  return epochs;
 }
 
 Result<PartitionBounds> RocksdbEngineImpl::Bounds(PartitionId partition) const {
@@ -278,13 +323,12 @@ Result<GroupUsage> RocksdbEngineImpl::Usage(GroupId group) const {
 Result<RetentionReport> RocksdbEngineImpl::EnforceRetention(GroupId group, Timestamp drop_before,
                                                             std::optional<std::uint64_t> max_bytes) {
   const std::lock_guard structure(write_mutex_);
-  const std::shared_ptr<kv::Database> db = database();
+  HONRYU_TRY(const std::shared_ptr<kv::Database> db, ForWriting());
   const std::shared_ptr<GroupState> state = FindGroup(group);
-  if (db == nullptr) return Error(ErrorCode::kUnavailable, "the log is closed or being reopened");
   if (state == nullptr) return Error(ErrorCode::kNotFound, "no group " + std::to_string(group));
   RetentionReport report;
   SegmentNumber last = 0;
-  kv::WriteBatch batch;
+  kv::WriteBatch rows;
   const auto index = db->Find("index");
   {
     const std::lock_guard lock(state->mutex);
@@ -296,44 +340,54 @@ Result<RetentionReport> RocksdbEngineImpl::EnforceRetention(GroupId group, Times
       total -= segment.bytes;
       report.bytes_dropped += segment.bytes;
       ++report.segments_dropped;
-      batch.Delete(*index, SealKey(group, segment.segment));
+      rows.Delete(*index, SealKey(group, segment.segment));
     }
   }
-  if (report.segments_dropped == 0) return report;
-  std::vector<std::shared_ptr<PartitionState>> members;
-  {
-    const std::shared_lock lock(maps_mutex_);
-    for (const auto& [id, partition] : partitions_) {
-      if (partition->group == group) members.push_back(partition);
-    }
+  if (report.segments_dropped > 0) {
+    std::string dropped;
+    codec::AppendU64(dropped, last);
+    rows.Put(*index, DroppedKey(group), dropped);
+    HONRYU_TRY_VOID(ForgetSegments(*db, rows, group, last));
+    const std::lock_guard lock(state->mutex);
+    while (!state->sealed.empty() && state->sealed.front().segment <= last) state->sealed.pop_front();
+    state->dropped = last;
+    state->rounds_to_delete = kRoundsToDelete;
+    metrics_.segments_dropped.Add(static_cast<double>(report.segments_dropped));
   }
+  // The files go now or, when one of them is being compacted or was not flushed yet, in a later round.
+  if (state->rounds_to_delete > 0) {
+    HONRYU_TRY(const std::size_t left,
+               db->DeleteFiles(*state->family, SegmentKey(0), SegmentKey(state->dropped + 1)));
+    state->rounds_to_delete = left > 0 ? kRoundsToDelete : state->rounds_to_delete - 1;
+  }
+  return report;
+}
+
+// Deletes the index rows of segments up to `last`, together with `rows`. Before the files: after a crash in
+// between they hold data that nobody finds any more.
+Result<void> RocksdbEngineImpl::ForgetSegments(kv::Database& database, kv::WriteBatch& rows, GroupId group,
+                                               SegmentNumber last) {
+  const auto index = database.Find("index"), meta = database.Find("meta");
+  const std::vector<std::shared_ptr<PartitionState>> members = MembersOf(group);
   for (const auto& partition : members) {
     const std::lock_guard lock(partition->mutex);
     for (const PartitionSegment& segment : partition->segments) {
-      if (segment.segment <= last) batch.Delete(*index, IndexKey(group, partition->id, segment.segment));
+      if (segment.segment <= last) rows.Delete(*index, IndexKey(group, partition->id, segment.segment));
     }
     if (!partition->segments.empty() && partition->segments.back().segment <= last) {
       // Nothing of the partition stays: remember where it was, so that no offset is ever issued again.
       std::string next;
       codec::AppendU64(next, std::max(partition->next, partition->reserved));
-      batch.Put(*db->Find("meta"), ReservedKey(partition->id), next);
+      rows.Put(*meta, ReservedKey(partition->id), next);
     }
   }
-  // Index rows first: after a crash here the files hold data that nobody finds any more, and a later round
-  // deletes them.
-  HONRYU_TRY_VOID(db->Write(batch, true));
+  HONRYU_TRY_VOID(WriteRows(database, rows));
   for (const auto& partition : members) {
     const std::lock_guard lock(partition->mutex);
     while (!partition->segments.empty() && partition->segments.front().segment <= last)
       partition->segments.pop_front();
   }
-  {
-    const std::lock_guard lock(state->mutex);
-    while (!state->sealed.empty() && state->sealed.front().segment <= last) state->sealed.pop_front();
-  }
-  metrics_.segments_dropped.Add(static_cast<double>(report.segments_dropped));
-  HONRYU_TRY_VOID(db->DeleteFiles(*state->family, SegmentKey(0), SegmentKey(last + 1)));
-  return report;
+  return Ok();
 }
 
 Result<void> RocksdbEngineImpl::Writable() const {

@@ -1,5 +1,6 @@
 #pragma once
 
+#include "honryu/async/blocking_calls.h"
 #include "honryu/log/rocksdb_engine.h"
 #include "rocksdb_meta.h"
 #include "rocksdb_state.h"
@@ -34,10 +35,10 @@ class RocksdbEngineImpl final : public RocksdbEngine {
   ~RocksdbEngineImpl() override;
   Result<void> Start();
 
-  Result<void> CreatePartition(PartitionId partition, GroupId group) override;
+  Result<void> CreatePartitions(const std::vector<PartitionId>& partitions, GroupId group) override;
   Result<void> DropGroup(GroupId group) override;
   std::vector<PartitionDescription> ListPartitions() const override;
-  Result<WriterEpoch> AcquireWriter(PartitionId partition) override;
+  Result<std::vector<WriterEpoch>> AcquireWriters(const std::vector<PartitionId>& partitions) override;
   async::Task<Result<std::vector<AppendResult>>> Append(async::Context ctx,
                                                         std::vector<AppendPart> parts) override;
   async::Task<Result<ReadOutcome>> Read(async::Context ctx, PartitionId partition, Offset from,
@@ -61,15 +62,33 @@ class RocksdbEngineImpl final : public RocksdbEngine {
   struct Commit;  // what one commit gathers (commit.cc)
 
   std::shared_ptr<kv::Database> database() const { return std::atomic_load(&database_); }
+  /// The database when it can be written; kUnavailable while it is closed or waits for recovery. Under
+  /// write_mutex_.
+  Result<std::shared_ptr<kv::Database>> ForWriting() const;
+  /// Writes rows of the log's own; a failure begins recovery.
+  Result<void> WriteRows(kv::Database& database, kv::WriteBatch& rows);
+  /// A failed write leaves open what is on disk: writes are refused until reopening has settled it.
+  /// Thread-safe.
+  void StorageFailed(const Error& why);
+  bool needs_recovery() const { return failures_ != recovered_failures_; }
   std::shared_ptr<PartitionState> FindPartition(PartitionId partition) const;
   std::shared_ptr<GroupState> FindGroup(GroupId group) const;
+  std::vector<std::shared_ptr<PartitionState>> MembersOf(GroupId group) const;
+  Result<void> ForgetSegments(kv::Database& database, kv::WriteBatch& rows, GroupId group,
+                              SegmentNumber last);
 
   // recovery.cc
+  kv::OpenOptions DatabaseOptions();
   Result<std::shared_ptr<kv::Database>> OpenDatabase();
+  Result<void> CloseForRecovery();
+  Result<void> OpenAgain();
+  void AttachFamilies(const kv::Database* database);
+  void ReportWalDamage(const kv::Database& database);
   Result<void> Load(kv::Database& database);
   Result<void> LoadPartitions(kv::Database& database);
   Result<void> LoadSegments(kv::Database& database);
   Result<void> FindEnds(kv::Database& database);
+  Result<void> SkipLostOffsets(kv::Database& database);
   Result<void> DropOrphans(kv::Database& database);
   Result<void> FindEnd(kv::Database& database, PartitionState& partition, GroupState& group);
   void GuardLoop();
@@ -84,7 +103,8 @@ class RocksdbEngineImpl final : public RocksdbEngine {
   Result<void> WriteCommit(Commit& commit);
   void Publish(Commit& commit);
   void Refuse(const Error& why);
-  void SealGroups(bool by_age);
+  void SealOld();
+  void SealIfDue(GroupState& group, bool by_age);
   Result<void> Reserve(Commit& commit);
 
   // read.cc
@@ -114,17 +134,19 @@ class RocksdbEngineImpl final : public RocksdbEngine {
   std::deque<Request> queue_;
   std::uint64_t queued_bytes_ = 0;
   bool closing_ = false;
-  std::optional<Error> refused_;  // guarded by queue_mutex_: why writes are refused now
-  std::atomic<bool> needs_recovery_{false};
+  std::optional<Error> refused_;                      // guarded by queue_mutex_: why writes are refused now
+  std::atomic<std::uint64_t> failures_{0};            // of writes to storage
+  std::atomic<std::uint64_t> recovered_failures_{0};  // of them, those that reopening has settled
   std::mutex write_mutex_;  // one writer of batches, seals, structure and recovery at a time
 
   std::mutex guard_mutex_;
   std::condition_variable guard_wake_;
   bool guard_stop_ = false;
-  MonoTime last_sync_;
+  MonoTime last_sync_, last_seal_check_;
   bool unsynced_ = false;
   std::thread committer_, guard_;
   bool closed_ = false;
+  async::BlockingCalls calls_;  // last: its calls end before the rest goes
 };
 
 }  // namespace honryu::log

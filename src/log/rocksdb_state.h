@@ -52,6 +52,9 @@ struct PartitionState {
   Offset first() const { return segments.empty() ? next : segments.front().first; }
 };
 
+/// Rounds of retention that look for files of dropped segments until two in a row find none.
+inline constexpr int kRoundsToDelete = 2;
+
 struct SealedSegment {
   SegmentNumber segment = 0;
   Timestamp last_time;
@@ -69,6 +72,10 @@ struct GroupState {
   SegmentNumber open = 1;
   std::uint64_t open_bytes = 0;
   Timestamp open_since, open_last_time;
+
+  // Under the engine's write_mutex_.
+  SegmentNumber dropped = 0;  // segments up to it are gone; their numbers are never used again
+  int rounds_to_delete = 0;   // rounds that shall still look for files of such segments
 };
 
 std::string FamilyName(GroupId group);
@@ -78,5 +85,6 @@ std::string ReservedKey(PartitionId partition);   // meta: offset u64
 std::string IndexKey(GroupId group, PartitionId partition,
                      SegmentNumber segment);                // index: first u64, time u64
 std::string SealKey(GroupId group, SegmentNumber segment);  // index: last time u64, bytes u64
+std::string DroppedKey(GroupId group);                      // index: newest dropped segment u64
 
 }  // namespace honryu::log

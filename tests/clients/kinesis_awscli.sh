@@ -106,7 +106,7 @@ kinesis update-shard-count --stream-name "$name" --target-shard-count 3 --scalin
 kinesis wait stream-exists --stream-name "$name"
 expect "open shards" 3 "$(kinesis describe-stream-summary --stream-name "$name" --query StreamDescriptionSummary.OpenShardCount --output text)"
 refuse InvalidArgumentException merge-shards --stream-name "$name" --shard-to-merge shardId-000000000000 --adjacent-shard-to-merge shardId-000000000001
-expect "open shards by describe-limits" true "$(kinesis describe-limits --query 'OpenShardCount >= `3`')"
+expect "open shards by describe-limits" true "$(kinesis describe-limits --query "OpenShardCount >= \`3\`")"
 ok "update-shard-count, describe-limits"
 
 kinesis delete-stream --stream-name "$name"

@@ -37,7 +37,9 @@ class EngineContract : public ::testing::TestWithParam<const char*> {
 TEST_P(EngineContract, GivesRisingOffsetsAndReadsBackWhatWasAppended) {
   ASSERT_TRUE(engine_->CreatePartition(1, 7).ok());
   ASSERT_TRUE(engine_->CreatePartition(2, 7).ok());
-  EXPECT_EQ(engine_->CreatePartition(1, 7).error().code(), ErrorCode::kAlreadyExists);
+  EXPECT_TRUE(engine_->CreatePartitions({1, 2}, 7).ok());  // there already
+  EXPECT_EQ(engine_->CreatePartitions({3, 1}, 8).error().code(), ErrorCode::kAlreadyExists);
+  EXPECT_EQ(engine_->Bounds(3).error().code(), ErrorCode::kNotFound);  // none of them was made
   const auto first = driver().Append({Part(1, {"a", "b"}), Part(2, {"x"}), Part(1, {"c"})});
   ASSERT_TRUE(first.ok()) << first.error().message();
   EXPECT_EQ((*first)[0].last - (*first)[0].first, 1u);

@@ -30,7 +30,7 @@ class Runtime {
   /// Round robin over the event loops. Thread-safe.
   Executor NextExecutor();
 
-  /// Runs `function` on the blocking pool and gives its value , which must be a Result.
+  /// Runs `function` on the blocking pool and gives its value, which must be a Result.
   /// The queue is unbounded by itself: callers bound their own concurrency.
   template <class F>
   auto Blocking(F function) -> Task<decltype(function())> {
@@ -42,6 +42,9 @@ class Runtime {
   }
   /// Runs `work` on the blocking pool. Thread-safe.
   void Post(std::function<void()> work);
+  /// Waits for everything on the blocking pool; later posts are not run. The last step of a stop, before what
+  /// such work may point at goes.
+  void JoinBlocking();
 
   /// Runs a task to its end from a thread that is not one of ours (main, tests) and returns its value.
   template <class T>

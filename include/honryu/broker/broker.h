@@ -131,7 +131,8 @@ class Broker {
   Broker(const Broker&) = delete;
   Broker& operator=(const Broker&) = delete;
 
-  /// Loads the streams, finishes interrupted creations and deletions, starts retention. Blocks.
+  /// Loads the streams and starts what goes on by itself: creations, deletions and reshardings that a crash
+  /// cut short, and retention. Blocks.
   Result<void> Start();
   async::Task<void> Stop(MonoTime deadline);
 

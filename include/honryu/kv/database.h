@@ -4,6 +4,7 @@
 #include "honryu/base/result.h"
 
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <span>
@@ -33,6 +34,9 @@ struct OpenOptions {
   std::uint64_t max_wal_bytes =
       1ULL << 30;  ///< Families that hold older WAL files back are flushed beyond it.
   std::uint64_t block_cache_bytes = 32ULL << 20;
+  /// Told of background work that failed (a flush, a compaction): writes are refused from then on. Called on
+  /// RocksDB's threads, with its locks held: must not call back.
+  std::function<void(const Error&)> on_background_error;
   /// A rocksdb::FileSystem to use instead of the real one (fault injection); null in production.
   std::shared_ptr<void> file_system;
 };
@@ -80,6 +84,14 @@ class Iterator {
   std::unique_ptr<Impl> impl_;
 };
 
+/// The write-ahead log was damaged before its end, other than by a write that a crash cut short: what stood
+/// behind the damage is lost.
+struct WalDamage {
+  std::string message;          ///< RocksDB's own words, with the position.
+  std::string kept_in;          ///< Folder with copies of the damaged files; empty when opened read-only.
+  std::uint64_t wal_bytes = 0;  ///< Size of all its files: more records than that cannot be lost.
+};
+
 /// Bytes written since the database was opened, by cause: the terms of the write amplification.
 struct WriteStatistics {
   std::uint64_t wal_bytes = 0, flush_bytes = 0, compaction_bytes = 0;
@@ -115,16 +127,22 @@ class Database {
   /// Turns the family's memtable into a file; without `wait` only the switch to a fresh memtable has happened
   /// on return.
   Result<void> Flush(const Family& family, bool wait);
-  /// Drops all files that lie wholly in [begin, end); keys in other files stay.
-  Result<void> DeleteFiles(const Family& family, BytesView begin, BytesView end);
+  /// Drops all files that lie wholly in [begin, end); keys in other files stay. Returns how many files that
+  /// reach into the range are left, the memtable not counted.
+  Result<std::size_t> DeleteFiles(const Family& family, BytesView begin, BytesView end);
   /// Estimate of what [begin, end) takes in files and memory.
   std::uint64_t ApproximateBytes(const Family& family, BytesView begin, BytesView end) const;
   WriteStatistics Statistics() const;
+  /// What opening found, if anything.
+  const std::optional<WalDamage>& wal_damage() const;
 
  private:
   struct Impl;
   explicit Database(std::unique_ptr<Impl> impl);
   std::unique_ptr<Impl> impl_;
 };
+
+/// Writes, syncs and removes a file of `bytes` in options.path: whether the disk takes writes now.
+Result<void> ProbeDisk(const OpenOptions& options, std::uint64_t bytes);
 
 }  // namespace honryu::kv

@@ -15,6 +15,9 @@ class FaultFileSystem {
   void FailWritesWithNoSpace(bool on);
   /// From now on, fsync and fdatasync fail with an I/O error.
   void FailSyncs(bool on);
+  /// What a power cut leaves at worst: every file that was written through here loses what was not synced.
+  /// Close the database first, with both failures above switched on, so that closing saves nothing.
+  void DropUnsynced();
 
  private:
   struct Switches;

@@ -71,20 +71,29 @@ class LogEngine {
  public:
   virtual ~LogEngine() = default;
 
-  /// Creates an empty partition. kAlreadyExists. Durable when it returns. May block: call on the blocking
-  /// pool.
-  virtual Result<void> CreatePartition(PartitionId partition, GroupId group) = 0;
+  /// Creates empty partitions, all of them durably or, on an error, none; those that the group already has
+  /// stay as they are. kAlreadyExists when another group has one of the number. May block: call on the
+  /// blocking pool.
+  virtual Result<void> CreatePartitions(const std::vector<PartitionId>& partitions, GroupId group) = 0;
+  Result<void> CreatePartition(PartitionId partition, GroupId group) {
+    return CreatePartitions({partition}, group);
+  }
   /// Drops a whole group and the data of its partitions (whole files). kNotFound. May block.
   virtual Result<void> DropGroup(GroupId group) = 0;
   virtual std::vector<PartitionDescription> ListPartitions() const = 0;
-  /// Becomes the partition's writer: durably raises its epoch and returns it; older writers get kFenced. May
-  /// block.
-  virtual Result<WriterEpoch> AcquireWriter(PartitionId partition) = 0;
+  /// Becomes the partitions' writer: durably raises their epochs and returns them in the same order; older
+  /// writers get kFenced. All or none; kNotFound. May block.
+  virtual Result<std::vector<WriterEpoch>> AcquireWriters(const std::vector<PartitionId>& partitions) = 0;
+  Result<WriterEpoch> AcquireWriter(PartitionId partition) {
+    HONRYU_TRY(const std::vector<WriterEpoch> epochs, AcquireWriters({partition}));
+    return epochs.front();
+  }
 
   /// Appends all parts in one commit, all or nothing; durable (per the durability setting) when it returns.
   /// Results are in the order of the parts. kOverloaded when the commit queue is full, kUnavailable when the
-  /// disk is full or the storage failed (retryable), kFenced, kNotFound. An error other than kFenced,
-  /// kNotFound, kOverloaded or kUnavailable leaves it open whether the records were written.
+  /// disk is full or the storage failed (retryable), kFenced, kNotFound. After kFenced, kNotFound and
+  /// kOverloaded nothing was written; kUnavailable leaves that open when it was the write that failed: the
+  /// records are then there whole or not at all, and a retry may store them a second time.
   virtual async::Task<Result<std::vector<AppendResult>>> Append(async::Context ctx,
                                                                 std::vector<AppendPart> parts) = 0;
 

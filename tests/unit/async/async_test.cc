@@ -1,3 +1,4 @@
+#include "honryu/async/blocking_calls.h"
 #include "honryu/async/one_shot.h"
 #include "honryu/async/retry.h"
 #include "honryu/async/runtime.h"
@@ -6,7 +7,9 @@
 #include <gtest/gtest.h>
 
 #include <atomic>
+#include <future>
 #include <thread>
+#include <vector>
 
 namespace honryu::async {
 namespace {
@@ -145,6 +148,82 @@ TEST_F(AsyncTest, BackoffStaysBelowItsCap) {
 }
 
 TEST_F(AsyncTest, BlockingWorkComesBack) { EXPECT_EQ(runtime_.BlockOn(BlockingSum(&runtime_)).value(), 42); }
+
+TEST(BlockingCalls, AreWaitedForThoughTheirTasksWereCancelled) {
+  Runtime runtime(RuntimeOptions{1, 1});
+  std::atomic<bool> ended{false};
+  std::promise<void> go;
+  {
+    BlockingCalls calls(runtime, "test");
+    TaskGroup tasks;
+    OneShot<bool> began;
+    tasks.Spawn(runtime.NextExecutor(), "call",
+                [](BlockingCalls& in, OneShot<bool> on, std::promise<void>& wait,
+                   std::atomic<bool>& flag) -> Task<void> {
+                  Result<void> done = co_await in.Run([on, &wait, &flag]() -> Result<void> {
+                    on.Set(true);
+                    wait.get_future().wait();
+                    flag = true;
+                    return Ok();
+                  });
+                  EXPECT_EQ(done.error().code(), ErrorCode::kCancelled);
+                }(calls, began, go, ended));
+    EXPECT_TRUE(runtime.BlockOn(began.Wait()).ok());
+    tasks.Cancel();
+    EXPECT_TRUE(runtime.BlockOn(tasks.Join()).ok());
+    EXPECT_FALSE(ended);
+    go.set_value();
+  }
+  EXPECT_TRUE(ended);
+}
+
+TEST(BlockingCalls, InTurnNeverOverlapAndHoldNoThread) {
+  Runtime runtime(RuntimeOptions{2, 2});
+  BlockingCalls calls(runtime, "test");
+  std::promise<void> go;
+  std::shared_future<void> gone = go.get_future().share();
+  std::vector<int> order;  // written by one call at a time
+  TaskGroup tasks;
+  const auto in_turn = [](BlockingCalls& in, std::vector<int>& out, std::shared_future<void> wait,
+                          int number) -> Task<void> {
+    Result<void> done = co_await in.RunInTurn([&out, wait, number]() -> Result<void> {
+      wait.wait();
+      out.push_back(number);
+      return Ok();
+    });
+    EXPECT_TRUE(done.ok());
+  };
+  for (int i = 0; i < 50; ++i) tasks.Spawn(runtime.executor(0), "turn", in_turn(calls, order, gone, i));
+  // All fifty wait for the first one, yet the pool of two has a thread for this:
+  Result<int> other = runtime.BlockOn(calls.Run([]() -> Result<int> { return 7; }));
+  EXPECT_EQ(*other, 7);
+  go.set_value();
+  EXPECT_TRUE(runtime.BlockOn(tasks.Join(MonoTime::max())).ok());
+  ASSERT_EQ(order.size(), 50U);
+  for (int i = 0; i < 50; ++i) EXPECT_EQ(order[static_cast<std::size_t>(i)], i);
+}
+
+TEST(BlockingCalls, AreBounded) {
+  Runtime runtime(RuntimeOptions{1, 1});
+  BlockingCalls calls(runtime, "the test", 1);
+  std::promise<void> go;
+  TaskGroup tasks;
+  OneShot<bool> began;
+  tasks.Spawn(runtime.NextExecutor(), "call",
+              [](BlockingCalls& in, OneShot<bool> on, std::promise<void>& wait) -> Task<void> {
+                Result<void> done = co_await in.Run([on, &wait]() -> Result<void> {
+                  on.Set(true);
+                  wait.get_future().wait();
+                  return Ok();
+                });
+                EXPECT_TRUE(done.ok());
+              }(calls, began, go));
+  EXPECT_TRUE(runtime.BlockOn(began.Wait()).ok());
+  EXPECT_EQ(runtime.BlockOn(calls.Run([]() -> Result<int> { return 1; })).error().code(),
+            ErrorCode::kOverloaded);
+  go.set_value();
+  EXPECT_TRUE(runtime.BlockOn(tasks.Join(MonoTime::max())).ok());
+}
 
 }  // namespace
 }  // namespace honryu::async

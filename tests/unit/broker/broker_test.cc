@@ -189,11 +189,12 @@ TEST_F(BrokerTest, WhatACrashCutShortIsFinishedAtTheNextStart) {
   };
   with_status(static_cast<int>(StreamStatus::kCreating));
   Open();
-  EXPECT_EQ(broker_->Describe("s")->status, StreamStatus::kActive);
+  ASSERT_TRUE(runtime_.BlockOn(broker_->WaitActive(Soon(), "s")).ok());
   PutOne("s", "k", "works");
   Close();
   with_status(static_cast<int>(StreamStatus::kDeleting));
   Open();
+  while (broker_->Describe("s").ok()) std::this_thread::yield();  // the test's time limit is the bound
   EXPECT_EQ(broker_->Describe("s").error().code(), ErrorCode::kNotFound);
   EXPECT_TRUE(engine_->ListPartitions().empty());
 }
