@@ -2,9 +2,8 @@
 
 #include "ascii.h"
 #include "error_response.h"
+#include "exchange.h"
 #include "honryu/base/random.h"
-#include "honryu/codec/compression.h"
-#include "honryu/codec/uri.h"
 #include "honryu/obs/log.h"
 
 #include <boost/asio/as_tuple.hpp>
@@ -33,32 +32,6 @@ namespace {
 constexpr auto kAwait = asio::as_tuple(asio::use_awaitable);
 // The header buffer: small, so that the bulk of a body is read straight into its own place.
 constexpr std::size_t kReadAhead = 16384;
-// Bodies up to this size are decompressed on the event loop: it takes well under 0.5 ms.
-constexpr std::size_t kInlineDecompress = 65536;
-
-// A buffer for `size` bytes with the promised slack behind it.
-std::shared_ptr<char[]> PaddedBuffer(std::size_t size) {
-  auto buffer = std::make_shared_for_overwrite<char[]>(size + kBodyPadding);
-  std::memset(buffer.get() + size, 0, kBodyPadding);
-  return buffer;
-}
-
-Bytes PaddedCopy(std::string_view text) {
-  const auto buffer = PaddedBuffer(text.size());
-  if (!text.empty())
-    std::memcpy(buffer.get(), text.data(), text.size());  // an empty view may have no address
-  return Bytes(buffer, std::string_view(buffer.get(), text.size()));
-}
-
-std::string HttpDate() {
-  const std::time_t now = std::chrono::system_clock::to_time_t(std::chrono::system_clock::now());
-  std::tm parts{};
-  gmtime_r(&now, &parts);
-  char text[64];
-  std::strftime(text, sizeof text, "%a, %d %b %Y %H:%M:%S GMT", &parts);
-  return text;
-}
-
 std::string ResponseHead(const Response& response, std::string_view request_id, bool keep_alive) {
   const std::string_view reason = bhttp::obsolete_reason(static_cast<bhttp::status>(response.status));
   std::string head;
@@ -206,19 +179,10 @@ async::Task<Result<Connection::Head>> Connection::ReadHead() {
   request.request_id = RandomUuid();
   for (const auto& field : message)
     request.headers.Add(std::string(field.name_string()), std::string(field.value()));
-  const std::size_t question = request.target.find('?');
-  Result<std::string> path =
-      codec::PercentDecode(std::string_view(request.target).substr(0, question), false);
-  auto query = codec::ParseQuery(question == std::string::npos
-                                     ? std::string_view()
-                                     : std::string_view(request.target).substr(question + 1));
-  if (!path.ok() || !query.ok()) {
+  if (const Result<void> parsed = ParseTarget(request); !parsed.ok()) {
     refuse_status_ = 400;
-    co_return Error(ErrorCode::kInvalidArgument,
-                    "malformed request target: " + (path.ok() ? query.error() : path.error()).message());
+    co_return parsed.error();
   }
-  request.path = std::move(*path);
-  request.query = std::move(*query);
   const std::string_view expect = request.headers.Get("Expect");
   if (!expect.empty() && !EqualsIgnoreCase(expect, "100-continue")) {
     refuse_status_ = 417;
@@ -243,7 +207,7 @@ async::Task<Result<Connection::Head>> Connection::ReadHead() {
 }
 
 async::Task<Result<Bytes>> Connection::ReadSizedBody(std::size_t length) {
-  const auto body = PaddedBuffer(length);
+  const std::shared_ptr<char[]> body = PaddedBuffer(length);
   const std::size_t buffered = std::min(length, buffer_.size());
   if (buffered > 0) std::memcpy(body.get(), buffer_.data().data(), buffered);
   buffer_.consume(buffered);
@@ -295,47 +259,6 @@ async::Task<Result<Bytes>> Connection::ReadBody(Head& head) {
   }
   if (error) co_return Error(ErrorCode::kCancelled, "the peer has gone");
   co_return PaddedCopy(parser.get().body());
-}
-
-async::Task<Result<Bytes>> Connection::Open(std::string_view encoding, Bytes body) {
-  const Result<codec::Compression> compression = codec::ParseContentEncoding(encoding);
-  if (!compression.ok()) {
-    refuse_status_ = 415;
-    co_return compression.error().WithContext("Content-Encoding");
-  }
-  if (*compression == codec::Compression::kNone || body.empty()) co_return body;
-  const std::size_t limit = context_.config.max_decompressed_body.bytes;
-  Result<std::string> plain;
-  if (body.size() <= kInlineDecompress && limit <= ByteSize::MiB(1).bytes) {
-    plain = codec::Decompress(*compression, body, limit);
-  } else {
-    const codec::Compression kind = *compression;
-    plain = co_await context_.runtime.Blocking(
-        [body, kind, limit] { return codec::Decompress(kind, body, limit); });
-  }
-  if (!plain.ok()) {
-    refuse_status_ = plain.error().code() == ErrorCode::kTooLarge ? 413 : 400;
-    co_return plain.error().WithContext("request body");
-  }
-  co_return PaddedCopy(*plain);
-}
-
-async::Task<Response> Connection::Answer(const Request& request) {
-  async::Context ctx = async::Context::WithTimeout(context_.config.request_timeout);
-  ctx.request_id = request.request_id;
-  std::string failure;
-  try {
-    Response response = co_await context_.handler(std::move(ctx), request);
-    co_return response;
-  } catch (const std::exception& e) {
-    failure = e.what();
-  } catch (...) {
-    failure = "unknown exception";
-  }
-  context_.metrics.Refused("handler_failed");
-  LOG_LIMITED(error, "request handler failed", {"listener", context_.config.name}, {"path", request.path},
-              {"what", failure}, {"request_id", request.request_id});
-  co_return ErrorResponse(500, "internal", "internal error", request.request_id);
 }
 
 async::Task<bool> Connection::WriteStream(const Response& response, std::string head) {
@@ -433,12 +356,14 @@ async::Task<void> Connection::Run() {
       Result<Bytes> body = co_await ReadBody(*head);
       if (body.ok()) {
         context_.metrics.bytes_in.Add(static_cast<double>(body->size()));
-        Result<Bytes> plain = co_await Open(head->request.headers.Get("Content-Encoding"), std::move(*body));
-        if (plain.ok()) {
-          head->request.body = std::move(*plain);
+        OpenedBody opened = co_await OpenBody(
+            context_, std::string(head->request.headers.Get("Content-Encoding")), std::move(*body));
+        refuse_status_ = opened.refuse_status;
+        if (opened.plain.ok()) {
+          head->request.body = std::move(*opened.plain);
         } else {
           failed = true;
-          failure = plain.error();
+          failure = opened.plain.error();
         }
       } else {
         failed = true;
@@ -456,7 +381,7 @@ async::Task<void> Connection::Run() {
     }
     const auto begin = std::chrono::steady_clock::now();
     stream_.expires_never();
-    Response response = co_await Answer(head->request);
+    Response response = co_await AnswerRequest(context_, head->request);
     const bool keep = head->keep_alive && !context_.stopping;
     const bool again = co_await Write(head->request, response, keep, head->http10);
     context_.metrics.by_class[static_cast<std::size_t>(std::clamp(response.status / 100, 1, 5))].Add();

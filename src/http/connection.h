@@ -45,8 +45,6 @@ class Connection {
   async::Task<Result<Head>> ReadHead();
   async::Task<Result<Bytes>> ReadBody(Head& head);
   async::Task<Result<Bytes>> ReadSizedBody(std::size_t length);
-  async::Task<Result<Bytes>> Open(std::string_view encoding, Bytes body);
-  async::Task<Response> Answer(const Request& request);
   async::Task<bool> Write(const Request& request, const Response& response, bool keep_alive, bool http10);
   async::Task<bool> WriteStream(const Response& response, std::string head);
   async::Task<void> Refuse(int status, std::string_view code, std::string_view message);

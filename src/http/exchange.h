@@ -1,0 +1,37 @@
+#pragma once
+
+#include "connection.h"
+#include "honryu/http/message.h"
+
+#include <cstddef>
+#include <memory>
+#include <string>
+#include <string_view>
+
+namespace honryu::http {
+
+/// What HTTP/1.1 and HTTP/2 have in common once a request is off the wire.
+
+/// A buffer for `size` bytes with kBodyPadding zero bytes behind it.
+std::shared_ptr<char[]> PaddedBuffer(std::size_t size);
+/// A copy with kBodyPadding readable bytes behind it.
+Bytes PaddedCopy(std::string_view text);
+
+/// Now, as the Date header writes it.
+std::string HttpDate();
+
+/// Fills request.path and request.query from request.target. kInvalidArgument.
+Result<void> ParseTarget(Request& request);
+
+/// A body that could not be opened, with the status that says so.
+struct OpenedBody {
+  Result<Bytes> plain;
+  int refuse_status = 0;  ///< With an error: 400, 413 or 415.
+};
+/// Undoes the Content-Encoding, within the listener's limit; large bodies on the blocking pool.
+async::Task<OpenedBody> OpenBody(const ConnectionContext& context, std::string encoding, Bytes body);
+
+/// Calls the handler; one that throws answers 500 and is logged.
+async::Task<Response> AnswerRequest(const ConnectionContext& context, const Request& request);
+
+}  // namespace honryu::http
