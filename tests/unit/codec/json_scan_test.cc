@@ -1,8 +1,8 @@
-#include "api/gateway/json_scan.h"
+#include "honryu/codec/json_scan.h"
 
 #include <gtest/gtest.h>
 
-namespace honryu::api::gateway {
+namespace honryu::codec {
 namespace {
 
 /// "ok", "rule N field" or "error at N".
@@ -159,4 +159,4 @@ TEST(JsonScan, FindsMembersByDottedPath) {
 }
 
 }  // namespace
-}  // namespace honryu::api::gateway
+}  // namespace honryu::codec

@@ -1,11 +1,11 @@
-#include "api/gateway/json_scan.h"
+#include "honryu/codec/json_scan.h"
 
 #include <simdjson.h>
 
 #include <algorithm>
 #include <cstring>
 
-namespace honryu::api::gateway {
+namespace honryu::codec {
 
 namespace {
 
@@ -433,4 +433,4 @@ bool FindMember(BytesView object, std::string_view dotted_path, BytesView* found
   return false;
 }
 
-}  // namespace honryu::api::gateway
+}  // namespace honryu::codec
