@@ -20,6 +20,12 @@ std::uint64_t Load8(const char* p) {
   return word;
 }
 
+std::uint64_t Load4(const char* p) {
+  std::uint32_t word = 0;
+  std::memcpy(&word, p, 4);
+  return word;
+}
+
 /// Non-zero if a byte of `word` ends the plain run of a string: '"', '\' or a control character. Bytes above
 /// a hit may be marked wrongly (borrows), so the caller looks for the first one byte by byte.
 std::uint64_t Special(std::uint64_t word) {
@@ -30,11 +36,20 @@ std::uint64_t Special(std::uint64_t word) {
 
 /// Differs for most unequal short keys and costs a few instructions: length, first and last eight bytes.
 std::uint64_t Mark(BytesView key) {
-  char head[8] = {}, tail[8] = {};
-  const std::size_t n = std::min<std::size_t>(key.size(), 8);
-  std::memcpy(head, key.data(), n);
-  std::memcpy(tail, key.data() + (key.size() - n), n);
-  return Load8(head) * 0xa0761d6478bd642fULL ^ Load8(tail) * 0xe7037ed1a0b428dbULL ^ key.size();
+  const std::size_t n = key.size();
+  const char* const p = key.data();
+  std::uint64_t head = 0, tail = 0;
+  if (n >= 8) {
+    head = Load8(p);
+    tail = Load8(p + n - 8);
+  } else if (n >= 4) {
+    head = Load4(p);
+    tail = Load4(p + n - 4);
+  } else if (n > 0) {
+    const auto byte = [p](std::size_t i) -> std::uint64_t { return static_cast<unsigned char>(p[i]); };
+    head = byte(0) << 16 | byte(n / 2) << 8 | byte(n - 1);
+  }
+  return head * 0xa0761d6478bd642fULL ^ tail * 0xe7037ed1a0b428dbULL ^ n;
 }
 
 bool IsBlank(char c) { return c == ' ' || c == '\n' || c == '\r' || c == '\t'; }
@@ -175,15 +190,19 @@ bool JsonScanner::Object(int depth) {
     SkipBlanks();
     const char* const value_begin = p_;
     JsonKind kind = JsonKind::kNull;
-    path_.push_back(key);
+    // In parts: a view copied by way of the stack costs a failed store forwarding each time.
+    path_.emplace_back(key.data(), key.size());
     if (!Value(depth + 1, &kind)) return false;
     path_.pop_back();
     if (++count > limits_.max_members) {
       Break(JsonRule::kTooManyMembers);
     } else {
-      keys_.push_back({Mark(key), key});
+      if (limits_.max_value_bytes > 0) keys_.push_back({Mark(key), key});
       if (depth == 1) {
-        members_.push_back({key, {value_begin, static_cast<std::size_t>(p_ - value_begin)}, kind});
+        JsonMember& member = members_.emplace_back();
+        member.key = BytesView(key.data(), key.size());
+        member.value = BytesView(value_begin, static_cast<std::size_t>(p_ - value_begin));
+        member.kind = kind;
       }
     }
     SkipBlanks();
