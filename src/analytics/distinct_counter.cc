@@ -3,6 +3,7 @@
 #include "honryu/base/crc32c.h"
 
 #include <cmath>
+#include <utility>
 
 namespace honryu::analytics {
 
@@ -57,6 +58,37 @@ void DistinctCounter::Merge(const DistinctCounter& other) {
   }
   sketch_.emplace(merged);
   slots_ = {};
+}
+
+// "E" and the hashes, 8 bytes each, the least significant byte first; or "S" and the registers.
+std::string DistinctCounter::Save() const {
+  if (sketch_.has_value()) return "S" + std::string(sketch_->registers());
+  std::string out = "E";
+  for (const std::uint64_t hash : slots_) {
+    if (hash == 0) continue;
+    for (int shift = 0; shift < 64; shift += 8) out += static_cast<char>(hash >> shift & 0xff);
+  }
+  return out;
+}
+
+bool DistinctCounter::Restore(std::string_view bytes) {
+  if (bytes.empty()) return false;
+  const char kind = bytes[0];
+  bytes.remove_prefix(1);
+  DistinctCounter restored(exact_limit_);
+  if (kind == 'S') {
+    restored.sketch_.emplace();
+    if (!restored.sketch_->SetRegisters(bytes)) return false;
+  } else {
+    if (kind != 'E' || bytes.size() % 8 != 0) return false;
+    for (std::size_t at = 0; at < bytes.size(); at += 8) {
+      std::uint64_t hash = 0;
+      for (std::size_t i = 8; i-- > 0;) hash = hash << 8 | static_cast<unsigned char>(bytes[at + i]);
+      restored.AddHash(hash);
+    }
+  }
+  *this = std::move(restored);
+  return true;
 }
 
 std::uint64_t DistinctCounter::Count() const {

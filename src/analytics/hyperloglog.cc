@@ -51,6 +51,15 @@ void HyperLogLog::Merge(const HyperLogLog& other) {
     (*registers_)[i] = std::max((*registers_)[i], (*other.registers_)[i]);
 }
 
+bool HyperLogLog::SetRegisters(std::string_view bytes) {
+  if (bytes.size() != kRegisters) return false;
+  for (const char rank : bytes) {
+    if (static_cast<unsigned char>(rank) > kRankBits + 1) return false;
+  }
+  for (std::size_t i = 0; i < kRegisters; ++i) (*registers_)[i] = static_cast<std::uint8_t>(bytes[i]);
+  return true;
+}
+
 double HyperLogLog::Estimate() const {
   std::array<std::uint32_t, kRankBits + 2> count{};
   for (const std::uint8_t rank : *registers_) ++count[rank];

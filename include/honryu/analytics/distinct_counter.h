@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <optional>
+#include <string>
 #include <string_view>
 #include <vector>
 
@@ -26,6 +27,13 @@ class DistinctCounter {
   std::uint64_t Count() const;
   /// False once the bound was passed: Count() is then an estimate.
   bool exact() const { return !sketch_.has_value(); }
+  /// All of the state but the bound, for keeping; Restore takes it back. False: not such bytes.
+  std::string Save() const;
+  bool Restore(std::string_view bytes);
+  /// Memory beyond the object itself.
+  std::size_t MemoryBytes() const {
+    return slots_.capacity() * sizeof(std::uint64_t) + (sketch_.has_value() ? HyperLogLog::kRegisters : 0);
+  }
 
  private:
   void Insert(std::uint64_t hash);

@@ -3,6 +3,7 @@
 #include <array>
 #include <cstdint>
 #include <memory>
+#include <string_view>
 
 namespace honryu::analytics {
 
@@ -32,6 +33,11 @@ class HyperLogLog {
   /// Afterwards this estimates the union of both.
   void Merge(const HyperLogLog& other);
   double Estimate() const;
+  /// The registers, kRegisters bytes, for keeping; SetRegisters takes them back. False: not such bytes.
+  std::string_view registers() const {
+    return {reinterpret_cast<const char*>(registers_->data()), registers_->size()};
+  }
+  bool SetRegisters(std::string_view bytes);
 
  private:
   using Registers = std::array<std::uint8_t, kRegisters>;
