@@ -93,11 +93,11 @@ constexpr Field kCount[] = {Field{.name = "ScalingType", .not_null = true, .enum
                             kStreamNameField, Integer("TargetShardCount", true, 1, 100000), kStreamArnField};
 const Field kStreamMode[] = {Arn("StreamARN", &kStreamArnPattern, true), kMode,
                              Integer("WarmThroughputMiBps", false, 0, std::nullopt)};
-constexpr Field kAddTags[] = {Tags(10), kStreamNameField, kStreamArnField};
-constexpr Field kListTags[] = {Integer("Limit", false, 1, 10),
+constexpr Field kAddTags[] = {Tags(200), kStreamNameField, kStreamArnField};
+constexpr Field kListTags[] = {Integer("Limit", false, 1, 50),
                                Field{.name = "ExclusiveStartTagKey", .min_length = 1, .max_length = 128},
                                kStreamNameField, kStreamArnField};
-constexpr Field kRemoveTags[] = {TagKeys(10), kStreamNameField, kStreamArnField};
+constexpr Field kRemoveTags[] = {TagKeys(50), kStreamNameField, kStreamArnField};
 const Field kTagResource[] = {Tags(200), Arn("ResourceARN", &kResourceArnPattern, true)};
 const Field kUntagResource[] = {TagKeys(50), Arn("ResourceARN", &kResourceArnPattern, true)};
 const Field kResourceOnly[] = {Arn("ResourceARN", &kResourceArnPattern, true)};

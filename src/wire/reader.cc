@@ -4,6 +4,7 @@
 
 #include <simdjson.h>
 
+#include <algorithm>
 #include <charconv>
 #include <cmath>
 
@@ -20,7 +21,8 @@ Error NotAnAnswer(std::string_view what) {
 }
 
 Timestamp FromSeconds(double seconds) {
-  return TimestampFromMs(static_cast<std::int64_t>(std::llround(seconds * 1000.0)));
+  constexpr double kMaxMs = 9.0e15;  // beyond: no date, and no llround
+  return TimestampFromMs(std::llround(std::clamp(seconds * 1000.0, -kMaxMs, kMaxMs)));
 }
 
 struct Buffer {

@@ -117,6 +117,7 @@ std::optional<Timestamp> TimeMemberOf(const Json& body, std::string_view name) {
   if (value == nullptr) return std::nullopt;
   constexpr double kMaxMs = 9.0e15;  // beyond: no date, and doubles stop being exact
   const double ms = std::round(value->DoubleOr(0) * 1000.0);
+  if (std::isnan(ms)) return std::nullopt;  // CheckTypes refuses it; the cast below must not meet it
   return TimestampFromMs(static_cast<std::int64_t>(std::clamp(ms, -kMaxMs, kMaxMs)));
 }
 

@@ -119,12 +119,15 @@ std::optional<Fault> CheckType(const Json& value, const Field& field) {
   }
   if (kind == Kind::kList) return TypeFault(std::string(kStartOfList));
   if (kind == Kind::kObject) return TypeFault(std::string(kStartOfMap));
+  // CBOR can say NaN and infinity where a number is due; JSON cannot, so Kinesis has no words of its own for
+  // it.
+  const bool number = kind == Kind::kNumber && std::isfinite(value.DoubleOr(0));
   switch (field.type) {
     case FieldType::kString:
       if (kind != Kind::kString) return TypeFault(NotConvertible(kind, "an String"));
       break;
     case FieldType::kInteger:
-      if (kind != Kind::kNumber) return TypeFault(NotConvertible(kind, "an Integer"));
+      if (!number) return TypeFault(NotConvertible(kind, "an Integer"));
       break;
     case FieldType::kBoolean:
       if (kind == Kind::kNumber || kind == Kind::kBytes) return TypeFault(NotConvertible(kind, "an Boolean"));
@@ -139,7 +142,7 @@ std::optional<Fault> CheckType(const Json& value, const Field& field) {
       if (kind != Kind::kString) return TypeFault(NotConvertible(kind, "a Blob"));
       return CheckBlobText(value.StringOr(""));
     case FieldType::kTimestamp:
-      if (kind != Kind::kNumber) return TypeFault(NotConvertible(kind, "milliseconds since epoch"));
+      if (!number) return TypeFault(NotConvertible(kind, "milliseconds since epoch"));
       break;
     default:
       break;
@@ -330,6 +333,7 @@ std::int32_t ToInteger(const Json& number) {
   constexpr std::int64_t kMax = std::numeric_limits<std::int32_t>::max();
   constexpr std::int64_t kMin = std::numeric_limits<std::int32_t>::min();
   if (const auto* d = std::get_if<double>(&number.value())) {
+    if (std::isnan(*d)) return 0;  // CheckTypes refuses it; the cast below must not meet it all the same
     return static_cast<std::int32_t>(
         std::clamp(std::floor(*d), static_cast<double>(kMin), static_cast<double>(kMax)));
   }

@@ -56,7 +56,7 @@ std::optional<Fault> CheckTypes(const codec::Json& body, std::span<const Field> 
 /// All broken constraints in one ValidationException, at most 10 listed. `body` must have passed CheckTypes.
 std::optional<Fault> CheckConstraints(const codec::Json& body, std::span<const Field> fields);
 
-/// A number as Kinesis's Integer: floored, clamped to 32 bits.
+/// A number as Kinesis's Integer: floored, clamped to 32 bits. Not a number gives 0.
 std::int32_t ToInteger(const codec::Json& number);
 /// Unicode code points of valid UTF-8.
 std::size_t CountCharacters(std::string_view utf8);

@@ -1,8 +1,10 @@
-// Gives arbitrary bytes to the Kinesis request parsers and answer readers. The first byte picks which.
-// Checked beside "no crash": what the fast PutRecords parser takes, the validating parser takes with the same
-// result, and every fault has a readable body.
+// Gives arbitrary bytes to the Kinesis request parsers and answer readers. The first byte picks which; its
+// highest bit says that the body is CBOR. Checked beside "no crash": what the fast PutRecords parsers take,
+// the validating parser takes with the same result, and every fault has a readable body.
 #include "honryu/codec/json.h"
+#include "honryu/wire/format.h"
 #include "honryu/wire/kinesis.h"
+#include "honryu/wire/manage.h"
 #include "honryu/wire/reader.h"
 
 #include <cstdint>
@@ -35,14 +37,19 @@ void CheckFault(const std::optional<Fault>& fault) {
   if (fault) Expect(codec::Json::Parse(FaultBody(*fault)).ok(), "a fault's body is JSON");
 }
 
-void CheckPut(BytesView body, const Result<codec::Json>& json, bool single) {
+bool ParseFast(BytesView body, Format format, bool single, PutRecordsRequest& out, const Limits& limits) {
+  if (format == Format::kCbor)
+    return single ? ParsePutRecordCbor(body, out, limits) : ParsePutRecordsCbor(body, out, limits);
+  return single ? ParsePutRecordFast(body, out, limits) : ParsePutRecordsFast(body, out, limits);
+}
+
+void CheckPut(BytesView body, Format format, const Result<codec::Json>& json, bool single) {
   const Limits limits;
   PutRecordsRequest fast;
   PutRecordsRequest slow;
-  const bool taken =
-      single ? ParsePutRecordFast(body, fast, limits) : ParsePutRecordsFast(body, fast, limits);
+  const bool taken = ParseFast(body, format, single, fast, limits);
   const bool object = json.ok() && json->is_object();
-  if (taken) Expect(object, "what the fast parser takes is JSON");
+  if (taken) Expect(object, "what the fast parser takes is an object");
   if (!object) return;
   const auto fault = single ? ParsePutRecord(*json, slow, limits) : ParsePutRecords(*json, slow, limits);
   CheckFault(fault);
@@ -58,7 +65,13 @@ void CheckOther(const codec::Json& json, const More&... more) {
 }
 
 void CheckRest(const codec::Json& json, unsigned which) {
-  switch (which % 10) {
+  constexpr unsigned kOthers = 10;
+  if (which >= kOthers) {
+    ManageRequest request;
+    const unsigned operation = static_cast<unsigned>(Operation::kSplitShard) + which - kOthers;
+    return CheckFault(ParseManageRequest(json, static_cast<Operation>(operation), request));
+  }
+  switch (which) {
     case 0:
       return CheckOther<CreateStreamRequest>(json, Limits());
     case 1:
@@ -89,13 +102,15 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   std::string text(reinterpret_cast<const char*>(data + 1), size - 1);
   text.append(64, '\0');
   const BytesView body = BytesView(text).substr(0, size - 1);
-  const Result<codec::Json> json = codec::Json::Parse(body);
-  switch (data[0] % 5) {
+  const Format format = (data[0] & 0x80) != 0 ? Format::kCbor : Format::kJson;
+  const unsigned which = data[0] & 0x7fU;
+  const Result<codec::Json> json = ParseBody(body, format);
+  switch (which % 5) {
     case 0:
-      CheckPut(body, json, false);
+      CheckPut(body, format, json, false);
       break;
     case 1:
-      CheckPut(body, json, true);
+      CheckPut(body, format, json, true);
       break;
     case 2:
       (void)ReadGetRecords(body).ok();
@@ -104,7 +119,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
       (void)ReadPutRecords(body).ok();
       break;
     default:
-      if (json.ok() && json->is_object()) CheckRest(*json, data[0] / 5U);
+      if (json.ok() && json->is_object()) CheckRest(*json, which / 5);
   }
   return 0;
 }

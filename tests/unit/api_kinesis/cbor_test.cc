@@ -3,6 +3,8 @@
 #include "honryu/wire/format.h"
 #include "tests/unit/api_kinesis/fixture.h"
 
+#include <limits>
+
 namespace honryu::api::kinesis {
 namespace {
 
@@ -41,6 +43,37 @@ class Cbor : public KinesisApiTest {
     return text;
   }
 };
+
+// JSON has no such numbers, CBOR has.
+TEST_F(Cbor, NumbersThatAreNoneAreRefused) {
+  MakeStream("s", 1);
+  constexpr double kInfinity = std::numeric_limits<double>::infinity();
+  for (const double value : {std::numeric_limits<double>::quiet_NaN(), kInfinity, -kInfinity}) {
+    std::string body;
+    CborWriter cbor(body);
+    cbor.BeginMap();
+    for (const auto& [name, text] :
+         {std::pair{"StreamName", "s"}, std::pair{"ShardId", "shardId-000000000000"},
+          std::pair{"ShardIteratorType", "AT_TIMESTAMP"}}) {
+      cbor.Text(name);
+      cbor.Text(text);
+    }
+    cbor.Text("Timestamp");
+    cbor.Tag(1);
+    cbor.Double(value);
+    cbor.End();
+    EXPECT_EQ(ShowCbor(CallCbor("Kinesis_20131202.GetShardIterator", body)).substr(0, 26),
+              "400 SerializationException")
+        << value;
+    body.clear();
+    cbor.BeginMap(1);
+    cbor.Text("Limit");
+    cbor.Double(value);
+    EXPECT_EQ(ShowCbor(CallCbor("Kinesis_20131202.ListStreams", body)).substr(0, 26),
+              "400 SerializationException")
+        << value;
+  }
+}
 
 TEST_F(Cbor, EveryOperationAnswersAsInJson) {
   EXPECT_TRUE(Ask("CreateStream", R"({"StreamName":"s","ShardCount":2})").is_null());

@@ -123,6 +123,33 @@ TEST_F(Manage, TagsAreKeptListedInPagesAndTakenOff) {
             "letters, digits, white space, _ . / = + - % @.");
 }
 
+TEST_F(Manage, OneCallAddsListsAndTakesOffAsManyTagsAsAStreamMayHave) {
+  MakeStream("s", 1);
+  const auto tags = [](int count) {
+    std::string text;
+    for (int i = 0; i < count; ++i)
+      text.append(i > 0 ? "," : "").append("\"k" + std::to_string(i) + "\":\"v\"");
+    return R"({"StreamName":"s","Tags":{)" + text + "}}";
+  };
+  const auto keys = [](int count) {
+    std::string text;
+    for (int i = 0; i < count; ++i) text.append(i > 0 ? "," : "").append("\"k" + std::to_string(i) + "\"");
+    return R"({"StreamName":"s","TagKeys":[)" + text + "]}";
+  };
+  Ok("AddTagsToStream", tags(50));
+  EXPECT_TRUE(
+      Refused("AddTagsToStream", tags(200)).starts_with("400 InvalidArgumentException: Failed to add"));
+  EXPECT_TRUE(Refused("AddTagsToStream", tags(201)).starts_with("400 ValidationException: "));
+  EXPECT_EQ(OkJson("ListTagsForStream", R"({"StreamName":"s","Limit":50})").Find("Tags")->array().size(),
+            50U);
+  EXPECT_EQ(Refused("ListTagsForStream", R"({"StreamName":"s","Limit":51})"),
+            "400 ValidationException: 1 validation error detected: Value '51' at 'limit' failed to satisfy "
+            "constraint: Member must have value less than or equal to 50");
+  EXPECT_TRUE(Refused("RemoveTagsFromStream", keys(51)).starts_with("400 ValidationException: "));
+  Ok("RemoveTagsFromStream", keys(50));
+  EXPECT_TRUE(OkJson("ListTagsForStream", R"({"StreamName":"s"})").Find("Tags")->array().empty());
+}
+
 TEST_F(Manage, ConsumersAreRegisteredDescribedAndTakenOff) {
   MakeStream("s", 1);
   const std::string arn = R"("StreamARN":"arn:aws:kinesis:us-east-1:000000000000:stream/s")";
