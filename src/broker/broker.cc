@@ -73,6 +73,30 @@ async::Task<void> Broker::Stop(MonoTime deadline) {
 }
 
 const BrokerConfig& Broker::config() const { return impl_->config; }
+
+Result<StreamSnapshot> Broker::Snapshot(std::string_view name) const {
+  const std::shared_ptr<const StreamState> state = impl_->Find(name);
+  if (state == nullptr) return Error(ErrorCode::kNotFound, "stream " + std::string(name) + " not found");
+  return StreamSnapshot(state, &state->stream);
+}
+
+std::vector<StreamSnapshot> Broker::Snapshots() const {
+  const std::shared_ptr<const StreamTable> now = impl_->Table();
+  std::vector<StreamSnapshot> out;
+  out.reserve(now->size());
+  for (const auto& [name, state] : *now) out.emplace_back(state, &state->stream);
+  return out;
+}
+
+std::uint64_t Broker::MaxRecordBytes(const StreamAttributes& attributes) const {
+  return impl_->MaxRecordBytes(attributes);
+}
+
+std::uint64_t Broker::Impl::MaxRecordBytes(const StreamAttributes& attributes) const {
+  if (!attributes.max_record_kib) return config.max_record_bytes;
+  return std::min<std::uint64_t>(config.max_record_bytes, *attributes.max_record_kib * 1024ULL);
+}
+
 Result<void> Broker::Writable() const { return impl_->engine.Writable(); }
 
 // Packing means compression and checksums. Half of a big request is offered to the blocking pool, for its
@@ -133,22 +157,14 @@ async::Task<Result<std::vector<Result<PutPlace>>>> Broker::Put(async::Context ct
 
 async::Task<Result<std::vector<Result<PutPlace>>>> Broker::Impl::PutBy(
     async::Context ctx, const StreamState& state, const std::vector<PutRecordEntry>& entries) {
-  const std::uint64_t max_record =
-      std::min<std::uint64_t>(config.max_record_bytes, state.stream.attributes.max_record_kib
-                                                           ? *state.stream.attributes.max_record_kib * 1024ULL
-                                                           : config.max_record_bytes);
+  const std::uint64_t max_record = MaxRecordBytes(state.stream.attributes);
+  constexpr std::uint32_t kNowhere = ~0u;
 
   // Route first, so that each shard's body can be sized in one go.
-  struct Target {
-    log::RecordBuilder builder;
-    std::size_t bytes = 0;
-    std::size_t part = 0;
-    std::uint32_t count = 0;
-  };
-  std::vector<Target> targets(state.stream.shards.size());
-  std::vector<std::uint32_t> routes(entries.size());
+  std::vector<std::uint32_t> routes(entries.size());  // entry -> place in stream.shards, then in `targets`
   std::vector<Result<PutPlace>> results(entries.size());
   std::uint64_t total_bytes = 0;
+  std::size_t taken = 0;
   for (std::size_t i = 0; i < entries.size(); ++i) {
     const PutRecordEntry& entry = entries[i];
     if (entry.data.size() + entry.partition_key.size() > max_record) {
@@ -156,21 +172,41 @@ async::Task<Result<std::vector<Result<PutPlace>>>> Broker::Impl::PutBy(
           Error(ErrorCode::kTooLarge,
                 "record too large: " + std::to_string(entry.data.size() + entry.partition_key.size()) +
                     " bytes with its key, limit " + std::to_string(max_record));
-      routes[i] = ~0u;
+      routes[i] = kNowhere;
       continue;
     }
     const UInt128 hash = entry.explicit_hash_key ? *entry.explicit_hash_key : Md5HashKey(entry.partition_key);
     routes[i] = static_cast<std::uint32_t>(state.Route(hash));
+    total_bytes += entry.data.size() + entry.partition_key.size();
+    ++taken;
+  }
+  // Only the shards that are met get a target: a stream may have thousands, most calls bring a few records.
+  struct Target {
+    log::RecordBuilder builder;
+    std::size_t bytes = 0;
+    std::uint32_t count = 0;
+  };
+  std::vector<std::uint32_t> shards;  // of targets[i]: place in stream.shards; ascending
+  shards.reserve(taken);
+  for (const std::uint32_t route : routes) {
+    if (route != kNowhere) shards.push_back(route);
+  }
+  if (shards.empty()) co_return results;
+  std::sort(shards.begin(), shards.end());
+  shards.erase(std::unique(shards.begin(), shards.end()), shards.end());
+  std::vector<Target> targets(shards.size());
+  for (std::size_t i = 0; i < entries.size(); ++i) {
+    if (routes[i] == kNowhere) continue;
+    routes[i] = static_cast<std::uint32_t>(std::lower_bound(shards.begin(), shards.end(), routes[i]) -
+                                           shards.begin());
+    const PutRecordEntry& entry = entries[i];
     targets[routes[i]].bytes +=
         4 + RecordSize(entry.partition_key, entry.data, entry.explicit_hash_key.has_value());
-    total_bytes += entry.data.size() + entry.partition_key.size();
   }
-  for (Target& target : targets) {
-    if (target.bytes > 0) target.builder.Reserve(target.bytes);
-  }
+  for (Target& target : targets) target.builder.Reserve(target.bytes);
   std::vector<std::uint32_t> order(entries.size());  // place of entry i inside its shard's part
   for (std::size_t i = 0; i < entries.size(); ++i) {
-    if (routes[i] == ~0u) continue;
+    if (routes[i] == kNowhere) continue;
     const PutRecordEntry& entry = entries[i];
     Target& target = targets[routes[i]];
     order[i] = target.count++;
@@ -178,15 +214,12 @@ async::Task<Result<std::vector<Result<PutPlace>>>> Broker::Impl::PutBy(
         RecordSize(entry.partition_key, entry.data, entry.explicit_hash_key.has_value()));
     WriteRecord(out, entry.partition_key, entry.data, entry.explicit_hash_key);
   }
-  std::vector<log::AppendPart> parts;
+  std::vector<log::AppendPart> parts;  // part i is target i's
   std::vector<log::RecordBuilder> builders;
   for (std::size_t t = 0; t < targets.size(); ++t) {
-    if (targets[t].count == 0) continue;
-    targets[t].part = parts.size();
-    parts.push_back({state.partitions[t], state.epochs[t], {}});
+    parts.push_back({state.partitions[shards[t]], state.epochs[shards[t]], {}});
     builders.push_back(std::move(targets[t].builder));
   }
-  if (parts.empty()) co_return results;
   Result<void> packed = co_await Pack(std::move(builders), total_bytes, &parts);
   if (!packed.ok()) co_return packed.error();
   Result<std::vector<log::AppendResult>> appended = co_await engine.Append(std::move(ctx), std::move(parts));
@@ -200,18 +233,19 @@ async::Task<Result<std::vector<Result<PutPlace>>>> Broker::Impl::PutBy(
     co_return appended.error();
   }
   for (std::size_t i = 0; i < entries.size(); ++i) {
-    if (routes[i] == ~0u) continue;
-    const Shard& shard = state.stream.shards[routes[i]];
-    const log::AppendResult& part = (*appended)[targets[routes[i]].part];
+    if (routes[i] == kNowhere) continue;
+    const std::uint32_t at = shards[routes[i]];
+    const Shard& shard = state.stream.shards[at];
+    const log::AppendResult& part = (*appended)[routes[i]];
     PutPlace place;
     place.shard = shard.index;
     place.arrival = part.time;
-    place.sequence = EncodeSequence(
-        {state.created_s[routes[i]], part.first + order[i], ToMs(part.time) / 1000, shard.index});
+    place.sequence =
+        EncodeSequence({state.created_s[at], part.first + order[i], ToMs(part.time) / 1000, shard.index});
     results[i] = place;
   }
   StreamMetrics& traffic = MetricsOf(state.stream.name);
-  traffic.incoming_records.Add(static_cast<double>(entries.size()));
+  traffic.incoming_records.Add(static_cast<double>(taken));
   traffic.incoming_bytes.Add(static_cast<double>(total_bytes));
   co_return results;
 }

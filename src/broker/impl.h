@@ -42,6 +42,7 @@ struct Broker::Impl {
   std::shared_ptr<const StreamState> Find(std::string_view name) const;
   /// The stream when it takes records; kNotFound, or kFailedPrecondition in another state.
   Result<std::shared_ptr<const StreamState>> FindUsable(std::string_view name) const;
+  std::uint64_t MaxRecordBytes(const StreamAttributes& attributes) const;
   StreamMetrics& MetricsOf(const std::string& stream);
 
   // streams.cc; all under `control`, on the blocking pool

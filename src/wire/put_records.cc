@@ -196,15 +196,17 @@ std::optional<Fault> TakeEntry(const Json& item, Arena& arena, const Limits& lim
     }
     entry.explicit_hash_key = *value;
   }
-  if (entry.data.size() + entry.partition_key.size() > limits.max_record_bytes) {
-    return Invalid("Record size of " + std::to_string(entry.data.size() + entry.partition_key.size()) +
-                   " bytes (data and partition key) exceeds the limit of " +
-                   std::to_string(limits.max_record_bytes) + " bytes.");
-  }
+  const std::size_t size = entry.data.size() + entry.partition_key.size();
+  if (size > limits.max_record_bytes) return RecordTooLarge(size, limits.max_record_bytes);
   return std::nullopt;
 }
 
 }  // namespace
+
+Fault RecordTooLarge(std::size_t size, std::uint64_t limit) {
+  return Invalid("Record size of " + std::to_string(size) +
+                 " bytes (data and partition key) exceeds the limit of " + std::to_string(limit) + " bytes.");
+}
 
 bool ParsePutRecordsFast(BytesView body, PutRecordsRequest& out, const Limits& limits) {
   Arena arena(body.size());

@@ -71,6 +71,9 @@ struct Stream {
   StreamAttributes attributes;
 };
 
+/// A stream as it was at one moment; never changed.
+using StreamSnapshot = std::shared_ptr<const Stream>;
+
 std::string ShardIdText(std::uint32_t index);
 /// Lenient as Kinesis: an optional "anything-" prefix, digits, 0..2147483647.
 std::optional<std::uint32_t> ParseShardId(std::string_view text);
@@ -142,9 +145,16 @@ class Broker {
   async::Task<Result<void>> DeleteStream(async::Context ctx, std::string name);
   /// Waits until the stream is ACTIVE.
   async::Task<Result<void>> WaitActive(async::Context ctx, std::string name);
+  /// A copy of all there is to know of a stream; `Snapshot` costs less.
   Result<Stream> Describe(std::string_view name) const;
-  /// In name order.
+  /// Copies, in name order.
   std::vector<Stream> List() const;
+  /// The stream as it is now; later changes make new ones. kNotFound.
+  Result<StreamSnapshot> Snapshot(std::string_view name) const;
+  /// All streams as they are now, in name order.
+  std::vector<StreamSnapshot> Snapshots() const;
+  /// Data plus partition key that one record of this stream may have: its own limit or the broker's.
+  std::uint64_t MaxRecordBytes(const StreamAttributes& attributes) const;
   async::Task<Result<void>> SetRetention(async::Context ctx, std::string name, int hours);
 
   /// Changes what `change` changes, durably; its error is returned and nothing changed. Called on the

@@ -200,6 +200,8 @@ std::optional<Fault> ParseRequest(const codec::Json& body, GetShardIteratorReque
 std::optional<Fault> ParseRequest(const codec::Json& body, GetRecordsRequest& out);
 std::optional<Fault> ParseRequest(const codec::Json& body, RetentionRequest& out, Operation operation);
 std::optional<Fault> ParseRequest(const codec::Json& body, LeaseRequest& out, Operation operation);
+/// What a call answers that holds a record above a limit; sizes are of data plus partition key.
+Fault RecordTooLarge(std::size_t size, std::uint64_t limit);
 std::optional<Fault> ParsePutRecord(const codec::Json& body, PutRecordsRequest& out, const Limits& limits);
 /// The validating parser: words every fault.
 std::optional<Fault> ParsePutRecords(const codec::Json& body, PutRecordsRequest& out, const Limits& limits);

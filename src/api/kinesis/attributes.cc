@@ -58,13 +58,16 @@ std::optional<Fault> CheckTagTexts(const ManageRequest& request, const std::stri
   return std::nullopt;
 }
 
-StreamConsumer* FindConsumer(StreamAttributes& attributes, const wire::ResourceSelector& resource) {
-  for (StreamConsumer& consumer : attributes.consumers) {
+// Null pointer when there is none. Const as the attributes are.
+template <class Attributes>
+auto* FindConsumer(Attributes& attributes, const wire::ResourceSelector& resource) {
+  decltype(attributes.consumers.data()) found = nullptr;
+  for (auto& consumer : attributes.consumers) {
     const bool same_age =
         !resource.created || ToMs(*resource.created) / 1000 == ToMs(consumer.created) / 1000;
-    if (consumer.name == resource.consumer && same_age) return &consumer;
+    if (consumer.name == resource.consumer && same_age) found = &consumer;
   }
-  return nullptr;
+  return found;
 }
 
 }  // namespace
@@ -137,12 +140,11 @@ async::Task<Outcome> KinesisApi::Impl::Manage(async::Context ctx, const codec::J
 Outcome KinesisApi::Impl::Show(const ManageRequest& request, Operation operation) const {
   if (operation == Operation::kDescribeLimits) {
     std::size_t open = 0, on_demand = 0;
-    const std::vector<broker::Stream> streams = broker.List();
-    for (const broker::Stream& stream : streams) {
+    for (const broker::StreamSnapshot& stream : broker.Snapshots()) {
       open +=
-          static_cast<std::size_t>(std::count_if(stream.shards.begin(), stream.shards.end(),
+          static_cast<std::size_t>(std::count_if(stream->shards.begin(), stream->shards.end(),
                                                  [](const broker::Shard& shard) { return !shard.ending; }));
-      on_demand += stream.attributes.mode == broker::StreamMode::kOnDemand ? 1 : 0;
+      on_demand += stream->attributes.mode == broker::StreamMode::kOnDemand ? 1 : 0;
     }
     const auto most_streams = static_cast<std::size_t>(broker.config().max_streams);
     const auto most_shards = static_cast<std::size_t>(broker.config().max_shards_per_stream);
@@ -154,9 +156,10 @@ Outcome KinesisApi::Impl::Show(const ManageRequest& request, Operation operation
     return Outcome::Of(wire::AccountSettingsBody(false));
 
   const std::string& name = request.resource.stream.name;
-  Result<broker::Stream> stream = broker.Describe(name);
-  if (!stream.ok()) return Outcome::Failed(FaultOf(stream.error(), name));
-  StreamAttributes& attributes = stream->attributes;
+  const Result<broker::StreamSnapshot> found = broker.Snapshot(name);
+  if (!found.ok()) return Outcome::Failed(FaultOf(found.error(), name));
+  const broker::Stream& stream = **found;
+  const StreamAttributes& attributes = stream.attributes;
   if (operation == Operation::kStartStreamEncryption) {
     return Outcome::Failed(
         Invalid("This server does not encrypt streams by itself: put its data directory on an encrypted file "
@@ -169,8 +172,8 @@ Outcome KinesisApi::Impl::Show(const ManageRequest& request, Operation operation
     if (consumer == nullptr) return Outcome::Failed(ConsumerNotFound(request.resource.consumer));
   }
   if (operation == Operation::kDescribeStreamConsumer)
-    return Outcome::Of(wire::DescribedConsumerBody(ShapeOf(*consumer, name), ShapeOf(*stream).arn));
-  if (operation == Operation::kListStreamConsumers) return ShowConsumers(request, *stream);
+    return Outcome::Of(wire::DescribedConsumerBody(ShapeOf(*consumer, name), ShapeOf(stream).arn));
+  if (operation == Operation::kListStreamConsumers) return ShowConsumers(request, stream);
   if (operation == Operation::kGetResourcePolicy)
     return Outcome::Of(wire::PolicyBody(consumer != nullptr ? consumer->policy : attributes.policy));
   // Tags: a page of them for the older operation, all for the newer.
@@ -248,8 +251,9 @@ async::Task<Outcome> KinesisApi::Impl::RegisterConsumer(async::Context ctx, Mana
 async::Task<Outcome> KinesisApi::Impl::Attribute(async::Context ctx, ManageRequest request,
                                                  Operation operation) {
   const std::string name = request.resource.stream.name;
-  const Result<broker::Stream> stream = broker.Describe(name);
-  if (!stream.ok()) co_return Outcome::Failed(FaultOf(stream.error(), name));
+  const Result<broker::StreamSnapshot> found = broker.Snapshot(name);
+  if (!found.ok()) co_return Outcome::Failed(FaultOf(found.error(), name));
+  const broker::Stream& stream = **found;
   const std::string stream_account = name + Account();
   const bool adds_tags = operation == Operation::kAddTagsToStream || operation == Operation::kTagResource;
   const bool removes_tags =
@@ -262,7 +266,7 @@ async::Task<Outcome> KinesisApi::Impl::Attribute(async::Context ctx, ManageReque
                     ", the record size that this server is configured for.");
   }
   if (operation == Operation::kUpdateStreamWarmThroughput &&
-      stream->attributes.mode != broker::StreamMode::kOnDemand) {
+      stream.attributes.mode != broker::StreamMode::kOnDemand) {
     fault = Fault{FaultName::kValidationException,
                   "Request is invalid. Stream " + stream_account + " is not in On-Demand mode."};
   }
@@ -314,9 +318,9 @@ async::Task<Outcome> KinesisApi::Impl::Attribute(async::Context ctx, ManageReque
   fault = co_await Change(std::move(ctx), name, change);
   if (fault) co_return Outcome::Failed(std::move(*fault));
   if (operation == Operation::kEnableEnhancedMonitoring || operation == Operation::kDisableEnhancedMonitoring)
-    co_return Outcome::Of(wire::MonitoringBody(ShapeOf(*stream), before->first, before->second));
+    co_return Outcome::Of(wire::MonitoringBody(ShapeOf(stream), before->first, before->second));
   if (operation == Operation::kUpdateStreamWarmThroughput)
-    co_return Outcome::Of(wire::WarmThroughputBody(ShapeOf(*stream), request.warm_mibps.value_or(0)));
+    co_return Outcome::Of(wire::WarmThroughputBody(ShapeOf(stream), request.warm_mibps.value_or(0)));
   co_return Outcome();
 }
 

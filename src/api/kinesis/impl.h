@@ -64,6 +64,7 @@ struct KinesisApi::Impl {
   async::Task<Outcome> SetRetention(async::Context ctx, const codec::Json& body, wire::Operation operation);
   // records.cc
   async::Task<Outcome> Put(async::Context ctx, wire::PutRecordsRequest request, bool single);
+  std::optional<wire::Fault> CheckRecordSizes(const wire::PutRecordsRequest& request) const;
   async::Task<Outcome> GetShardIterator(async::Context ctx, const codec::Json& body);
   async::Task<Outcome> GetRecords(async::Context ctx, const codec::Json& body);
   // resharding.cc

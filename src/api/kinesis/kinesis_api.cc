@@ -230,8 +230,9 @@ Fault KinesisApi::Impl::FaultOf(const Error& error, std::string_view stream) con
       return {FaultName::kResourceInUseException,
               "Stream " + std::string(stream) + Account() + " already exists."};
     case ErrorCode::kFailedPrecondition: {
-      const Result<broker::Stream> now = broker.Describe(stream);
-      if (now.ok() && now->status != broker::StreamStatus::kActive) return NotActive(stream, now->status);
+      const Result<broker::StreamSnapshot> now = broker.Snapshot(stream);
+      if (now.ok() && (*now)->status != broker::StreamStatus::kActive)
+        return NotActive(stream, (*now)->status);
       return {FaultName::kResourceInUseException, error.message()};
     }
     case ErrorCode::kInvalidArgument:

@@ -54,6 +54,19 @@ wire::PutResultShape PutShapeOf(const Result<broker::PutPlace>& result, const st
 
 }  // namespace
 
+// The server's own limit was judged when the request was read; a stream may have a lower one. As with that,
+// one record too many fails the whole call: no retry will ever store it.
+std::optional<Fault> KinesisApi::Impl::CheckRecordSizes(const wire::PutRecordsRequest& request) const {
+  const Result<broker::StreamSnapshot> stream = broker.Snapshot(request.stream.name);
+  if (!stream.ok()) return std::nullopt;  // the put says so
+  const std::uint64_t limit = broker.MaxRecordBytes((*stream)->attributes);
+  for (const wire::PutEntry& entry : request.entries) {
+    const std::size_t size = entry.data.size() + entry.partition_key.size();
+    if (size > limit) return wire::RecordTooLarge(size, limit);
+  }
+  return std::nullopt;
+}
+
 async::Task<Outcome> KinesisApi::Impl::Put(async::Context ctx, wire::PutRecordsRequest request, bool single) {
   const std::string& stream = request.stream.name;
   if (auto fault = CheckAccount(request.stream)) co_return Outcome::Failed(std::move(*fault));
@@ -65,12 +78,16 @@ async::Task<Outcome> KinesisApi::Impl::Put(async::Context ctx, wire::PutRecordsR
                                         stream + Account() + " is invalid."));
     }
   }
+  const auto count = static_cast<double>(request.entries.size());
+  if (auto fault = CheckRecordSizes(request)) {
+    metrics.put_failed.Add(count);
+    co_return Outcome::Failed(std::move(*fault));
+  }
   std::vector<broker::PutRecordEntry> entries;
   entries.reserve(request.entries.size());
   for (const wire::PutEntry& entry : request.entries) {
     entries.push_back(broker::PutRecordEntry{entry.partition_key, entry.data, entry.explicit_hash_key});
   }
-  const auto count = static_cast<double>(entries.size());
   // `request` owns what the entries point at and stays in this frame until the broker has answered.
   Result<std::vector<Result<broker::PutPlace>>> places =
       co_await broker.Put(std::move(ctx), stream, std::move(entries));
@@ -96,7 +113,12 @@ async::Task<Outcome> KinesisApi::Impl::Put(async::Context ctx, wire::PutRecordsR
   metrics.put_successful.Add(static_cast<double>(results.size() - throttled - failed));
   if (!single) co_return Outcome::Of(wire::PutRecordsBody(results));
   if (results.empty()) co_return Outcome::Failed({FaultName::kInternalFailure, ""});
-  if (results[0].error) co_return Outcome::Failed(FaultOf((*places)[0].error(), stream));
+  if (results[0].error) {
+    // The stream's limit was lowered a moment ago.
+    const Error& error = (*places)[0].error();
+    co_return Outcome::Failed(error.code() == ErrorCode::kTooLarge ? Invalid(error.message())
+                                                                   : FaultOf(error, stream));
+  }
   co_return Outcome::Of(wire::PutRecordBody(results[0]));
 }
 
@@ -147,15 +169,16 @@ async::Task<Outcome> KinesisApi::Impl::GetShardIterator(async::Context ctx, cons
         {FaultName::kResourceNotFoundException,
          "Could not find shard " + request.shard_id + " in stream " + name + Account() + "."});
   }
-  const Result<broker::Stream> stream = broker.Describe(name);
-  if (!stream.ok()) {
-    co_return Outcome::Failed(stream.error().code() == ErrorCode::kNotFound
+  const Result<broker::StreamSnapshot> found = broker.Snapshot(name);
+  if (!found.ok()) {
+    co_return Outcome::Failed(found.error().code() == ErrorCode::kNotFound
                                   ? ShardMissing(wire::ShardIdOf(*index), name)
-                                  : FaultOf(stream.error(), name));
+                                  : FaultOf(found.error(), name));
   }
-  const auto shard = std::find_if(stream->shards.begin(), stream->shards.end(),
+  const broker::Stream& stream = **found;
+  const auto shard = std::find_if(stream.shards.begin(), stream.shards.end(),
                                   [&index](const broker::Shard& s) { return s.index == *index; });
-  if (shard == stream->shards.end()) co_return Outcome::Failed(ShardMissing(wire::ShardIdOf(*index), name));
+  if (shard == stream.shards.end()) co_return Outcome::Failed(ShardMissing(wire::ShardIdOf(*index), name));
 
   broker::Broker::IteratorRequest find;
   find.stream = name;

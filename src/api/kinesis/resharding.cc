@@ -48,12 +48,13 @@ async::Task<Outcome> KinesisApi::Impl::SplitShard(async::Context ctx, ManageRequ
   };
   const std::optional<std::uint32_t> index = broker::ParseShardId(request.shard_id);
   if (!index) co_return missing(request.shard_id);
-  const Result<broker::Stream> stream = broker.Describe(name);
-  if (!stream.ok()) co_return Outcome::Failed(FaultOf(stream.error(), name));
-  const broker::Shard* shard = FindShard(*stream, *index);
+  const Result<broker::StreamSnapshot> found = broker.Snapshot(name);
+  if (!found.ok()) co_return Outcome::Failed(FaultOf(found.error(), name));
+  const broker::Stream& stream = **found;
+  const broker::Shard* shard = FindShard(stream, *index);
   const std::string shard_id = wire::ShardIdOf(*index);
   if (shard == nullptr) co_return missing(shard_id);
-  if (auto fault = CheckReshapable(*stream)) co_return Outcome::Failed(std::move(*fault));
+  if (auto fault = CheckReshapable(stream)) co_return Outcome::Failed(std::move(*fault));
   if (shard->ending) co_return Outcome::Failed(AlreadyClosed(shard_id, name));
   const Result<UInt128> at = UInt128::FromDecimal(request.hash_key);
   const bool above = at.ok() && at->native() > shard->hash_start.native() + 1;
@@ -79,13 +80,14 @@ async::Task<Outcome> KinesisApi::Impl::MergeShards(async::Context ctx, ManageReq
   if (!first) co_return missing(request.shard_id);
   const std::optional<std::uint32_t> second = broker::ParseShardId(request.adjacent_shard_id);
   if (!second) co_return missing(request.adjacent_shard_id);
-  const Result<broker::Stream> stream = broker.Describe(name);
-  if (!stream.ok()) co_return Outcome::Failed(FaultOf(stream.error(), name));
-  const broker::Shard* lower = FindShard(*stream, *first);
-  const broker::Shard* upper = FindShard(*stream, *second);
+  const Result<broker::StreamSnapshot> found = broker.Snapshot(name);
+  if (!found.ok()) co_return Outcome::Failed(FaultOf(found.error(), name));
+  const broker::Stream& stream = **found;
+  const broker::Shard* lower = FindShard(stream, *first);
+  const broker::Shard* upper = FindShard(stream, *second);
   if (lower == nullptr) co_return missing(wire::ShardIdOf(*first));
   if (upper == nullptr) co_return missing(wire::ShardIdOf(*second));
-  if (auto fault = CheckReshapable(*stream)) co_return Outcome::Failed(std::move(*fault));
+  if (auto fault = CheckReshapable(stream)) co_return Outcome::Failed(std::move(*fault));
   for (const broker::Shard* shard : {lower, upper}) {
     if (shard->ending) co_return Outcome::Failed(AlreadyClosed(wire::ShardIdOf(shard->index), name));
   }
@@ -101,12 +103,13 @@ async::Task<Outcome> KinesisApi::Impl::MergeShards(async::Context ctx, ManageReq
 
 async::Task<Outcome> KinesisApi::Impl::UpdateShardCount(async::Context ctx, ManageRequest request) {
   const std::string name = request.resource.stream.name;
-  const Result<broker::Stream> stream = broker.Describe(name);
-  if (!stream.ok()) co_return Outcome::Failed(FaultOf(stream.error(), name));
-  if (auto fault = CheckReshapable(*stream)) co_return Outcome::Failed(std::move(*fault));
+  const Result<broker::StreamSnapshot> found = broker.Snapshot(name);
+  if (!found.ok()) co_return Outcome::Failed(FaultOf(found.error(), name));
+  const broker::Stream& stream = **found;
+  if (auto fault = CheckReshapable(stream)) co_return Outcome::Failed(std::move(*fault));
   const Result<void> changed = co_await broker.SetShardCount(std::move(ctx), name, request.target_count);
   if (!changed.ok()) co_return Outcome::Failed(FaultOf(changed.error(), name));
-  co_return Outcome::Of(wire::ShardCountBody(ShapeOf(*stream), OpenCount(*stream), request.target_count));
+  co_return Outcome::Of(wire::ShardCountBody(ShapeOf(stream), OpenCount(stream), request.target_count));
 }
 
 std::optional<Fault> KinesisApi::Impl::CheckReshapable(const broker::Stream& stream) const {

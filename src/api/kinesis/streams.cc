@@ -16,8 +16,9 @@ using wire::ShardFilterType;
 
 namespace {
 
-constexpr Duration kPageTokenLife = std::chrono::seconds(300);
-constexpr int kDefaultShards = 4;  // what Kinesis gives when no ShardCount is named
+constexpr std::int64_t kPageTokenLifeMs = 300'000;
+constexpr std::int64_t kMaxTokenMs = 9'000'000'000'000'000;  // as far as times of requests go
+constexpr int kDefaultShards = 4;                            // what Kinesis gives when no ShardCount is named
 
 // When a shard opened and, if closed, closed; seconds since the epoch. Both stand in its sequence numbers.
 struct Life {
@@ -109,23 +110,26 @@ std::optional<Fault> DecodePageToken(std::string_view text, Timestamp now, PageT
     parts[i] = rest.substr(0, bar);
     rest.remove_prefix(bar == std::string_view::npos ? rest.size() : bar + 1);
   }
+  // Whoever asks may have written the token: no number is believed before its range is known.
+  const auto is_time = [](std::int64_t ms) { return ms >= -kMaxTokenMs && ms <= kMaxTokenMs; };
   std::int64_t issued = 0;
   unsigned type = 0;
-  if (parts[0] != "v1" || !ReadNumber(parts[1], issued) || !ReadNumber(parts[2], out.incarnation) ||
-      !ReadNumber(parts[3], type) || type > static_cast<unsigned>(ShardFilterType::kFromTimestamp)) {
+  if (parts[0] != "v1" || !ReadNumber(parts[1], issued) || !is_time(issued) ||
+      !ReadNumber(parts[2], out.incarnation) || !ReadNumber(parts[3], type) ||
+      type > static_cast<unsigned>(ShardFilterType::kFromTimestamp)) {
     return broken;
   }
   out.issued = TimestampFromMs(issued);
   out.filter.type = static_cast<ShardFilterType>(type);
   if (!parts[4].empty()) {
     std::int64_t ms = 0;
-    if (!ReadNumber(parts[4], ms)) return broken;
+    if (!ReadNumber(parts[4], ms) || !is_time(ms)) return broken;
     out.filter.time = TimestampFromMs(ms);
   }
   out.filter.shard_id.assign(parts[5]);
   out.after.assign(parts[6]);
   out.stream.assign(parts[7]);
-  if (now - out.issued > kPageTokenLife) {
+  if (ToMs(now) - issued > kPageTokenLifeMs) {
     return Fault{FaultName::kExpiredNextTokenException, "NextToken has expired: it lives 300 seconds."};
   }
   return std::nullopt;
@@ -167,8 +171,7 @@ wire::StreamShape KinesisApi::Impl::ShapeOf(const broker::Stream& stream) const 
   shape.on_demand = stream.attributes.mode == broker::StreamMode::kOnDemand;
   shape.monitored = stream.attributes.monitored;
   shape.consumers = stream.attributes.consumers.size();
-  shape.max_record_bytes = stream.attributes.max_record_kib ? *stream.attributes.max_record_kib * 1024ULL
-                                                            : limits.max_record_bytes;
+  shape.max_record_bytes = broker.MaxRecordBytes(stream.attributes);
   shape.warm_mibps = stream.attributes.warm_throughput_mibps;
   return shape;
 }
@@ -197,8 +200,8 @@ async::Task<Outcome> KinesisApi::Impl::DeleteStream(async::Context ctx, const Js
   std::optional<Fault> fault = wire::ParseRequest(body, request);
   if (!fault) fault = CheckAccount(request.stream);
   if (fault) co_return Outcome::Failed(std::move(*fault));
-  const Result<broker::Stream> stream = broker.Describe(request.stream.name);
-  if (stream.ok() && !stream->attributes.consumers.empty() && !request.enforce_consumer_deletion) {
+  const Result<broker::StreamSnapshot> found = broker.Snapshot(request.stream.name);
+  if (found.ok() && !(*found)->attributes.consumers.empty() && !request.enforce_consumer_deletion) {
     co_return Outcome::Failed(
         {FaultName::kResourceInUseException,
          "Stream " + request.stream.name + Account() +
@@ -222,32 +225,34 @@ Outcome KinesisApi::Impl::DescribeStream(const Json& body) const {
                                                       " in stream " + request.stream.name + Account() + "."});
     }
   }
-  const Result<broker::Stream> stream = broker.Describe(request.stream.name);
-  if (!stream.ok()) return Outcome::Failed(FaultOf(stream.error(), request.stream.name));
+  const Result<broker::StreamSnapshot> found = broker.Snapshot(request.stream.name);
+  if (!found.ok()) return Outcome::Failed(FaultOf(found.error(), request.stream.name));
+  const broker::Stream& stream = **found;
   std::vector<wire::ShardShape> shards;
   bool more = false;
-  if (stream->status != broker::StreamStatus::kCreating) {
-    for (const broker::Shard& shard : stream->shards) {
+  if (stream.status != broker::StreamStatus::kCreating) {
+    for (const broker::Shard& shard : stream.shards) {
       if (after && shard.index <= *after) continue;
       more = shards.size() == static_cast<std::size_t>(request.limit);
       if (more) break;
       shards.push_back(kinesis::ShapeOf(shard));
     }
   }
-  return Outcome::Of(wire::DescribeStreamBody(ShapeOf(*stream), shards, more));
+  return Outcome::Of(wire::DescribeStreamBody(ShapeOf(stream), shards, more));
 }
 
 Outcome KinesisApi::Impl::DescribeStreamSummary(const Json& body) const {
   wire::DescribeStreamSummaryRequest request;
   if (auto fault = wire::ParseRequest(body, request)) return Outcome::Failed(std::move(*fault));
   if (auto fault = CheckAccount(request.stream)) return Outcome::Failed(std::move(*fault));
-  const Result<broker::Stream> stream = broker.Describe(request.stream.name);
-  if (!stream.ok()) return Outcome::Failed(FaultOf(stream.error(), request.stream.name));
-  const auto open = stream->status == broker::StreamStatus::kCreating
+  const Result<broker::StreamSnapshot> found = broker.Snapshot(request.stream.name);
+  if (!found.ok()) return Outcome::Failed(FaultOf(found.error(), request.stream.name));
+  const broker::Stream& stream = **found;
+  const auto open = stream.status == broker::StreamStatus::kCreating
                         ? 0
-                        : std::count_if(stream->shards.begin(), stream->shards.end(),
+                        : std::count_if(stream.shards.begin(), stream.shards.end(),
                                         [](const broker::Shard& shard) { return !shard.ending; });
-  return Outcome::Of(wire::DescribeStreamSummaryBody(ShapeOf(*stream), static_cast<std::size_t>(open)));
+  return Outcome::Of(wire::DescribeStreamSummaryBody(ShapeOf(stream), static_cast<std::size_t>(open)));
 }
 
 Outcome KinesisApi::Impl::ListStreams(const Json& body) const {
@@ -262,8 +267,8 @@ Outcome KinesisApi::Impl::ListStreams(const Json& body) const {
   }
   std::vector<wire::StreamShape> shapes;
   std::string next;
-  for (const broker::Stream& stream : broker.List()) {
-    if (stream.name <= after) continue;
+  for (const broker::StreamSnapshot& stream : broker.Snapshots()) {
+    if (stream->name <= after) continue;
     if (shapes.size() == static_cast<std::size_t>(request.limit)) {
       PageToken token;
       token.issued = clock.Now();
@@ -271,7 +276,7 @@ Outcome KinesisApi::Impl::ListStreams(const Json& body) const {
       next = EncodePageToken(token);
       break;
     }
-    shapes.push_back(ShapeOf(stream));
+    shapes.push_back(ShapeOf(*stream));
   }
   return Outcome::Of(wire::ListStreamsBody(shapes, next));
 }
@@ -289,15 +294,16 @@ Outcome KinesisApi::Impl::ListShards(const Json& body) const {
   } else if (auto fault = DecodePageToken(request.next_token, clock.Now(), place)) {
     return Outcome::Failed(std::move(*fault));
   }
-  const Result<broker::Stream> stream = broker.Describe(place.stream);
-  if (!stream.ok()) return Outcome::Failed(FaultOf(stream.error(), place.stream));
-  const bool replaced = !request.stream && stream->incarnation != place.incarnation;
+  const Result<broker::StreamSnapshot> found = broker.Snapshot(place.stream);
+  if (!found.ok()) return Outcome::Failed(FaultOf(found.error(), place.stream));
+  const broker::Stream& stream = **found;
+  const bool replaced = !request.stream && stream.incarnation != place.incarnation;
   const bool other_age =
       request.stream_created &&
-      std::chrono::abs(*request.stream_created - stream->created) >= std::chrono::seconds(1);
+      std::chrono::abs(*request.stream_created - stream.created) >= std::chrono::seconds(1);
   if (replaced || other_age) return Outcome::Failed(StreamNotFound(place.stream));
-  if (stream->status != broker::StreamStatus::kActive && stream->status != broker::StreamStatus::kUpdating) {
-    return Outcome::Failed(NotActive(place.stream, stream->status));
+  if (stream.status != broker::StreamStatus::kActive && stream.status != broker::StreamStatus::kUpdating) {
+    return Outcome::Failed(NotActive(place.stream, stream.status));
   }
   const std::optional<std::uint32_t> after = broker::ParseShardId(place.after);
   if (!place.after.empty() && !after) {
@@ -306,15 +312,15 @@ Outcome KinesisApi::Impl::ListShards(const Json& body) const {
          "Could not find shard " + place.after + " in stream " + place.stream + Account() + "."});
   }
   // The horizon of a young stream is its birth.
-  const Timestamp retained = clock.Now() - std::chrono::hours(stream->retention_hours);
-  const std::int64_t horizon_s = ToMs(std::max(retained, stream->created)) / 1000;
+  const Timestamp retained = clock.Now() - std::chrono::hours(stream.retention_hours);
+  const std::int64_t horizon_s = ToMs(std::max(retained, stream.created)) / 1000;
   std::vector<wire::ShardShape> shards;
   std::string next;
-  for (const broker::Shard& shard : stream->shards) {
+  for (const broker::Shard& shard : stream.shards) {
     if ((after && shard.index <= *after) || !Passes(shard, place.filter, horizon_s)) continue;
     if (shards.size() == static_cast<std::size_t>(request.max_results)) {
       place.issued = clock.Now();
-      place.incarnation = stream->incarnation;
+      place.incarnation = stream.incarnation;
       place.after = shards.back().shard_id;
       next = EncodePageToken(place);
       break;
@@ -331,20 +337,21 @@ async::Task<Outcome> KinesisApi::Impl::SetRetention(async::Context ctx, const Js
   if (!fault) fault = CheckAccount(request.stream);
   if (fault) co_return Outcome::Failed(std::move(*fault));
   const std::string& name = request.stream.name;
-  const Result<broker::Stream> stream = broker.Describe(name);
-  if (!stream.ok()) co_return Outcome::Failed(FaultOf(stream.error(), name));
-  if (stream->status != broker::StreamStatus::kActive)
-    co_return Outcome::Failed(NotActive(name, stream->status));
+  const Result<broker::StreamSnapshot> found = broker.Snapshot(name);
+  if (!found.ok()) co_return Outcome::Failed(FaultOf(found.error(), name));
+  const broker::Stream& stream = **found;
+  if (stream.status != broker::StreamStatus::kActive)
+    co_return Outcome::Failed(NotActive(name, stream.status));
   const bool increase = operation == wire::Operation::kIncreaseStreamRetentionPeriod;
-  if (increase ? request.hours < stream->retention_hours : request.hours > stream->retention_hours) {
+  if (increase ? request.hours < stream.retention_hours : request.hours > stream.retention_hours) {
     co_return Outcome::Failed({FaultName::kInvalidArgumentException,
                                "Requested retention period (" + std::to_string(request.hours) +
                                    " hours) for stream " + name + " can not be " +
                                    (increase ? "shorter" : "longer") + " than existing retention period (" +
-                                   std::to_string(stream->retention_hours) + " hours). Use " +
+                                   std::to_string(stream.retention_hours) + " hours). Use " +
                                    (increase ? "Decrease" : "Increase") + "RetentionPeriod API."});
   }
-  if (request.hours == stream->retention_hours) co_return Outcome();
+  if (request.hours == stream.retention_hours) co_return Outcome();
   const Result<void> set = co_await broker.SetRetention(std::move(ctx), name, request.hours);
   if (!set.ok()) co_return Outcome::Failed(FaultOf(set.error(), name));
   co_return Outcome();

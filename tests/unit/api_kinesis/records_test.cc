@@ -35,6 +35,33 @@ TEST_F(Records, PutsRefuseStrangersAndBadHashKeys) {
   EXPECT_EQ(Read(Iterator("s", "TRIM_HORIZON")), "");
 }
 
+TEST_F(Records, ARecordAboveTheStreamsOwnLimitFailsTheWholeCallForGood) {
+  MakeStream("s", 1);
+  const Result<void> lowered =
+      runtime_.BlockOn(broker_->ChangeAttributes(async::Context::WithTimeout(std::chrono::seconds(10)), "s",
+                                                 [](broker::StreamAttributes& attributes) -> Result<void> {
+                                                   attributes.max_record_kib = 1;
+                                                   return honryu::Ok();
+                                                 }));
+  ASSERT_TRUE(lowered.ok());
+  const std::string large = codec::Base64Encode(std::string(1024, 'x'));
+  const std::string fault =
+      "400 InvalidArgumentException: Record size of 1025 bytes (data and partition key) exceeds the limit of "
+      "1024 bytes.";
+  EXPECT_EQ(Refused("PutRecord", R"({"StreamName":"s","PartitionKey":"k","Data":")" + large + "\"}"), fault);
+  EXPECT_EQ(Refused("PutRecords", R"({"StreamName":"s","Records":[{"PartitionKey":"k","Data":"YQ=="},)"
+                                  R"({"PartitionKey":"k","Data":")" +
+                                      large + "\"}]}"),
+            fault);
+  EXPECT_EQ(Read(Iterator("s", "TRIM_HORIZON")), "");
+  Put("s", "k", std::string(1023, 'y'));
+  EXPECT_EQ(OkJson("DescribeStreamSummary", R"({"StreamName":"s"})")
+                .Find("StreamDescriptionSummary")
+                ->Find("MaxRecordSizeInKiB")
+                ->IntOr(0),
+            1);
+}
+
 TEST_F(Records, SequenceNumberForOrderingMustBeFromThePast) {
   MakeStream("s", 1);
   const std::string first = Put("s", "k", "a");

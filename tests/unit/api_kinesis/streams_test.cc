@@ -76,8 +76,14 @@ TEST_F(Streams, ShardsAreListedInPages) {
   ASSERT_EQ(second.Find("Shards")->array().size(), 1U);
   EXPECT_EQ(Text(second.Find("Shards")->array()[0], "ShardId"), "shardId-000000000002");
   EXPECT_EQ(second.Find("NextToken"), nullptr);
-  EXPECT_EQ(Refused("ListShards", R"({"NextToken":"AAAA"})"),
-            "400 InvalidArgumentException: Invalid NextToken.");
+  // The last three: forged times, of issue and of the filter, that no clock can hold.
+  for (const char* forged :
+       {"AAAA", "v1|1", "v1|-9223372036854775808|1|0||||s", "v1|9223372036854775807|1|0||||s",
+        "v1|1795255200000|1|4|-9223372036854775808|||s"}) {
+    EXPECT_EQ(Refused("ListShards", R"({"NextToken":")" + codec::Base64Encode(forged) + R"("})"),
+              "400 InvalidArgumentException: Invalid NextToken.")
+        << forged;
+  }
   clock_.Advance(std::chrono::seconds(301));
   EXPECT_EQ(Refused("ListShards", R"({"NextToken":")" + token + R"("})"),
             "400 ExpiredNextTokenException: NextToken has expired: it lives 300 seconds.");

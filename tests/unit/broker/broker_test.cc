@@ -164,6 +164,39 @@ TEST_F(BrokerTest, TokensExpireCannotBeForgedAndDieWithTheirStream) {
   EXPECT_EQ(Read(place).error().code(), ErrorCode::kNotFound);
 }
 
+TEST_F(BrokerTest, OnlyRecordsThatWereTakenAreCounted) {
+  MakeStream("s", 1000);
+  const std::string large(config_.max_record_bytes, 'x');
+  const auto results =
+      Put("s", {{"a", "1", std::nullopt}, {"b", large, std::nullopt}, {"c", "3", std::nullopt}});
+  ASSERT_TRUE(results.ok());
+  EXPECT_TRUE(results->at(0).ok() && results->at(2).ok());
+  EXPECT_EQ(results->at(1).error().code(), ErrorCode::kTooLarge);
+  EXPECT_EQ(Put("s", {{"b", large, std::nullopt}})->at(0).error().code(), ErrorCode::kTooLarge);
+  for (const std::size_t i : {0u, 2u}) {
+    const std::uint32_t shard = results->at(i)->shard;
+    EXPECT_EQ(Texts(Find("s", shard, IteratorType::kTrimHorizon).value()),
+              std::vector<std::string>{i == 0 ? "1" : "3"});
+  }
+  EXPECT_NE(results->at(0)->shard, results->at(2)->shard);
+  const std::string text = metrics_.Render();
+  EXPECT_NE(text.find(R"(honryu_broker_incoming_records_total{stream="s"} 2)"), std::string::npos);
+  EXPECT_NE(text.find(R"(honryu_broker_incoming_bytes_total{stream="s"} 4)"), std::string::npos);
+}
+
+TEST_F(BrokerTest, ASnapshotStaysAsItWas) {
+  EXPECT_EQ(broker_->Snapshot("s").error().code(), ErrorCode::kNotFound);
+  MakeStream("s", 2);
+  const StreamSnapshot before = broker_->Snapshot("s").value();
+  ASSERT_TRUE(runtime_.BlockOn(broker_->SetRetention(Soon(), "s", 48)).ok());
+  EXPECT_EQ(before->retention_hours, 24);
+  EXPECT_EQ(broker_->Snapshot("s").value()->retention_hours, 48);
+  MakeStream("a", 1);
+  const std::vector<StreamSnapshot> all = broker_->Snapshots();
+  ASSERT_EQ(all.size(), 2u);
+  EXPECT_EQ(all[0]->name, "a");
+}
+
 TEST_F(BrokerTest, ALongPollAnswersWithTheNextRecord) {
   MakeStream("s", 1);
   const ShardPlace latest = Find("s", 0, IteratorType::kLatest).value();
