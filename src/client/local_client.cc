@@ -46,17 +46,20 @@ class LocalClient final : public StreamClient {
     const bool exists = !created.ok() && created.error().code() == ErrorCode::kAlreadyExists;
     if (!created.ok() && !exists) co_return created;
     Result<void> active = co_await broker_.WaitActive(ctx, stream);
-    if (!active.ok() || exists || settings.retention_hours == broker_.config().default_retention_hours)
-      co_return active;
+    if (!active.ok() || exists) co_return active;
+    const Result<broker::StreamSnapshot> made = broker_.Snapshot(stream);
+    if (!made.ok()) co_return made.error();
+    if ((*made)->retention_hours == settings.retention_hours) co_return Ok();
     Result<void> retention = co_await broker_.SetRetention(ctx, stream, settings.retention_hours);
     co_return retention;
   }
 
   async::Task<Result<std::vector<ShardDescription>>> ListShards(async::Context, std::string stream) override {
-    const Result<broker::Stream> found = broker_.Describe(stream);
+    const Result<broker::StreamSnapshot> found = broker_.Snapshot(stream);
     if (!found.ok()) co_return found.error();
+    const broker::Stream& described = **found;
     std::vector<ShardDescription> shards;
-    for (const broker::Shard& shard : found->shards) {
+    for (const broker::Shard& shard : described.shards) {
       ShardDescription description;
       description.shard_id = broker::ShardIdText(shard.index);
       if (shard.parent) description.parent_id = broker::ShardIdText(*shard.parent);

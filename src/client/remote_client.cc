@@ -268,8 +268,8 @@ class RemoteClient final : public StreamClient {
   Task<Result<void>> EnsureStream(Context ctx, std::string stream, StreamSettings settings) override {
     if (ctx.deadline == MonoTime::max()) ctx.deadline = Context::WithTimeout(kDefaultPatience).deadline;
     bool created = false;
-    Result<std::string> status = co_await Status(ctx, stream);
-    if (!status.ok() && status.error().code() == ErrorCode::kNotFound) {
+    Result<Summary> summary = co_await Summarize(ctx, stream);
+    if (!summary.ok() && summary.error().code() == ErrorCode::kNotFound) {
       std::string body;
       JsonWriter json(body);
       json.BeginObject();
@@ -277,22 +277,23 @@ class RemoteClient final : public StreamClient {
       json.Key("ShardCount");
       json.Int(settings.shards);
       json.EndObject();
-      Result<Bytes> answer = co_await Call(ctx, Operation::kCreateStream, std::move(body));
+      Result<Bytes> answer = co_await Call(ctx, Operation::kCreateStream, std::move(body), kOnce);
       created = answer.ok();
       // In use: somebody else created it just now.
       if (!answer.ok() && answer.error().code() != ErrorCode::kFailedPrecondition) co_return answer.error();
-      status = co_await Status(ctx, stream);
+      summary = co_await Summarize(ctx, stream);
     }
     Duration pause = std::chrono::milliseconds(5);
-    while (!status.ok() || *status != "ACTIVE") {
+    while (!summary.ok() || summary->status != "ACTIVE") {
       // A stream that is being deleted vanishes before it can be made anew: not found is final here.
-      if (!status.ok()) co_return status.error();
+      if (!summary.ok()) co_return summary.error();
       Result<void> slept = co_await async::SleepFor(ctx, pause);
       if (!slept.ok()) co_return slept.error();
       pause = std::min<Duration>(pause * 2, std::chrono::milliseconds(500));
-      status = co_await Status(ctx, stream);
+      summary = co_await Summarize(ctx, stream);
     }
-    if (!created || settings.retention_hours == StreamSettings().retention_hours) co_return Ok();
+    // What a new stream keeps is the server's setting, so it is read, not assumed.
+    if (!created || summary->retention_hours == settings.retention_hours) co_return Ok();
     std::string body;
     JsonWriter json(body);
     json.BeginObject();
@@ -300,10 +301,10 @@ class RemoteClient final : public StreamClient {
     json.Key("RetentionPeriodHours");
     json.Int(settings.retention_hours);
     json.EndObject();
-    const Operation operation = settings.retention_hours > StreamSettings().retention_hours
+    const Operation operation = settings.retention_hours > summary->retention_hours
                                     ? Operation::kIncreaseStreamRetentionPeriod
                                     : Operation::kDecreaseStreamRetentionPeriod;
-    Result<Bytes> set = co_await Call(ctx, operation, std::move(body));
+    Result<Bytes> set = co_await Call(ctx, operation, std::move(body), kRepeatable);
     if (!set.ok()) co_return set.error();
     co_return Ok();
   }
@@ -451,20 +452,28 @@ class RemoteClient final : public StreamClient {
   }
 
   Task<Result<void>> SaveCheckpoint(Context ctx, Lease held) override {
-    Result<Bytes> answer = co_await Call(ctx, Operation::kSaveCheckpoint, LeaseBody(held, Duration::zero()));
+    Result<Bytes> answer =
+        co_await Call(ctx, Operation::kSaveCheckpoint, LeaseBody(held, Duration::zero()), kRepeatable);
     if (!answer.ok()) co_return answer.error();
     co_return Ok();
   }
 
   Task<Result<void>> ReleaseLease(Context ctx, Lease held) override {
-    Result<Bytes> answer = co_await Call(ctx, Operation::kReleaseLease, LeaseBody(held, Duration::zero()));
+    Result<Bytes> answer =
+        co_await Call(ctx, Operation::kReleaseLease, LeaseBody(held, Duration::zero()), kOnce);
     if (!answer.ok()) co_return answer.error();
     co_return Ok();
   }
 
  private:
+  // Whether the http client may send a request a second time when the connection breaks off without an
+  // answer: the first one may have been obeyed. A repeated put would store its records twice; who waits for
+  // it decides.
+  enum class Repeat : std::uint8_t { kOnce, kRepeatable };
+  using enum Repeat;
+
   // One request; the body of a 200, or the error that the answer names.
-  Task<Result<Bytes>> Call(const Context& ctx, Operation operation, std::string body) {
+  Task<Result<Bytes>> Call(const Context& ctx, Operation operation, std::string body, Repeat repeat) {
     if (!endpoint_.ok()) co_return endpoint_.error();
     http::ClientRequest request;
     request.method = "POST";
@@ -473,6 +482,7 @@ class RemoteClient final : public StreamClient {
     request.headers.Set("X-Amz-Target", wire::OperationTarget(operation));
     request.body = Bytes(std::move(body));
     if (signer_) SignRequest(*signer_, SystemClock().Now(), request);
+    request.idempotent = repeat == kRepeatable;
     Result<http::ClientResponse> response = co_await http_.Send(ctx, std::move(request));
     if (!response.ok()) co_return response.error().WithContext(wire::OperationName(operation));
     if (response->status != 200) {
@@ -484,7 +494,7 @@ class RemoteClient final : public StreamClient {
 
   // An idempotent request, retried, with a JSON answer.
   Task<Result<Bytes>> CallAgain(const Context& ctx, Operation operation, const std::string& body) {
-    const auto once = [this, &ctx, operation, &body] { return Call(ctx, operation, body); };
+    const auto once = [this, &ctx, operation, &body] { return Call(ctx, operation, body, kRepeatable); };
     Result<Bytes> answer = co_await async::Retry(kReads, ctx, once);
     co_return answer;
   }
@@ -497,13 +507,21 @@ class RemoteClient final : public StreamClient {
     co_return json;
   }
 
-  Task<Result<std::string>> Status(const Context& ctx, const std::string& stream) {
+  struct Summary {
+    std::string status;
+    int retention_hours = 0;
+  };
+  Task<Result<Summary>> Summarize(const Context& ctx, const std::string& stream) {
     Result<Json> answer = co_await Ask(ctx, Operation::kDescribeStreamSummary, StreamBody(stream));
     if (!answer.ok()) co_return answer.error();
     const Json* description = answer->Find("StreamDescriptionSummary");
     const Json* status = description == nullptr ? nullptr : description->Find("StreamStatus");
-    if (status == nullptr) co_return NotAnAnswer("StreamStatus");
-    co_return std::string(status->StringOr(""));
+    const Json* hours = description == nullptr ? nullptr : description->Find("RetentionPeriodHours");
+    if (status == nullptr || hours == nullptr) co_return NotAnAnswer("StreamStatus, RetentionPeriodHours");
+    Summary summary;
+    summary.status = std::string(status->StringOr(""));
+    summary.retention_hours = static_cast<int>(hours->IntOr(0));
+    co_return summary;
   }
 
   Task<Result<std::vector<wire::ReceivedPut>>> PutSome(const Context& ctx, const std::string& stream,
@@ -512,7 +530,8 @@ class RemoteClient final : public StreamClient {
     Result<void> turn = co_await permits_.Acquire(ctx.deadline);
     if (!turn.ok()) co_return turn.error();
     const PermitGuard guard(permits_);
-    Result<Bytes> answer = co_await Call(ctx, Operation::kPutRecords, PutBody(stream, entries, begin, end));
+    Result<Bytes> answer =
+        co_await Call(ctx, Operation::kPutRecords, PutBody(stream, entries, begin, end), kOnce);
     if (!answer.ok()) co_return answer.error();
     Result<std::vector<wire::ReceivedPut>> puts = wire::ReadPutRecords(*answer);
     if (!puts.ok() || puts->size() != end - begin) co_return NotAnAnswer("Records");
@@ -539,7 +558,8 @@ class RemoteClient final : public StreamClient {
   }
 
   Task<Result<Lease>> LeaseCall(Context ctx, Operation operation, std::string body) {
-    Result<Bytes> answer = co_await Call(ctx, operation, std::move(body));
+    // The counter fences: taking or renewing one's own lease again changes nothing.
+    Result<Bytes> answer = co_await Call(ctx, operation, std::move(body), kRepeatable);
     if (!answer.ok()) co_return answer.error();
     const Result<Json> json = Json::Parse(*answer);
     const Json* lease = json.ok() ? json->Find("Lease") : nullptr;

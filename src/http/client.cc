@@ -9,10 +9,14 @@
 #include <boost/beast/core/flat_buffer.hpp>
 #include <boost/beast/core/tcp_stream.hpp>
 #include <boost/beast/http.hpp>
+#include <sys/socket.h>
 
+#include <algorithm>
 #include <array>
+#include <cerrno>
 #include <charconv>
 #include <cstring>
+#include <iterator>
 #include <map>
 #include <mutex>
 #include <utility>
@@ -63,8 +67,23 @@ std::string RequestHead(const ClientRequest& request) {
 struct Exchange {
   Result<ClientResponse> response;
   bool reusable = false;
+  bool nothing_sent = false;
   bool nothing_received = true;  // the peer broke off before any byte of the answer
 };
+
+// RFC 9110 section 9.2.2.
+bool MayArriveTwice(const ClientRequest& request) {
+  static constexpr std::string_view kIdempotent[] = {"GET", "HEAD", "PUT", "DELETE", "OPTIONS", "TRACE"};
+  return request.idempotent ||
+         std::find(std::begin(kIdempotent), std::end(kIdempotent), request.method) != std::end(kIdempotent);
+}
+
+// An idle connection has nothing to read: a byte would belong to no request, and its end is the peer's close.
+bool IsQuiet(Tcp::socket& socket) {
+  char byte = 0;
+  const auto got = ::recv(socket.native_handle(), &byte, 1, MSG_PEEK | MSG_DONTWAIT);
+  return got < 0 && (errno == EAGAIN || errno == EWOULDBLOCK);
+}
 
 }  // namespace
 
@@ -118,12 +137,17 @@ struct Client::Impl {
 };
 
 std::unique_ptr<Link> Client::Impl::TakeIdle(const PoolKey& key) {
-  const std::lock_guard lock(mutex);
-  const auto found = idle.find(key);
-  if (found == idle.end() || found->second.empty()) return nullptr;
-  std::unique_ptr<Link> link = std::move(found->second.back());
-  found->second.pop_back();
-  return link;
+  for (;;) {
+    std::unique_ptr<Link> link;
+    {
+      const std::lock_guard lock(mutex);
+      const auto found = idle.find(key);
+      if (found == idle.end() || found->second.empty()) return nullptr;
+      link = std::move(found->second.back());
+      found->second.pop_back();
+    }
+    if (IsQuiet(link->stream.socket())) return link;
+  }
 }
 
 void Client::Impl::GiveBack(const PoolKey& key, std::unique_ptr<Link> link) {
@@ -173,7 +197,7 @@ async::Task<Exchange> Client::Impl::RunOnce(Link* link, const ClientRequest* req
   const std::array<asio::const_buffer, 2> buffers{asio::buffer(head),
                                                   asio::buffer(request->body.data(), request->body.size())};
   const auto [write_error, written] = co_await asio::async_write(link->stream, buffers, kAwait);
-  (void)written;
+  out.nothing_sent = written == 0;
   // A write error may hide an early answer (413 and the like): try to read it all the same.
   bhttp::response_parser<bhttp::empty_body> parser;
   parser.body_limit(boost::none);
@@ -280,9 +304,10 @@ async::Task<Result<ClientResponse>> Client::Impl::Send(async::Context ctx, Clien
     }
     Exchange exchange = co_await RunOnce(link.get(), &request, deadline, on_chunk);
     // The peer may close a kept-alive connection at any time; if nothing of the answer came, take another
-    // one.
+    // one. That the peer has seen nothing of the request is not known, though.
     const bool stale = reused && !exchange.response.ok() && exchange.nothing_received &&
-                       exchange.response.error().code() == ErrorCode::kUnavailable;
+                       exchange.response.error().code() == ErrorCode::kUnavailable &&
+                       (exchange.nothing_sent || MayArriveTwice(request));
     if (stale) continue;
     if (exchange.reusable) GiveBack(key, std::move(link));
     co_return std::move(exchange.response);

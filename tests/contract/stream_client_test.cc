@@ -26,6 +26,25 @@ TEST_P(StreamClientContract, EnsureStreamCreatesOnceWithItsRetention) {
   EXPECT_EQ(stream->retention_hours, 48);
 }
 
+/// The same, where new streams keep their records for three days.
+class StreamClientOnPatientServer : public StreamClientFixture, public ::testing::TestWithParam<bool> {
+ protected:
+  StreamClientOnPatientServer() : StreamClientFixture(GetParam(), Patient()) {}
+  static broker::BrokerConfig Patient() {
+    broker::BrokerConfig config;
+    config.default_retention_hours = 72;
+    return config;
+  }
+};
+
+TEST_P(StreamClientOnPatientServer, EnsureStreamGivesTheRetentionAskedForWhateverTheServersDefault) {
+  for (const int hours : {24, 48, 72, 96}) {
+    const std::string name = "s" + std::to_string(hours);
+    MakeStream(name, 1, hours);
+    EXPECT_EQ(server_.broker().Snapshot(name).value()->retention_hours, hours);
+  }
+}
+
 TEST_P(StreamClientContract, ListShardsReadsEveryPage) {
   MakeStream("s", 1001);
   const auto shards = Await(client_->ListShards(Soon(), "s"));
@@ -188,10 +207,29 @@ TEST_P(StreamClientContract, LeasesArePassedOnAndFenced) {
   EXPECT_TRUE(acquire("w3").ok());
 }
 
-INSTANTIATE_TEST_SUITE_P(Clients, StreamClientContract, ::testing::Values(false, true),
-                         [](const ::testing::TestParamInfo<bool>& one) {
-                           return one.param ? "Remote" : "Local";
-                         });
+TEST_P(StreamClientContract, ARecordAboveTheStreamsOwnLimitDoesNotHurtItsNeighbours) {
+  MakeStream("s", 1);
+  const Result<void> lowered = Await(server_.broker().ChangeAttributes(
+      Soon(), "s", [](broker::StreamAttributes& attributes) -> Result<void> {
+        attributes.max_record_kib = 1;
+        return Ok();
+      }));
+  ASSERT_TRUE(lowered.ok());
+  std::vector<PutEntry> entries;
+  for (const char* data : {"a", "", "c"}) entries.push_back(Entry("k", data));
+  entries[1] = Entry("k", std::string(1024, 'x'));
+  const auto results = Await(client_->Put(Soon(), "s", std::move(entries)));
+  ASSERT_TRUE(results.ok()) << results.error().ToString();
+  ASSERT_EQ(results->size(), 3U);
+  EXPECT_TRUE((*results)[0].ok() && (*results)[2].ok());
+  ASSERT_FALSE((*results)[1].ok());
+  EXPECT_FALSE((*results)[1].error().retryable());
+  EXPECT_EQ(Data(Read("s", FromTrimHorizon{})), "a c ");
+}
+
+std::string NameOf(const ::testing::TestParamInfo<bool>& one) { return one.param ? "Remote" : "Local"; }
+INSTANTIATE_TEST_SUITE_P(Clients, StreamClientContract, ::testing::Values(false, true), NameOf);
+INSTANTIATE_TEST_SUITE_P(Clients, StreamClientOnPatientServer, ::testing::Values(false, true), NameOf);
 
 }  // namespace
 }  // namespace honryu::client

@@ -18,11 +18,11 @@ namespace honryu::client {
 /// A broker on the memory engine behind a real HTTP server on loopback, and an HTTP client for it.
 class BrokerServer {
  public:
-  explicit BrokerServer(const Clock& clock)
+  explicit BrokerServer(const Clock& clock, const broker::BrokerConfig& config = broker::BrokerConfig())
       : runtime_(async::RuntimeOptions{2, 2}),
         engine_(log::MakeMemoryEngine(clock)),
         meta_(log::MakeMemoryMetaStore()),
-        broker_(broker::BrokerConfig(), *engine_, *meta_, clock, runtime_, registry_),
+        broker_(config, *engine_, *meta_, clock, runtime_, registry_),
         api_(api::kinesis::KinesisApiConfig(), broker_, clock, registry_),
         server_(runtime_, registry_, Named("kinesis"),
                 [this](async::Context ctx, const http::Request& request) {

@@ -16,14 +16,16 @@ namespace honryu::client {
 /// A stream client of either kind over a broker on the memory engine, and short forms of its calls.
 class StreamClientFixture {
  protected:
-  explicit StreamClientFixture(bool remote = true) {
+  explicit StreamClientFixture(bool remote = true,
+                               const broker::BrokerConfig& config = broker::BrokerConfig())
+      : server_(clock_, config) {
     if (!remote) {
       client_ = MakeLocalClient(server_.broker());
       return;
     }
-    RemoteClientConfig config;
-    config.endpoint = server_.endpoint();
-    client_ = MakeRemoteClient(server_.http(), config);
+    RemoteClientConfig remote_config;
+    remote_config.endpoint = server_.endpoint();
+    client_ = MakeRemoteClient(server_.http(), remote_config);
   }
 
   static async::Context Soon() { return async::Context::WithTimeout(std::chrono::seconds(10)); }
@@ -67,7 +69,7 @@ class StreamClientFixture {
   }
 
   ManualClock clock_{TimestampFromMs(1795255200000)};
-  BrokerServer server_{clock_};
+  BrokerServer server_;
   std::unique_ptr<StreamClient> client_;
 };
 

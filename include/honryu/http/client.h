@@ -31,6 +31,8 @@ struct ClientRequest {
   Endpoint endpoint;
   Headers headers;  ///< Host, Content-Length and User-Agent are set by the client.
   Bytes body;
+  /// That the server obeys it twice does no harm, although its method does not say so (see Client).
+  bool idempotent = false;
 };
 
 struct ClientResponse {
@@ -40,9 +42,11 @@ struct ClientResponse {
 };
 
 /// An HTTP/1.1 client with a pool of kept-alive connections per event loop. Callable from any event loop of
-/// the runtime. kUnavailable when the peer cannot be reached or breaks off (an idle connection that the peer
-/// had closed is replaced silently if no byte of the answer had come), kDeadlineExceeded, kCancelled,
-/// kTooLarge.
+/// the runtime. kUnavailable when the peer cannot be reached or breaks off, kDeadlineExceeded, kCancelled,
+/// kTooLarge. An idle connection that the peer has closed is replaced silently. When that shows only after
+/// something was sent, and no byte of an answer came, the request is sent once more over another connection
+/// only if it may arrive twice (RFC 9110 section 9.2.2): GET, HEAD, PUT, DELETE, OPTIONS, TRACE, and what the
+/// caller marks as idempotent. Others fail with kUnavailable: nobody knows whether they were obeyed.
 class Client {
  public:
   Client(async::Runtime& runtime, ClientConfig config);

@@ -1,6 +1,8 @@
 #include "honryu/codec/compression.h"
 #include "tests/unit/http/fixture.h"
 
+#include <thread>
+
 namespace honryu::http {
 namespace {
 
@@ -58,6 +60,94 @@ TEST_F(ClientTest, ReplacesAConnectionThatThePeerHadClosed) {
          n < 1000 && metrics_.MakeGauge("honryu_http_connections", "", {{"listener", "test"}}).Value() != 0;
          ++n)
       ::usleep(1000);
+  }
+}
+
+/// Answers the first request of its first connection, reads the second one and breaks off without an answer;
+/// answers every request of later connections.
+class BreakingPeer {
+ public:
+  BreakingPeer() : listener_(::socket(AF_INET, SOCK_STREAM, 0)) {
+    sockaddr_in address{};
+    address.sin_family = AF_INET;
+    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    socklen_t size = sizeof address;
+    EXPECT_EQ(::bind(listener_, reinterpret_cast<const sockaddr*>(&address), size), 0);
+    EXPECT_EQ(::listen(listener_, 8), 0);
+    EXPECT_EQ(::getsockname(listener_, reinterpret_cast<sockaddr*>(&address), &size), 0);
+    port_ = ntohs(address.sin_port);
+    thread_ = std::thread([this] { Run(); });
+  }
+  ~BreakingPeer() {
+    ::shutdown(listener_, SHUT_RDWR);
+    thread_.join();
+    ::close(listener_);
+  }
+  std::uint16_t port() const { return port_; }
+  int requests() const { return requests_; }
+
+ private:
+  void Run() {
+    for (int connection = 0;; ++connection) {
+      const int fd = ::accept(listener_, nullptr, nullptr);
+      if (fd < 0) return;
+      const timeval patience{5, 0};
+      ::setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof patience);
+      for (int n = 0; ReadRequest(fd); ++n) {
+        if (connection == 0 && n == 1) break;
+        static constexpr std::string_view kAnswer = "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok";
+        if (::send(fd, kAnswer.data(), kAnswer.size(), MSG_NOSIGNAL) < 0 || connection > 0) break;
+      }
+      ::close(fd);
+    }
+  }
+  // Every request of these tests ends in "!", and nothing before does.
+  bool ReadRequest(int fd) {
+    char byte = 0;
+    while (::recv(fd, &byte, 1, 0) == 1) {
+      if (byte != '!') continue;
+      ++requests_;
+      return true;
+    }
+    return false;
+  }
+
+  int listener_;
+  std::uint16_t port_ = 0;
+  std::atomic<int> requests_{0};
+  std::thread thread_;
+};
+
+// Both on one event loop, so that the second finds the first one's connection.
+async::Task<std::pair<Result<ClientResponse>, Result<ClientResponse>>> SendTwice(Client* client,
+                                                                                 ClientRequest request) {
+  const async::Context ctx = async::Context::WithTimeout(std::chrono::seconds(10));
+  Result<ClientResponse> first = co_await client->Send(ctx, request);
+  Result<ClientResponse> second = co_await client->Send(ctx, request);
+  co_return std::pair(std::move(first), std::move(second));
+}
+
+TEST_F(ClientTest, SendsAgainOnlyWhatMayArriveTwice) {
+  struct Case {
+    const char* method;
+    bool idempotent;
+    bool again;
+  };
+  for (const Case& one : {Case{"POST", false, false}, Case{"POST", true, true}, Case{"PUT", false, true}}) {
+    BreakingPeer peer;
+    ClientRequest request;
+    request.method = one.method;
+    request.endpoint.host = "127.0.0.1";
+    request.endpoint.port = peer.port();
+    request.body = Bytes("!");
+    request.idempotent = one.idempotent;
+    const auto [first, second] = runtime_.BlockOn(SendTwice(&client_, request));
+    ASSERT_TRUE(first.ok()) << first.error().message();
+    EXPECT_EQ(second.ok(), one.again) << one.method << one.idempotent;
+    if (!one.again) {
+      EXPECT_EQ(second.error().code(), ErrorCode::kUnavailable);
+    }
+    EXPECT_EQ(peer.requests(), one.again ? 3 : 2) << one.method << one.idempotent;
   }
 }
 
