@@ -1,0 +1,117 @@
+#pragma once
+
+#include <cstdint>
+#include <limits>
+#include <memory>
+#include <optional>
+#include <string>
+#include <utility>
+#include <variant>
+#include <vector>
+
+namespace honryu::search {
+
+struct Query;
+
+/// A value as a query gives it. Numbers may come as strings and the reverse: each column takes what it can
+/// read.
+using Scalar = std::variant<std::string, std::int64_t, double, bool>;
+
+struct MatchAllQuery {};
+struct MatchNoneQuery {};
+
+/// All of must and filter, none of must_not, and `minimum` of should (by default one when there is nothing
+/// in must and filter, otherwise none).
+struct BoolQuery {
+  std::vector<Query> must, filter, should, must_not;
+  std::string minimum;  ///< "2", "-1", "75%", "-25%"; empty: the default.
+};
+
+/// One of these exact values (in an analysed view: of these tokens).
+struct TermsQuery {
+  std::string field;
+  std::vector<Scalar> values;
+  bool case_insensitive = false;
+};
+
+struct IdsQuery {
+  std::vector<std::string> ids;
+};
+
+struct ExistsQuery {
+  std::string field;
+};
+
+/// Strings (in an analysed view: tokens) that a pattern fits wholly.
+struct PatternQuery {
+  enum class Kind : std::uint8_t {
+    kPrefix,
+    kWildcard,  ///< `*`, `?` and `\` before a character that is meant as it is.
+    kRegexp,    ///< As ICU has it, anchored at both ends.
+    kFuzzy,     ///< Within `edits` of `pattern`.
+  };
+  std::string field;
+  Kind kind = Kind::kPrefix;
+  std::string pattern;
+  bool case_insensitive = false;
+  unsigned edits = 2;
+};
+
+struct RangeQuery {
+  std::string field;
+  std::optional<Scalar> low, high;
+  bool include_low = true, include_high = true;
+  std::string format, time_zone;
+};
+
+/// Analysed text.
+struct MatchQuery {
+  enum class Kind : std::uint8_t {
+    kTerms,         ///< Any (or all, or `minimum`) of the words.
+    kPhrase,        ///< The words one behind the other, `slop` moves allowed.
+    kPhrasePrefix,  ///< As kPhrase; the last word need only begin so.
+    kBoolPrefix,    ///< As kTerms; the last word need only begin so.
+  };
+  struct Field {
+    std::string name;  ///< May hold `*`.
+    double boost = 1;
+  };
+  std::vector<Field> fields;  ///< The best one counts; empty: every text field.
+  std::string text;
+  Kind kind = Kind::kTerms;
+  bool all = false;
+  std::string minimum;
+  std::uint32_t slop = 0;
+};
+
+/// Points inside, edges included. Longitudes may pass the date line (left > right).
+struct GeoBoxQuery {
+  std::string field;
+  double top = 90, left = -180, bottom = -90, right = 180;
+};
+
+struct GeoDistanceQuery {
+  std::string field;
+  double lat = 0, lon = 0, metres = 0;
+};
+
+/// Matches as its inner query; every match scores 1.
+struct ConstantScoreQuery {
+  std::vector<Query> inner;  ///< Exactly one; a vector because Query is incomplete here.
+};
+
+/// A query tree. Value type.
+struct Query {
+  using Node =
+      std::variant<MatchAllQuery, MatchNoneQuery, BoolQuery, TermsQuery, IdsQuery, ExistsQuery, PatternQuery,
+                   RangeQuery, MatchQuery, GeoBoxQuery, GeoDistanceQuery, ConstantScoreQuery>;
+  Node node;
+  double boost = 1;
+};
+
+/// What does not depend on the segment.
+struct QueryContext {
+  std::int64_t now_ms = 0;
+};
+
+}  // namespace honryu::search

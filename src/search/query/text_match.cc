@@ -1,0 +1,193 @@
+#include "search/query/text_match.h"
+
+#include <algorithm>
+#include <numeric>
+
+namespace honryu::search {
+namespace {
+
+/// How many tokens an open end may stand for inside a phrase.
+constexpr std::size_t kMaxExpansions = 1024;
+
+std::vector<TermEntry> Entries(const TextColumn& column, const TextClause::Part& part, std::size_t limit) {
+  std::vector<TermEntry> entries;
+  if (!part.prefix) {
+    if (const auto entry = column.terms.Find(part.term)) entries.push_back(*entry);
+    return entries;
+  }
+  column.terms.Scan(column.terms.LowerBound(part.term), [&](BytesView term, const TermEntry& entry) {
+    if (!term.starts_with(part.term) || entries.size() >= limit) return false;
+    entries.push_back(entry);
+    return true;
+  });
+  return entries;
+}
+
+TextHits FindTerm(const TextColumn& column, const TermEntry& entry, bool frequencies) {
+  TextHits hits;
+  auto cursor = column.Open(entry);
+  hits.targets.reserve(entry.doc_count);
+  while (cursor.Next()) {
+    hits.targets.push_back(cursor.target());
+    if (frequencies) hits.frequencies.push_back(cursor.Frequency());
+  }
+  return hits;
+}
+
+TextHits FindAny(const TextColumn& column, const std::vector<TermEntry>& entries, bool frequencies) {
+  std::vector<std::pair<std::uint32_t, std::uint32_t>> all;
+  for (const auto& entry : entries) {
+    auto cursor = column.Open(entry);
+    while (cursor.Next()) all.emplace_back(cursor.target(), frequencies ? cursor.Frequency() : 1);
+  }
+  std::sort(all.begin(), all.end());
+  TextHits hits;
+  for (const auto& [target, frequency] : all) {
+    if (hits.targets.empty() || hits.targets.back() != target) {
+      hits.targets.push_back(target);
+      if (frequencies) hits.frequencies.push_back(0);
+    }
+    if (frequencies) hits.frequencies.back() += frequency;
+  }
+  return hits;
+}
+
+/// One part of a phrase: the cursors of the tokens it stands for.
+struct PhrasePart {
+  std::uint32_t offset = 0;
+  std::uint64_t count = 0;
+  std::vector<PostingsCursor> cursors;
+  std::vector<std::uint32_t> positions, scratch;
+
+  bool SeekTo(std::uint32_t target) {
+    bool found = false;
+    for (auto& cursor : cursors) found |= cursor.SeekTo(target) && cursor.target() == target;
+    return found;
+  }
+  /// Positions in `target` less the offset; those before the offset cannot begin a phrase.
+  void Load(std::uint32_t target, std::uint32_t slop) {
+    positions.clear();
+    for (auto& cursor : cursors) {
+      if (!cursor.SeekTo(target) || cursor.target() != target) continue;
+      cursor.Positions(scratch);
+      for (const auto p : scratch)
+        if (p + slop >= offset) positions.push_back(p + slop - offset);
+    }
+    if (cursors.size() > 1) std::sort(positions.begin(), positions.end());
+  }
+};
+
+/// Times that all parts stand in their places.
+std::uint32_t CountExact(std::vector<PhrasePart>& parts) {
+  std::uint32_t count = 0;
+  std::vector<std::size_t> at(parts.size());
+  for (const auto wanted : parts[0].positions) {
+    bool all = true;
+    for (std::size_t i = 1; i < parts.size() && all; ++i) {
+      const auto& positions = parts[i].positions;
+      while (at[i] < positions.size() && positions[at[i]] < wanted) ++at[i];
+      all = at[i] < positions.size() && positions[at[i]] == wanted;
+    }
+    count += all ? 1 : 0;
+  }
+  return count;
+}
+
+/// Times that the parts stand within `slop` of their places: windows over the merged positions.
+std::uint32_t CountSloppy(std::vector<PhrasePart>& parts, std::uint32_t slop) {
+  std::uint32_t count = 0;
+  std::vector<std::size_t> at(parts.size());
+  for (;;) {
+    std::size_t least = 0;
+    std::uint32_t low = UINT32_MAX, high = 0;
+    for (std::size_t i = 0; i < parts.size(); ++i) {
+      if (at[i] >= parts[i].positions.size()) return count;
+      const auto position = parts[i].positions[at[i]];
+      high = std::max(high, position);
+      if (position < low) low = position, least = i;
+    }
+    if (high - low <= slop) ++count;
+    ++at[least];
+  }
+}
+
+TextHits FindPhrase(const TextColumn& column, const TextClause& clause, std::uint32_t slop,
+                    bool frequencies) {
+  std::vector<PhrasePart> parts(clause.parts.size());
+  for (std::size_t i = 0; i < parts.size(); ++i) {
+    const auto entries = Entries(column, clause.parts[i], kMaxExpansions);
+    if (entries.empty()) return {};
+    parts[i].offset = clause.parts[i].offset;
+    for (const auto& entry : entries) {
+      parts[i].cursors.push_back(column.Open(entry));
+      parts[i].count += entry.doc_count;
+    }
+  }
+  // The rarest part proposes, the others agree or not, and only then positions are read.
+  std::vector<std::size_t> order(parts.size());
+  std::iota(order.begin(), order.end(), std::size_t{0});
+  std::sort(order.begin(), order.end(), [&](auto a, auto b) { return parts[a].count < parts[b].count; });
+  const auto& rarest = clause.parts[order[0]];
+  const auto candidates = FindAny(column, Entries(column, rarest, kMaxExpansions), false).targets;
+  TextHits hits;
+  for (const auto target : candidates) {
+    bool all = true;
+    for (std::size_t i = 1; i < order.size() && all; ++i) all = parts[order[i]].SeekTo(target);
+    if (!all) continue;
+    for (auto& part : parts) part.Load(target, slop);
+    const auto count = slop == 0 ? CountExact(parts) : CountSloppy(parts, slop);
+    if (count == 0) continue;
+    hits.targets.push_back(target);
+    if (frequencies) hits.frequencies.push_back(count);
+  }
+  return hits;
+}
+
+}  // namespace
+
+std::vector<TextClause> WordClauses(Analyzer& analyzer, std::string_view text) {
+  std::vector<Token> tokens;
+  analyzer.Analyze(text, tokens);
+  std::vector<TextClause> clauses;
+  for (std::size_t i = 0; i < tokens.size(); ++i) {
+    TextClause clause;
+    if (tokens[i].kind == TokenKind::kWord) {
+      clause.parts.push_back({std::string(tokens[i].text), false, 0});
+    } else if (tokens[i].kind == TokenKind::kSingle) {
+      clause.parts.push_back({std::string(tokens[i].text), true, 0});
+    } else {
+      for (std::uint32_t offset = 0; i < tokens.size() && tokens[i].kind == TokenKind::kPair; ++i, ++offset)
+        clause.parts.push_back({std::string(tokens[i].text), false, offset});
+      // tokens[i] is now the run's last character alone, which the last pair holds already.
+    }
+    clauses.push_back(std::move(clause));
+  }
+  return clauses;
+}
+
+TextClause PhraseClause(Analyzer& analyzer, std::string_view text) {
+  std::vector<Token> tokens;
+  analyzer.Analyze(text, tokens);
+  TextClause clause;
+  for (std::size_t i = 0; i < tokens.size(); ++i) {
+    const bool single = tokens[i].kind == TokenKind::kSingle;
+    if (single && i > 0 && tokens[i - 1].run == tokens[i].run) continue;
+    clause.parts.push_back({std::string(tokens[i].text), single, static_cast<std::uint32_t>(i)});
+  }
+  return clause;
+}
+
+void OpenEnd(TextClause& clause) {
+  if (!clause.parts.empty()) clause.parts.back().prefix = true;
+}
+
+TextHits FindClause(const TextColumn& column, const TextClause& clause, std::uint32_t slop,
+                    bool frequencies) {
+  if (clause.parts.empty()) return {};
+  if (clause.parts.size() > 1) return FindPhrase(column, clause, slop, frequencies);
+  const auto entries = Entries(column, clause.parts[0], SIZE_MAX);
+  if (entries.size() == 1) return FindTerm(column, entries[0], frequencies);
+  return FindAny(column, entries, frequencies);
+}
+
+}  // namespace honryu::search

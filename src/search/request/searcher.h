@@ -1,0 +1,77 @@
+#pragma once
+
+#include "honryu/base/result.h"
+#include "honryu/base/time.h"
+#include "search/query/query.h"
+#include "search/request/sort.h"
+#include "search/segment/segment.h"
+
+#include <atomic>
+#include <cstdint>
+#include <limits>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace honryu::search {
+
+/// A segment with the index that it belongs to.
+struct IndexedSegment {
+  std::string index;
+  std::shared_ptr<const Segment> segment;  // shared: searches keep what retention or merging drops
+};
+
+/// What to find, in which order, and how much of it.
+struct HitsRequest {
+  Query query{MatchAllQuery{}, 1};
+  std::optional<Query> post_filter;  ///< Narrows the hits, not the aggregations.
+  std::vector<SortField> sort;       ///< Empty: by score.
+  std::vector<SortValue> search_after;
+  std::size_t from = 0, size = 10;
+  std::uint64_t track_total = 10'000;  ///< Count at least up to here; max(): exactly; 0: not at all.
+  std::uint64_t terminate_after = 0;   ///< Matches to look at in all; 0: no limit.
+  double min_score = -std::numeric_limits<double>::infinity();
+};
+
+struct Hit {
+  std::size_t segment = 0;  ///< Place among the segments that were searched.
+  std::uint32_t doc = 0;
+  float score = 0;
+  std::vector<SortValue> sort;
+};
+
+struct SearchResult {
+  std::vector<Hit> hits;
+  std::uint64_t total = 0;
+  bool total_is_least = false;  ///< There may be more than `total`.
+  std::optional<float> max_score;
+  bool timed_out = false;  ///< The deadline passed: what was found until then.
+  bool terminated_early = false;
+};
+
+/// When to give up.
+struct SearchLimits {
+  const Clock* clock = nullptr;  ///< Null pointer: no deadline.
+  MonoTime deadline{};
+  const std::atomic<bool>* cancelled = nullptr;  ///< kCancelled once true.
+};
+
+/// Sees the matches of each segment: aggregations.
+class MatchCollector {
+ public:
+  virtual ~MatchCollector() = default;
+  virtual Result<void> Collect(const Segment& segment, const class DocSet& docs) = 0;
+};
+
+/// Searches segments one after the other. Newest-first (any sort by a number or date that every document
+/// has once): segments and blocks of 1,024 documents that cannot hold better hits are not read, once enough
+/// have been counted. Blocking; thread-safe for different calls.
+Result<SearchResult> SearchSegments(const std::vector<IndexedSegment>& segments, const HitsRequest& request,
+                                    const QueryContext& context, const SearchLimits& limits,
+                                    MatchCollector* collector);
+/// Number of matches.
+Result<std::uint64_t> CountMatches(const std::vector<IndexedSegment>& segments, const Query& query,
+                                   const QueryContext& context, const SearchLimits& limits);
+
+}  // namespace honryu::search

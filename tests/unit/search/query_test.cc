@@ -1,0 +1,205 @@
+#include "honryu/search/api_error.h"
+#include "search/query/matcher.h"
+#include "search/query/pattern.h"
+#include "search/request/parse_query.h"
+#include "search/request/searcher.h"
+#include "segment_fixture.h"
+
+namespace honryu::search {
+namespace {
+
+constexpr std::int64_t kNow = 1'795'219'200'000;  // 2026-11-21T00:00:00Z
+
+class QueryTest : public testing::Test {
+ protected:
+  std::vector<std::uint32_t> Find(const std::string& query) {
+    const auto json = codec::Json::Parse(query);
+    EXPECT_TRUE(json.ok()) << query;
+    const auto parsed = ParseQuery(*json);
+    EXPECT_TRUE(parsed.ok()) << query;
+    if (!parsed.ok()) return {};
+    QueryContext context{kNow};
+    SegmentMatcher matcher(*segment_, context);
+    const auto docs = matcher.Match(*parsed);
+    EXPECT_TRUE(docs.ok()) << query;
+    return docs.ok() ? docs->ToVector() : std::vector<std::uint32_t>{};
+  }
+  using Docs = std::vector<std::uint32_t>;
+
+  Mapping mapping_;
+  std::shared_ptr<const Segment> segment_ = [this] {
+    EXPECT_TRUE(
+        mapping_.Merge(R"({"properties":{"place":{"type":"geo_point"},"long":{"type":"keyword"}}})").ok());
+    return BuildSegment(
+        mapping_,
+        {R"({"m":"東京都庁で検索の不具合を修正","time":"2026-11-20T10:00:00Z","place":{"lat":35.68,"lon":139.76}})",
+         R"({"m":"Quick brown fox jumps","time":"2026-11-20T23:59:59.999Z","place":"34.69,135.50"})",
+         R"({"m":"the fox is quick","time":"2026-11-21T00:00:00Z","place":[179.5,-17]})",
+         R"({"m":"ＡＢＣ ﾘﾝｸ 年","time":"2026-11-21T09:30:00+09:00","user":{"name":"Ann"},"n":9007199254740993})",
+         R"({"long":")" + std::string(300, 'x') + R"(END","m":")" + std::string(300, 'y') + R"( tail"})"});
+  }();
+};
+
+TEST_F(QueryTest, JapaneseIsFoundByOneTwoAndMoreCharacters) {
+  EXPECT_EQ(Find(R"({"match":{"m":"京"}})"), Docs{0});
+  EXPECT_EQ(Find(R"({"match":{"m":"庁"}})"), Docs{0});
+  EXPECT_EQ(Find(R"({"match":{"m":"修正"}})"), Docs{0});
+  EXPECT_EQ(Find(R"({"match":{"m":"都庁で検索"}})"), Docs{0});
+  EXPECT_EQ(Find(R"({"match":{"m":"京東"}})"), Docs{});
+  EXPECT_EQ(Find(R"({"match_phrase":{"m":"リンク"}})"), Docs{3});  // half width in the document
+  EXPECT_EQ(Find(R"({"match":{"m":"abc"}})"), Docs{3});
+  EXPECT_EQ(Find(R"({"match_phrase":{"m":"リンク 年"}})"), Docs{3});
+}
+
+TEST_F(QueryTest, PhrasesKnowOrderAndSlop) {
+  EXPECT_EQ(Find(R"({"match_phrase":{"m":"brown fox"}})"), Docs{1});
+  EXPECT_EQ(Find(R"({"match_phrase":{"m":"fox brown"}})"), Docs{});
+  EXPECT_EQ(Find(R"({"match_phrase":{"m":"quick fox"}})"), Docs{});
+  EXPECT_EQ(Find(R"({"match_phrase":{"m":{"query":"quick fox","slop":1}}})"), Docs{1});
+  EXPECT_EQ(Find(R"({"match_phrase_prefix":{"m":"quick bro"}})"), Docs{1});
+  EXPECT_EQ(Find(R"({"match_bool_prefix":{"m":"jum"}})"), Docs{1});
+  EXPECT_EQ(Find(R"({"match":{"m":{"query":"fox brown nothing","minimum_should_match":2}}})"), Docs{1});
+  EXPECT_EQ(Find(R"({"multi_match":{"query":"ann","fields":["m","user.*"]}})"), Docs{3});
+}
+
+TEST_F(QueryTest, DatesRoundAsTheBoundNeeds) {
+  EXPECT_EQ(Find(R"({"range":{"time":{"gte":"2026-11-20","lte":"2026-11-20"}}})"), (Docs{0, 1}));
+  EXPECT_EQ(Find(R"({"range":{"time":{"gt":"2026-11-20"}}})"), (Docs{2, 3}));
+  EXPECT_EQ(Find(R"({"range":{"time":{"lt":"2026-11-20||+1d/d"}}})"), (Docs{0, 1}));
+  EXPECT_EQ(Find(R"({"range":{"time":{"gte":"now-1d/d","lt":"now/d"}}})"), (Docs{0, 1}));
+  EXPECT_EQ(Find(R"({"range":{"time":{"gte":"2026-11-21T09:00","time_zone":"+09:00"}}})"), (Docs{2, 3}));
+  EXPECT_EQ(Find(R"({"range":{"time":{"gte":"2026-11-21","lte":"2026-11-21","time_zone":"Asia/Tokyo"}}})"),
+            (Docs{1, 2, 3}));
+  EXPECT_EQ(Find(R"({"range":{"time":{"gte":1795219200000,"format":"epoch_millis"}}})"), (Docs{2, 3}));
+  EXPECT_EQ(Find(R"({"range":{"time":{"gte":1795219200,"format":"epoch_second"}}})"), (Docs{2, 3}));
+  EXPECT_EQ(Find(R"({"range":{"time":{"gte":"21.11.2026","format":"dd.MM.yyyy"}}})"), (Docs{2, 3}));
+  EXPECT_EQ(Find(R"({"term":{"time":"2026-11-20"}})"), (Docs{0, 1}));
+}
+
+TEST_F(QueryTest, PatternsFitWholeValues) {
+  EXPECT_EQ(Find(R"({"wildcard":{"m.keyword":"*fox*"}})"), (Docs{1, 2}));
+  EXPECT_EQ(Find(R"({"wildcard":{"m.keyword":{"value":"quick*","case_insensitive":true}}})"), Docs{1});
+  EXPECT_EQ(Find(R"({"wildcard":{"m.keyword":"*東京?庁*"}})"), Docs{0});
+  EXPECT_EQ(Find(R"q({"regexp":{"m.keyword":"(the|Quick).*(quick|jumps)"}})q"), (Docs{1, 2}));
+  EXPECT_EQ(Find(R"({"regexp":{"m":"qu?ick"}})"), (Docs{1, 2}));
+  EXPECT_EQ(Find(R"({"prefix":{"m":"jum"}})"), Docs{1});
+  EXPECT_EQ(Find(R"({"fuzzy":{"m":"qiuck"}})"), (Docs{1, 2}));
+  EXPECT_EQ(Find(R"({"term":{"user.name.keyword":{"value":"ANN","case_insensitive":true}}})"), Docs{3});
+}
+
+TEST_F(QueryTest, LongValuesAreReadFromTheSource) {
+  const std::string whole = std::string(300, 'x') + "END";
+  EXPECT_EQ(Find(R"({"term":{"long":")" + whole + R"("}})"), Docs{4});
+  EXPECT_EQ(Find(R"({"term":{"long":")" + whole.substr(1) + R"("}})"), Docs{});
+  EXPECT_EQ(Find(R"({"wildcard":{"long":"*END"}})"), Docs{4});
+  EXPECT_EQ(Find(R"({"prefix":{"m.keyword":"yyy"}})"), Docs{4});
+  EXPECT_EQ(Find(R"({"exists":{"field":"long"}})"), Docs{4});
+}
+
+TEST_F(QueryTest, NumbersIdsObjectsAndPlaces) {
+  EXPECT_EQ(Find(R"({"term":{"n":9007199254740993}})"), Docs{3});
+  EXPECT_EQ(Find(R"({"term":{"n":"9007199254740993"}})"), Docs{3});
+  EXPECT_EQ(Find(R"({"term":{"n":9007199254740992}})"), Docs{});
+  EXPECT_EQ(Find(R"({"ids":{"values":["s:2","s:4","s:9","x:1","s:0:1"]}})"), (Docs{2, 4}));
+  EXPECT_EQ(Find(R"({"term":{"_id":"s:1"}})"), Docs{1});
+  EXPECT_EQ(Find(R"({"exists":{"field":"user"}})"), Docs{3});
+  EXPECT_EQ(
+      Find(
+          R"({"geo_bounding_box":{"place":{"top_left":{"lat":36,"lon":139},"bottom_right":{"lat":35,"lon":140}}}})"),
+      Docs{0});
+  EXPECT_EQ(Find(R"({"geo_bounding_box":{"place":{"top":0,"left":170,"bottom":-20,"right":-170}}})"),
+            Docs{2});
+  EXPECT_EQ(Find(R"({"geo_distance":{"distance":"10km","place":"35.70,139.70"}})"), Docs{0});
+  EXPECT_EQ(Find(R"({"geo_distance":{"distance":"500km","place":[139.7,35.7]}})"), (Docs{0, 1}));
+}
+
+TEST_F(QueryTest, ScoresRareWordsAndShortTextsHigher) {
+  QueryContext context{kNow};
+  HitsRequest request;
+  request.query = ParseQuery(codec::Json::Parse(R"({"match":{"m":"fox brown"}})").value()).value();
+  const auto result = SearchSegments({{"i", segment_}}, request, context, {}, nullptr);
+  ASSERT_TRUE(result.ok());
+  ASSERT_EQ(result->hits.size(), 2u);
+  EXPECT_EQ(result->hits[0].doc, 1u);
+  EXPECT_GT(result->hits[0].score, result->hits[1].score);
+  EXPECT_GT(result->hits[1].score, 0);
+  EXPECT_EQ(result->max_score, result->hits[0].score);
+}
+
+TEST_F(QueryTest, CancellationDeadlineAndTerminateAfter) {
+  QueryContext context{kNow};
+  HitsRequest request;
+  request.terminate_after = 2;
+  const auto early = SearchSegments({{"i", segment_}, {"i", segment_}}, request, context, {}, nullptr);
+  ASSERT_TRUE(early.ok());
+  EXPECT_EQ(early->total, 2u);
+  EXPECT_TRUE(early->terminated_early);
+  std::atomic<bool> cancelled{true};
+  SearchLimits limits;
+  limits.cancelled = &cancelled;
+  EXPECT_EQ(SearchSegments({{"i", segment_}}, {}, context, limits, nullptr).error().code(),
+            ErrorCode::kCancelled);
+  ManualClock clock{TimestampFromMs(kNow)};
+  SearchLimits late;
+  late.clock = &clock;
+  late.deadline = clock.Mono();
+  const auto timed_out = SearchSegments({{"i", segment_}}, {}, context, late, nullptr);
+  ASSERT_TRUE(timed_out.ok());
+  EXPECT_TRUE(timed_out->timed_out);
+}
+
+TEST(ParseQuery, NamesWhatItDoesNotKnow) {
+  const auto refuse = [](std::string_view text) {
+    const auto parsed = ParseQuery(codec::Json::Parse(text).value());
+    EXPECT_FALSE(parsed.ok()) << text;
+    return parsed.ok() ? ApiError{} : ToApiError(parsed.error());
+  };
+  const auto unknown = refuse(R"({"mach":{"m":"x"}})");
+  EXPECT_EQ(unknown.type, "parsing_exception");
+  EXPECT_EQ(unknown.reason, "unknown query [mach]");
+  EXPECT_EQ(unknown.status, 400);
+  EXPECT_EQ(ErrorBody(unknown),
+            R"({"error":{"root_cause":[{"type":"parsing_exception","reason":"unknown query [mach]"}],)"
+            R"("type":"parsing_exception","reason":"unknown query [mach]"},"status":400})");
+  EXPECT_NE(refuse(R"({"range":{"n":{"gte":1,"above":2}}})").reason.find("[above]"), std::string::npos);
+  EXPECT_NE(refuse(R"({"match":{"a":"x","b":"y"}})").reason.find("multiple fields"), std::string::npos);
+  EXPECT_NE(refuse(R"({"bool":{"musst":[]}})").reason.find("[musst]"), std::string::npos);
+  refuse(R"({"terms":{"n":5}})");
+  refuse(R"({"match_all":{},"term":{"a":1}})");
+  refuse("{}");
+  std::string deep = R"({"match_all":{}})";
+  for (int i = 0; i < 25; ++i) deep = R"({"bool":{"must":)" + deep + "}}";
+  EXPECT_TRUE(ParseQuery(codec::Json::Parse(deep).value()).ok());
+}
+
+TEST(Pattern, RegularExpressionsAreBounded) {
+  EXPECT_FALSE(Pattern::Regexp("(", false).ok());
+  const auto evil = Pattern::Regexp("(a+)+b", false);
+  ASSERT_TRUE(evil.ok());
+  EXPECT_FALSE(evil->Matches(std::string(40, 'a')));  // gives up instead of trying 2^40 ways
+  const auto prefixed = Pattern::Regexp("abc?d", false);
+  EXPECT_EQ(prefixed->literal_prefix(), "ab");
+}
+
+TEST(DateMath, KnowsZonesAndUnits) {
+  const auto tokyo = TimeZone::Parse("Asia/Tokyo");
+  ASSERT_TRUE(tokyo.ok());
+  EXPECT_EQ(tokyo->OffsetAt(kNow), 9 * 3'600'000);
+  const auto berlin = TimeZone::Parse("Europe/Berlin").value();
+  // 2026-03-29: clocks go from 02:00 to 03:00.
+  const auto noon = ParseDate("2026-03-29T12:00", {{}, berlin, 0, false}).value();
+  EXPECT_EQ(FormatDate(noon, "yyyy-MM-dd HH:mm X", TimeZone()), "2026-03-29 10:00 Z");
+  EXPECT_FALSE(TimeZone::Parse("Mars/Olympus").ok());
+  const auto feb = ParseDate("2028-01-31||+1M", {}).value();
+  EXPECT_EQ(FormatDate(feb, "yyyy-MM-dd", TimeZone()), "2028-02-29");
+  EXPECT_EQ(FormatDate(FloorToUnit(kNow, CalendarUnit::kWeek), "yyyy-MM-dd", TimeZone()), "2026-11-16");
+  EXPECT_EQ(FormatDate(FloorToUnit(kNow, CalendarUnit::kQuarter), "yyyy-MM-dd", TimeZone()), "2026-10-01");
+  EXPECT_EQ(FormatDate(kNow, "", *tokyo), "2026-11-21T09:00:00.000+09:00");
+  EXPECT_FALSE(ParseDate("2026-13-01", {}).ok());
+  EXPECT_FALSE(ParseDate("yesterday", {}).ok());
+  EXPECT_EQ(ParseFixedInterval("90m"), 5'400'000);
+  EXPECT_EQ(ParseFixedInterval("1M"), std::nullopt);
+}
+
+}  // namespace
+}  // namespace honryu::search
