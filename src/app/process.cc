@@ -145,7 +145,9 @@ Result<void> Process::Impl::StartBroker() {
 }
 
 Result<void> Process::Impl::StartClient() {
-  http_client = std::make_unique<http::Client>(runtime, http::ClientConfig{});
+  http::ClientConfig config;
+  config.ca_file = settings.broker_ca_file;
+  http_client = std::make_unique<http::Client>(runtime, config);
   streams = broker != nullptr ? client::MakeLocalClient(*broker)
                               : client::MakeRemoteClient(*http_client, settings.broker_client);
   return Ok();

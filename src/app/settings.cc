@@ -35,6 +35,19 @@ void DescribeListener(http::ServerConfig& server, Section& section) {
   section.Field("write_timeout", &server.write_timeout,
                 {.doc = "A client must take an answer, or each piece of a live one, within it."},
                 {milliseconds(10), hours(1)});
+  section.Sub("tls", "Encryption; the port then speaks nothing else. HTTP/2 is offered by ALPN.",
+              [&](Section& tls) {
+                tls.Field("certificate", &server.tls.certificate,
+                          {.doc = "PEM file with the certificate and its chain; empty: no TLS.",
+                           .example = "/etc/honryu/tls.crt"});
+                tls.Field("key", &server.tls.key,
+                          {.doc = "PEM file with its private key.", .example = "/etc/honryu/tls.key"});
+              });
+  section.Check([&server]() -> Result<void> {
+    if (server.tls.certificate.empty() == server.tls.key.empty()) return Ok();
+    return Error(ErrorCode::kInvalidArgument,
+                 server.name + ".tls: certificate and key belong together, only one of them is set");
+  });
 }
 
 void DescribeLog(obs::LogOptions& log, Section& section) {
@@ -81,6 +94,9 @@ void DescribeStorage(log::RocksdbEngineConfig& storage, Section& section) {
 void DescribeBroker(Settings& settings, Section& section) {
   section.Field("endpoint", &settings.broker_client.endpoint,
                 {.doc = "Where processes without the broker role find it."});
+  section.Field(
+      "ca_file", &settings.broker_ca_file,
+      {.doc = "For an https endpoint: PEM file with the certificates to trust; empty: the system's."});
   section.Field("access_key_id", &settings.broker_client.access_key_id,
                 {.doc = "One of the broker's kinesis.access_keys, with which they sign; empty: unsigned."});
   section.Field("secret_access_key", &settings.broker_client.secret_access_key,
@@ -137,7 +153,8 @@ void DescribeSettings(Settings& settings, Section& section) {
                 {seconds(1), hours(24)});
   section.Field(
       "allow_public", &settings.allow_public,
-      {.doc = "Listen on addresses beyond this machine although there is no TLS; put a TLS proxy in front."});
+      {.doc = "Listen on addresses beyond this machine also without TLS and keys; something else must then "
+              "protect them."});
   section.Sub("log", "The process's own log.", [&](Section& s) { DescribeLog(settings.log, s); });
   section.Sub("runtime", "Threads.", [&](Section& s) {
     s.Field("io_threads", &settings.runtime.io_threads, {.doc = "Event loops."}, {1, 256});
@@ -170,12 +187,15 @@ void DescribeSettings(Settings& settings, Section& section) {
   section.Sub("query", "Key figures kept and served.",
               [&](Section& s) { DescribeQuery(settings.materializer, settings.query, s); });
   section.Check([&settings]() -> Result<void> {
-    for (const http::ServerConfig* listener : {&settings.http, &settings.kinesis, &settings.admin}) {
-      if (!settings.allow_public && !IsLoopback(listener->address)) {
-        return Error(ErrorCode::kInvalidArgument, listener->name + ".address: " + listener->address +
-                                                      " is reachable from outside and there is no TLS; set "
-                                                      "allow_public: true if something protects it");
-      }
+    for (const auto& [listener, has_keys] :
+         {std::pair(&settings.http, !settings.gateway.api_keys.empty()),
+          std::pair(&settings.kinesis, !settings.kinesis_api.access_keys.empty()),
+          std::pair(&settings.admin, false)}) {
+      if (settings.allow_public || IsLoopback(listener->address)) continue;
+      if (!listener->tls.certificate.empty() && has_keys) continue;
+      return Error(ErrorCode::kInvalidArgument, listener->name + ".address: " + listener->address +
+                                                    " is reachable from outside without both TLS and keys; "
+                                                    "set allow_public: true if something protects it");
     }
     const ByteSize body = settings.gateway.max_body;
     for (const auto& [key, limit] :

@@ -33,6 +33,7 @@ struct Settings {
   ByteSize max_record = ByteSize::MiB(1);
   broker::BrokerConfig broker;
   client::RemoteClientConfig broker_client;
+  std::string broker_ca_file;
   api::gateway::GatewayConfig gateway;
   processors::aggregator::AggregatorConfig aggregator;
   std::vector<std::string> aggregator_windows = {"1m", "5m", "1h"};

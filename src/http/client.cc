@@ -1,9 +1,13 @@
 #include "honryu/http/client.h"
 
+#include "socket_stream.h"
+#include "tls.h"
+
 #include <boost/asio/as_tuple.hpp>
 #include <boost/asio/connect.hpp>
 #include <boost/asio/ip/tcp.hpp>
 #include <boost/asio/read.hpp>
+#include <boost/asio/ssl/host_name_verification.hpp>
 #include <boost/asio/use_awaitable.hpp>
 #include <boost/asio/write.hpp>
 #include <boost/beast/core/flat_buffer.hpp>
@@ -35,8 +39,8 @@ constexpr auto kAwait = asio::as_tuple(asio::use_awaitable);
 constexpr std::size_t kReadAhead = 16384;
 
 struct Link {
-  explicit Link(const async::Executor& executor) : stream(executor), buffer(1 << 20) {}
-  beast::tcp_stream stream;
+  explicit Link(const async::Executor& executor) : stream(Tcp::socket(executor)), buffer(1 << 20) {}
+  SocketStream stream;
   beast::flat_buffer buffer;
 };
 
@@ -55,7 +59,8 @@ Error Translate(const boost::system::error_code& error, const char* what, const 
 std::string RequestHead(const ClientRequest& request) {
   std::string head =
       request.method + " " + request.endpoint.path + " HTTP/1.1\r\nHost: " + request.endpoint.host;
-  if (request.endpoint.port != 80) head += ":" + std::to_string(request.endpoint.port);
+  if (request.endpoint.port != (request.endpoint.tls ? 443 : 80))
+    head += ":" + std::to_string(request.endpoint.port);
   head += "\r\nUser-Agent: honryu\r\n";
   for (const auto& [name, value] : request.headers.fields()) head += name + ": " + value + "\r\n";
   if (!request.body.empty() || request.method == "POST" || request.method == "PUT") {
@@ -89,11 +94,13 @@ bool IsQuiet(Tcp::socket& socket) {
 
 Result<Endpoint> ParseUrl(std::string_view url) {
   const Error bad(ErrorCode::kInvalidArgument,
-                  "expected http://host[:port][/path], found '" + std::string(url.substr(0, 128)) + "'");
-  constexpr std::string_view kScheme = "http://";
-  if (!url.starts_with(kScheme)) return bad;
-  url.remove_prefix(kScheme.size());
+                  "expected http[s]://host[:port][/path], found '" + std::string(url.substr(0, 128)) + "'");
+  constexpr std::string_view kScheme = "http://", kTlsScheme = "https://";
   Endpoint endpoint;
+  endpoint.tls = url.starts_with(kTlsScheme);
+  if (!endpoint.tls && !url.starts_with(kScheme)) return bad;
+  if (endpoint.tls) endpoint.port = 443;
+  url.remove_prefix(endpoint.tls ? kTlsScheme.size() : kScheme.size());
   const std::size_t slash = url.find_first_of("/?");
   std::string_view authority = url.substr(0, slash);
   if (slash != std::string_view::npos)
@@ -120,11 +127,13 @@ Result<Endpoint> ParseUrl(std::string_view url) {
 }
 
 struct Client::Impl {
-  Impl(async::Runtime& r, ClientConfig c) : runtime(r), config(c) {}
+  Impl(async::Runtime& r, ClientConfig c)
+      : runtime(r), config(std::move(c)), tls(MakeTlsClientContext(config.ca_file)) {}
 
   std::unique_ptr<Link> TakeIdle(const PoolKey& key);
   void GiveBack(const PoolKey& key, std::unique_ptr<Link> link);
   async::Task<Result<std::unique_ptr<Link>>> Connect(Endpoint to, MonoTime deadline);
+  async::Task<Result<void>> BeginTls(Link* link, Endpoint to);
   async::Task<Exchange> RunOnce(Link* link, const ClientRequest* request, MonoTime deadline,
                                 std::function<bool(BytesView)> on_chunk);
   async::Task<Result<ClientResponse>> Send(async::Context ctx, ClientRequest request,
@@ -132,7 +141,8 @@ struct Client::Impl {
 
   async::Runtime& runtime;
   const ClientConfig config;
-  std::mutex mutex;  // guards idle; leaf
+  const Result<std::shared_ptr<asio::ssl::context>> tls;  // an error meets whoever wants TLS
+  std::mutex mutex;                                       // guards idle; leaf
   std::map<PoolKey, std::vector<std::unique_ptr<Link>>> idle;
 };
 
@@ -173,8 +183,8 @@ async::Task<Result<std::unique_ptr<Link>>> Client::Impl::Connect(Endpoint to, Mo
   }
   const MonoTime connect_by =
       std::min(deadline, MonoTime(std::chrono::steady_clock::now() + config.connect_timeout));
-  link->stream.expires_at(connect_by);
-  const auto [error, endpoint] = co_await link->stream.async_connect(targets, kAwait);
+  link->stream.tcp().expires_at(connect_by);
+  const auto [error, endpoint] = co_await link->stream.tcp().async_connect(targets, kAwait);
   (void)endpoint;
   if (error) {
     Error failure = Translate(error, "connecting to", to);
@@ -185,14 +195,30 @@ async::Task<Result<std::unique_ptr<Link>>> Client::Impl::Connect(Endpoint to, Mo
   }
   boost::system::error_code ignored;
   link->stream.socket().set_option(Tcp::no_delay(true), ignored);
+  if (to.tls) {
+    Result<void> begun = co_await BeginTls(link.get(), to);
+    if (!begun.ok()) co_return begun.error();
+  }
   co_return link;
+}
+
+async::Task<Result<void>> Client::Impl::BeginTls(Link* link, Endpoint to) {
+  if (!tls.ok()) co_return tls.error();
+  SocketStream::Tls& stream = link->stream.BeginTls(**tls);
+  boost::system::error_code numeric;
+  asio::ip::make_address(to.host, numeric);
+  if (numeric) SSL_set_tlsext_host_name(stream.native_handle(), to.host.c_str());
+  stream.set_verify_callback(asio::ssl::host_name_verification(to.host));
+  const auto [error] = co_await stream.async_handshake(asio::ssl::stream_base::client, kAwait);
+  if (error) co_return Error(ErrorCode::kUnavailable, Translate(error, "TLS with", to).message());
+  co_return Ok();
 }
 
 async::Task<Exchange> Client::Impl::RunOnce(Link* link, const ClientRequest* request, MonoTime deadline,
                                             std::function<bool(BytesView)> on_chunk) {
   Exchange out;
   const Endpoint& to = request->endpoint;
-  link->stream.expires_at(deadline);
+  link->stream.tcp().expires_at(deadline);
   const std::string head = RequestHead(*request);
   const std::array<asio::const_buffer, 2> buffers{asio::buffer(head),
                                                   asio::buffer(request->body.data(), request->body.size())};
@@ -293,7 +319,8 @@ async::Task<Result<ClientResponse>> Client::Impl::Send(async::Context ctx, Clien
                                 ? ctx.deadline
                                 : MonoTime(std::chrono::steady_clock::now() + config.request_timeout);
   const PoolKey key(&asio::query(executor, asio::execution::context),
-                    request.endpoint.host + ":" + std::to_string(request.endpoint.port));
+                    (request.endpoint.tls ? "https://" : "http://") + request.endpoint.host + ":" +
+                        std::to_string(request.endpoint.port));
   for (;;) {
     std::unique_ptr<Link> link = TakeIdle(key);
     const bool reused = link != nullptr;
@@ -315,7 +342,7 @@ async::Task<Result<ClientResponse>> Client::Impl::Send(async::Context ctx, Clien
 }
 
 Client::Client(async::Runtime& runtime, ClientConfig config)
-    : impl_(std::make_unique<Impl>(runtime, config)) {}
+    : impl_(std::make_unique<Impl>(runtime, std::move(config))) {}
 Client::~Client() = default;
 
 async::Task<Result<ClientResponse>> Client::Send(async::Context ctx, ClientRequest request) {

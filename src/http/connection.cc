@@ -5,6 +5,8 @@
 #include "exchange.h"
 #include "honryu/base/random.h"
 #include "honryu/obs/log.h"
+#include "http2_session.h"
+#include "tls.h"
 
 #include <boost/asio/as_tuple.hpp>
 #include <boost/asio/experimental/awaitable_operators.hpp>
@@ -58,7 +60,7 @@ std::string ResponseHead(const Response& response, std::string_view request_id, 
 // does not take a piece in time counts as gone: it must not hold its place for ever.
 class ChunkWriter final : public BodyWriter {
  public:
-  ChunkWriter(beast::tcp_stream& stream, Duration timeout)
+  ChunkWriter(SocketStream& stream, Duration timeout)
       : stream_(stream), timer_(stream.get_executor()), timeout_(timeout) {}
   async::Task<Result<void>> Write(Bytes chunk) override {
     const bool cancelled = co_await async::Cancelled();
@@ -83,7 +85,7 @@ class ChunkWriter final : public BodyWriter {
   bool broken() const { return broken_; }
 
  private:
-  beast::tcp_stream& stream_;
+  SocketStream& stream_;
   asio::steady_timer timer_;
   const Duration timeout_;
   bool broken_ = false;
@@ -95,7 +97,7 @@ async::Task<void> RunStream(const Response* response, BodyWriter* writer) {
 }
 
 // Ends when the peer closes, sends something unasked, or the connection is cut.
-async::Task<void> WatchPeer(beast::tcp_stream* stream) {
+async::Task<void> WatchPeer(SocketStream* stream) {
   co_await asio::this_coro::throw_if_cancelled(false);
   char byte = 0;
   const auto [error, size] = co_await stream->async_read_some(asio::buffer(&byte, 1), kAwait);
@@ -123,8 +125,14 @@ Connection::Connection(ConnectionContext context, asio::ip::tcp::socket socket)
   if (!ignored) peer_ = endpoint.address().to_string() + ":" + std::to_string(endpoint.port());
 }
 
+Connection::~Connection() = default;
+
 void Connection::BeginStop() {
-  if (interruptible_) stream_.cancel();
+  if (http2_ != nullptr) {
+    http2_->BeginStop();
+  } else if (interruptible_) {
+    stream_.cancel();
+  }
 }
 
 void Connection::Abort() {
@@ -325,26 +333,67 @@ async::Task<void> Connection::Refuse(int status, std::string_view code, std::str
   }
 }
 
-namespace {
-std::string_view ReasonOf(int status) {
-  switch (status) {
-    case 408:
-      return "timeout";
-    case 413:
-      return "body_too_large";
-    case 415:
-      return "unsupported_encoding";
-    case 431:
-      return "header_too_large";
-    case 501:
-      return "not_implemented";
-    default:
-      return "bad_request";
+async::Task<bool> Connection::Handshake() {
+  const std::string_view first(static_cast<const char*>(buffer_.data().data()), 1);
+  constexpr char kClientHello = 0x16;
+  if (first[0] != kClientHello) {
+    co_await Refuse(400, RefusalCode(400), "this port speaks TLS: use https");
+    co_return false;
+  }
+  stream_.expires_after(context_.config.header_timeout);
+  SocketStream::Tls& tls = stream_.BeginTls(*context_.tls);
+  const auto [error, used] =
+      co_await tls.async_handshake(asio::ssl::stream_base::server, buffer_.data(), kAwait);
+  if (error) {
+    context_.metrics.Refused("tls");
+    co_return false;
+  }
+  buffer_.consume(used);
+  if (NegotiatedHttp2(tls.native_handle())) speaks_http2_ = true;
+  co_return true;
+}
+
+// HTTP/2 begins with a fixed text, which is no request of HTTP/1.1.
+async::Task<bool> Connection::BeginsWithPreface() {
+  for (;;) {
+    const std::string_view have(static_cast<const char*>(buffer_.data().data()), buffer_.size());
+    const std::size_t part = std::min(have.size(), kHttp2Preface.size());
+    if (have.substr(0, part) != kHttp2Preface.substr(0, part)) co_return false;
+    if (part == kHttp2Preface.size()) co_return true;
+    stream_.expires_after(context_.config.header_timeout);
+    const auto [error, size] = co_await stream_.async_read_some(buffer_.prepare(kReadAhead), kAwait);
+    if (error) co_return false;
+    buffer_.commit(size);
   }
 }
-}  // namespace
+
+async::Task<bool> Connection::RunHttp2() {
+  if (context_.tls != nullptr) {
+    const bool well = co_await Handshake();
+    if (!well) co_return true;
+    const bool more = co_await WaitForFirstByte();
+    if (!more) co_return true;
+  }
+  const bool http2 = speaks_http2_ || co_await BeginsWithPreface();
+  if (!http2) co_return false;
+  std::string received(static_cast<const char*>(buffer_.data().data()), buffer_.size());
+  buffer_.consume(received.size());
+  http2_ = std::make_unique<Http2Session>(context_, stream_, peer_);
+  if (context_.stopping) http2_->BeginStop();
+  co_await http2_->Run(std::move(received));
+  co_return true;
+}
 
 async::Task<void> Connection::Run() {
+  const bool first = co_await WaitForFirstByte();
+  const bool finished = !first || co_await RunHttp2();
+  if (!finished) co_await RunHttp1();
+  boost::system::error_code ignored;
+  stream_.socket().shutdown(asio::ip::tcp::socket::shutdown_both, ignored);
+  stream_.close();
+}
+
+async::Task<void> Connection::RunHttp1() {
   for (;;) {
     const bool more = co_await WaitForFirstByte();
     if (!more) break;
@@ -375,8 +424,8 @@ async::Task<void> Connection::Run() {
     }
     if (failed) {
       if (refuse_status_ == 0) break;
-      context_.metrics.Refused(ReasonOf(refuse_status_));
-      co_await Refuse(refuse_status_, ReasonOf(refuse_status_), failure.message());
+      context_.metrics.Refused(RefusalCode(refuse_status_));
+      co_await Refuse(refuse_status_, RefusalCode(refuse_status_), failure.message());
       break;
     }
     const auto begin = std::chrono::steady_clock::now();
@@ -389,9 +438,6 @@ async::Task<void> Connection::Run() {
         std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count());
     if (!again) break;
   }
-  boost::system::error_code ignored;
-  stream_.socket().shutdown(asio::ip::tcp::socket::shutdown_both, ignored);
-  stream_.close();
 }
 
 }  // namespace honryu::http

@@ -3,13 +3,14 @@
 #include "honryu/http/message.h"
 #include "honryu/http/server.h"
 #include "server_metrics.h"
+#include "socket_stream.h"
 
 #include <boost/asio/ip/tcp.hpp>
 #include <boost/beast/core/flat_buffer.hpp>
-#include <boost/beast/core/tcp_stream.hpp>
 
 #include <atomic>
 #include <functional>
+#include <memory>
 #include <string>
 
 namespace honryu::http {
@@ -21,12 +22,16 @@ struct ConnectionContext {
   const Handler& handler;
   ServerMetrics& metrics;
   const std::atomic<bool>& stopping;
+  boost::asio::ssl::context* tls;  ///< Null: plain.
 };
+
+class Http2Session;
 
 /// One accepted connection, from its first request to its close. Runs on: the event loop that accepted it.
 class Connection {
  public:
   Connection(ConnectionContext context, boost::asio::ip::tcp::socket socket);
+  ~Connection();
   Connection(const Connection&) = delete;
   Connection& operator=(const Connection&) = delete;
 
@@ -42,6 +47,11 @@ class Connection {
   struct Head;  // what the header said
 
   async::Task<bool> WaitForFirstByte();
+  async::Task<bool> Handshake();
+  async::Task<bool> BeginsWithPreface();
+  /// Serves the connection when it speaks HTTP/2, or fails to begin TLS; false: it is HTTP/1.1's.
+  async::Task<bool> RunHttp2();
+  async::Task<void> RunHttp1();
   async::Task<Result<Head>> ReadHead();
   async::Task<Result<Bytes>> ReadBody(Head& head);
   async::Task<Result<Bytes>> ReadSizedBody(std::size_t length);
@@ -50,9 +60,11 @@ class Connection {
   async::Task<void> Refuse(int status, std::string_view code, std::string_view message);
 
   ConnectionContext context_;
-  boost::beast::tcp_stream stream_;
+  SocketStream stream_;
   boost::beast::flat_buffer buffer_;
   std::string peer_;
+  std::unique_ptr<Http2Session> http2_;
+  bool speaks_http2_ = false;   ///< Agreed by ALPN.
   bool interruptible_ = false;  ///< Waiting for a request or streaming: BeginStop may cut it.
   int refuse_status_ =
       0;  ///< Set with an error by the Read functions: how to answer before closing. 0: just close.

@@ -54,6 +54,23 @@ Result<void> ParseTarget(Request& request) {
   return Ok();
 }
 
+std::string_view RefusalCode(int status) {
+  switch (status) {
+    case 408:
+      return "timeout";
+    case 413:
+      return "body_too_large";
+    case 415:
+      return "unsupported_encoding";
+    case 431:
+      return "header_too_large";
+    case 501:
+      return "not_implemented";
+    default:
+      return "bad_request";
+  }
+}
+
 async::Task<OpenedBody> OpenBody(const ConnectionContext& context, std::string encoding, Bytes body) {
   const Result<codec::Compression> compression = codec::ParseContentEncoding(encoding);
   if (!compression.ok()) {

@@ -23,6 +23,9 @@ std::string HttpDate();
 /// Fills request.path and request.query from request.target. kInvalidArgument.
 Result<void> ParseTarget(Request& request);
 
+/// The code of a request that the server itself refuses, in answers and metrics.
+std::string_view RefusalCode(int status);
+
 /// A body that could not be opened, with the status that says so.
 struct OpenedBody {
   Result<Bytes> plain;

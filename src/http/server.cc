@@ -4,6 +4,7 @@
 #include "honryu/async/task_group.h"
 #include "honryu/obs/log.h"
 #include "server_metrics.h"
+#include "tls.h"
 
 #include <boost/asio/as_tuple.hpp>
 #include <boost/asio/ip/tcp.hpp>
@@ -45,6 +46,7 @@ struct Server::Impl {
   const ServerConfig config;
   const Handler handler;
   ServerMetrics metrics;
+  std::shared_ptr<asio::ssl::context> tls;  // null: plain
   std::atomic<bool> stopping{false};
   std::atomic<std::uint32_t> open{0};
   std::uint16_t bound_port = 0;
@@ -68,7 +70,7 @@ async::Task<void> Server::Impl::TurnAway(Tcp::socket socket) {
 }
 
 async::Task<void> Server::Impl::Serve(Listener* listener, Tcp::socket socket) {
-  const ConnectionContext context{runtime, config, handler, metrics, stopping};
+  const ConnectionContext context{runtime, config, handler, metrics, stopping, tls.get()};
   Connection connection(context, std::move(socket));
   listener->connections.insert(&connection);
   metrics.connections.Add(1);
@@ -111,6 +113,9 @@ Server::Server(async::Runtime& runtime, obs::Registry& metrics, ServerConfig con
 Server::~Server() = default;
 
 Result<void> Server::Start() {
+  if (!impl_->config.tls.certificate.empty()) {
+    HONRYU_TRY(impl_->tls, MakeTlsContext(impl_->config.tls));
+  }
   boost::system::error_code error;
   const auto address = asio::ip::make_address(impl_->config.address, error);
   if (error)

@@ -36,14 +36,20 @@ struct ServerMetrics {
     }
   }
 
-  static constexpr std::array<const char*, 8> kReasons = {
-      "bad_request",          "timeout",         "header_too_large",     "body_too_large",
-      "unsupported_encoding", "not_implemented", "too_many_connections", "handler_failed"};
+  static constexpr std::array<const char*, 9> kReasons = {"tls",
+                                                          "bad_request",
+                                                          "timeout",
+                                                          "header_too_large",
+                                                          "body_too_large",
+                                                          "unsupported_encoding",
+                                                          "not_implemented",
+                                                          "too_many_connections",
+                                                          "handler_failed"};
   obs::Gauge connections;
   obs::Histogram request_seconds;
   obs::Counter bytes_in, bytes_out;
   std::array<obs::Counter, 6> by_class;
-  std::array<obs::Counter, 8> refused;
+  std::array<obs::Counter, 9> refused;
 };
 
 }  // namespace honryu::http

@@ -1,40 +1,77 @@
 #!/usr/bin/env python3
-"""Runs one foreign client against a real broker process. usage: run_client.py boto3|signatures|awscli"""
+"""Runs one foreign client against a real broker process. usage: run_client.py boto3|boto3-tls|signatures|awscli|http2"""
 import os
 import shutil
 import subprocess
 import sys
+import time
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path.insert(0, os.path.join(os.path.dirname(HERE), "support"))
 import honryu_process as hp  # noqa: E402
 
 
-SCRIPTS = {"boto3": "kinesis_boto3.py", "signatures": "kinesis_signatures.py"}
+SCRIPTS = {"boto3": "kinesis_boto3.py", "boto3-tls": "kinesis_boto3.py", "signatures": "kinesis_signatures.py"}
 SETTINGS = {"signatures": [
     "kinesis.access_keys.0.id=ADMIN", "kinesis.access_keys.0.secret=a secret for tests only",
     "kinesis.access_keys.1.id=WRITER", "kinesis.access_keys.1.secret=a secret for tests only",
     'kinesis.access_keys.1.allow=[{actions: ["Put*", "Describe*"], streams: ["web-*"]}]']}
 
 
-def main():
-    client = sys.argv[1]
+def command_of(client):
     if client in SCRIPTS:
         # Debian's own python3-boto3, whatever other python3 stands first on the path.
         if subprocess.run(["/usr/bin/python3", "-c", "import boto3"], capture_output=True).returncode != 0:
             hp.skip("python3-boto3 is not installed")
-        command = ["/usr/bin/python3", os.path.join(HERE, SCRIPTS[client])]
-    else:
-        aws = "/usr/bin/aws" if os.path.exists("/usr/bin/aws") else shutil.which("aws")
-        if aws is None:
-            hp.skip("the aws command line is not installed")
-        command = ["bash", os.path.join(HERE, "kinesis_awscli.sh")]
-    with hp.temporary_directory() as directory, hp.Server(directory, ["broker"], SETTINGS.get(client, ())) as server:
+        return ["/usr/bin/python3", os.path.join(HERE, SCRIPTS[client])]
+    if client == "http2":
+        return ["bash", os.path.join(HERE, "http2_curl.sh")]
+    aws = "/usr/bin/aws" if os.path.exists("/usr/bin/aws") else shutil.which("aws")
+    if aws is None:
+        hp.skip("the aws command line is not installed")
+    return ["bash", os.path.join(HERE, "kinesis_awscli.sh")]
+
+
+def own_client_over_tls(url, environment):
+    """The honryu command trusts AWS_CA_BUNDLE, and nobody without it."""
+    put = [hp.BINARY, "put", "tls-of-our-own", "data", "--endpoint", url]
+    subprocess.run([hp.BINARY, "streams", "create", "tls-of-our-own", "--endpoint", url], env=environment, check=True, capture_output=True)
+    deadline = time.monotonic() + 20
+    while subprocess.run(put, env=environment, capture_output=True).returncode != 0:  # until the stream is ACTIVE
+        assert time.monotonic() < deadline, "honryu put over TLS fails"
+    stranger = {name: value for name, value in environment.items() if name != "AWS_CA_BUNDLE"}
+    refused = subprocess.run(put, env=stranger, capture_output=True, text=True)
+    assert refused.returncode != 0 and "certificate" in refused.stderr, refused
+    print("ok: honryu put over TLS, the certificate verified")
+
+
+def run(client, settings, tls=False):
+    """One server, one run of the client; with `tls` over a certificate made for it."""
+    with hp.temporary_directory() as directory:
         environment = dict(os.environ, AWS_ACCESS_KEY_ID="test", AWS_SECRET_ACCESS_KEY="test", AWS_DEFAULT_REGION="us-east-1",
                            AWS_EC2_METADATA_DISABLED="true")
-        done = subprocess.run(command + [server.url("kinesis")], env=environment, timeout=600)
-        assert done.returncode == 0, f"{client} failed:\n{server.log_tail()}"
-        assert server.stop() == 0
+        arguments = []
+        if tls:
+            certificate, key = hp.make_certificate(directory)
+            settings = list(settings) + [f"kinesis.tls.certificate={certificate}", f"kinesis.tls.key={key}"]
+            environment["AWS_CA_BUNDLE"] = certificate
+            arguments = [certificate] if client == "http2" else []
+        with hp.Server(directory, ["broker"], settings) as server:
+            url = server.url("kinesis").replace("http:", "https:") if tls else server.url("kinesis")
+            done = subprocess.run(command_of(client) + [url] + arguments, env=environment, timeout=600)
+            if done.returncode == hp.SKIP:
+                sys.exit(hp.SKIP)
+            assert done.returncode == 0, f"{client} failed:\n{server.log_tail()}"
+            if tls:
+                own_client_over_tls(url, environment)
+            assert server.stop() == 0
+
+
+def main():
+    client = sys.argv[1]
+    run(client, SETTINGS.get(client, ()), tls=client == "boto3-tls")
+    if client == "http2":
+        run(client, (), tls=True)
 
 
 if __name__ == "__main__":

@@ -5,6 +5,7 @@ Every server binds port 0 on 127.0.0.1 and reports its ports through --ports-fil
 import http.client
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -27,6 +28,17 @@ def data_file(name):
     if not os.path.exists(path):
         skip(f"test data {name} is not here (set HONRYU_TEST_DATA to the folder that holds it)")
     return path
+
+
+def make_certificate(directory):
+    """A self-signed certificate for 127.0.0.1: (certificate file, key file). Skips the test without openssl."""
+    if shutil.which("openssl") is None:
+        skip("openssl is not installed")
+    certificate, key = os.path.join(directory, "tls.crt"), os.path.join(directory, "tls.key")
+    subprocess.run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-days", "2",
+                    "-subj", "/CN=127.0.0.1", "-addext", "subjectAltName=IP:127.0.0.1,DNS:localhost", "-keyout", key, "-out", certificate],
+                   check=True, capture_output=True)
+    return certificate, key
 
 
 class Server:

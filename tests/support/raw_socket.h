@@ -2,6 +2,7 @@
 
 #include <arpa/inet.h>
 #include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <sys/socket.h>
 #include <sys/time.h>
 #include <unistd.h>
@@ -25,6 +26,8 @@ class RawSocket {
     connected_ = ::connect(fd_, reinterpret_cast<sockaddr*>(&address), sizeof address) == 0;
     const timeval timeout{10, 0};
     ::setsockopt(fd_, SOL_SOCKET, SO_RCVTIMEO, &timeout, sizeof timeout);
+    const int on = 1;
+    ::setsockopt(fd_, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
   }
   ~RawSocket() { ::close(fd_); }
   RawSocket(const RawSocket&) = delete;
@@ -53,7 +56,7 @@ class RawSocket {
     }
   }
 
- private:
+  /// Appends what comes next; false at the end, or after ten seconds of silence.
   bool Receive(std::string* out) {
     char buffer[65536];
     const ssize_t n = ::recv(fd_, buffer, sizeof buffer, 0);
@@ -61,6 +64,8 @@ class RawSocket {
     out->append(buffer, static_cast<std::size_t>(n));
     return true;
   }
+
+ private:
   int fd_ = -1;
   bool connected_ = false;
 };

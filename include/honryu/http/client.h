@@ -16,13 +16,15 @@ struct ClientConfig {
   Duration request_timeout = std::chrono::seconds(60);  ///< Used when the Context has no deadline.
   ByteSize max_body = ByteSize::MiB(64);
   std::uint32_t max_idle_per_host = 16;  ///< Kept-alive connections per host and event loop.
+  std::string ca_file;  ///< For https: certificates to trust, PEM; empty: those that the system trusts.
 };
 
-/// "http://host:port" taken apart. Only http is spoken here.
+/// "http://host:port" or "https://host:port" taken apart.
 struct Endpoint {
+  bool tls = false;
   std::string host;
-  std::uint16_t port = 80;
-  std::string path = "/";  ///< With the query.
+  std::uint16_t port = 80;  ///< Unless said otherwise, 443 with TLS.
+  std::string path = "/";   ///< With the query.
 };
 Result<Endpoint> ParseUrl(std::string_view url);
 
@@ -41,12 +43,13 @@ struct ClientResponse {
   Bytes body;  ///< kBodyPadding readable bytes follow its end.
 };
 
-/// An HTTP/1.1 client with a pool of kept-alive connections per event loop. Callable from any event loop of
-/// the runtime. kUnavailable when the peer cannot be reached or breaks off, kDeadlineExceeded, kCancelled,
-/// kTooLarge. An idle connection that the peer has closed is replaced silently. When that shows only after
-/// something was sent, and no byte of an answer came, the request is sent once more over another connection
-/// only if it may arrive twice (RFC 9110 section 9.2.2): GET, HEAD, PUT, DELETE, OPTIONS, TRACE, and what the
-/// caller marks as idempotent. Others fail with kUnavailable: nobody knows whether they were obeyed.
+/// An HTTP/1.1 client, plain or over TLS with the peer's certificate verified, with a pool of kept-alive
+/// connections per event loop. Callable from any event loop of the runtime. kUnavailable when the peer cannot
+/// be reached or breaks off, kDeadlineExceeded, kCancelled, kTooLarge. An idle connection that the peer has
+/// closed is replaced silently. When that shows only after something was sent, and no byte of an answer came,
+/// the request is sent once more over another connection only if it may arrive twice (RFC 9110
+/// section 9.2.2): GET, HEAD, PUT, DELETE, OPTIONS, TRACE, and what the caller marks as idempotent. Others
+/// fail with kUnavailable: nobody knows whether they were obeyed.
 class Client {
  public:
   Client(async::Runtime& runtime, ClientConfig config);

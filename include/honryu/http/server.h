@@ -11,6 +11,12 @@
 
 namespace honryu::http {
 
+/// Files in PEM: the certificate with its chain, and its key. Empty: no TLS.
+struct TlsConfig {
+  std::string certificate;
+  std::string key;
+};
+
 struct ServerConfig {
   std::string name;  ///< Label of this listener in metrics and logs: "gateway", "kinesis", "admin".
   std::string address = "127.0.0.1";
@@ -25,9 +31,11 @@ struct ServerConfig {
   ByteSize max_body = ByteSize::MiB(16);               ///< As sent.
   ByteSize max_decompressed_body = ByteSize::MiB(64);  ///< After Content-Encoding.
   std::uint32_t max_connections = 10000;               ///< Further ones get 503 and are closed.
+  TlsConfig tls;                                       ///< When set, the port speaks TLS only.
 };
 
-/// An HTTP/1.1 server on Beast: one acceptor per event loop (SO_REUSEPORT), a connection lives on one loop.
+/// A server of HTTP/1.1 (Beast) and HTTP/2 (nghttp2; with prior knowledge, or by ALPN under TLS) on one port:
+/// one acceptor per event loop (SO_REUSEPORT), a connection lives on one loop.
 /// Keep-alive, pipelining in order, Expect: 100-continue, chunked bodies, HEAD, deadlines and limits of
 /// ServerConfig (431, 413, 415, 400 as fits; a deadline passed closes the
 /// connection). A handler that throws answers 500 and is logged.

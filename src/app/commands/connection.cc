@@ -22,6 +22,12 @@ client::RemoteClientConfig RemoteConfig(const std::string& endpoint) {
   return config;
 }
 
+http::ClientConfig HttpConfig() {
+  http::ClientConfig config;
+  if (const char* bundle = std::getenv("AWS_CA_BUNDLE"); bundle != nullptr) config.ca_file = bundle;
+  return config;
+}
+
 async::RuntimeOptions ClientRuntime() {
   async::RuntimeOptions options;
   options.io_threads = 1;
@@ -45,7 +51,7 @@ extern "C" void OnStopSignal(int) {
 }  // namespace
 
 Connection::Connection(const std::string& endpoint)
-    : config_(RemoteConfig(endpoint)), runtime_(ClientRuntime()), http_(runtime_, http::ClientConfig{}) {
+    : config_(RemoteConfig(endpoint)), runtime_(ClientRuntime()), http_(runtime_, HttpConfig()) {
   streams_ = client::MakeRemoteClient(http_, config_);
 }
 

@@ -13,7 +13,8 @@
 namespace honryu::app {
 
 /// What every client command needs: event loops, an HTTP client and a stream client for one broker. Requests
-/// are signed when the environment has AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, as AWS tools have it.
+/// are signed when the environment has AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, and servers trusted by
+/// AWS_CA_BUNDLE, as AWS tools have it.
 class Connection {
  public:
   explicit Connection(const std::string& endpoint);

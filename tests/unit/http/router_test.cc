@@ -15,8 +15,11 @@ TEST(ParseUrl, TakesHostPortAndPathApart) {
   EXPECT_EQ(ParseUrl("http://h/a/b?c=d").value().path, "/a/b?c=d");
   EXPECT_EQ(ParseUrl("http://h?c=d").value().path, "/?c=d");
   EXPECT_EQ(ParseUrl("http://[::1]:80/").value().host, "::1");
-  for (const char* bad : {"", "h:1", "https://h/", "http://", "http://h:0", "http://h:70000", "http://h:x",
-                          "http://u@h", "http://[::1"}) {
+  EXPECT_FALSE(plain.tls);
+  EXPECT_TRUE(ParseUrl("https://h/").value().tls);
+  EXPECT_EQ(ParseUrl("https://h/").value().port, 443);
+  for (const char* bad : {"", "h:1", "ftp://h/", "https://", "http://", "http://h:0", "http://h:70000",
+                          "http://h:x", "http://u@h", "http://[::1"}) {
     EXPECT_FALSE(ParseUrl(bad).ok()) << bad;
   }
 }
