@@ -1,0 +1,337 @@
+#include "search/aggs/parse_aggs.h"
+
+#include "honryu/search/api_error.h"
+#include "search/query/field_view.h"
+#include "search/query/pattern.h"
+#include "search/request/parse_query.h"
+
+#include <algorithm>
+#include <array>
+#include <cmath>
+#include <string_view>
+
+namespace honryu::search {
+namespace {
+
+using codec::Json;
+using Kind = AggSpec::Kind;
+
+constexpr std::size_t kMaxDepth = 20;
+
+struct KindName {
+  std::string_view name;
+  Kind kind;
+};
+constexpr std::array<KindName, 18> kKinds = {{{"terms", Kind::kTerms},
+                                              {"date_histogram", Kind::kDateHistogram},
+                                              {"histogram", Kind::kHistogram},
+                                              {"range", Kind::kRange},
+                                              {"date_range", Kind::kDateRange},
+                                              {"filter", Kind::kFilter},
+                                              {"filters", Kind::kFilters},
+                                              {"missing", Kind::kMissing},
+                                              {"cardinality", Kind::kCardinality},
+                                              {"percentiles", Kind::kPercentiles},
+                                              {"percentile_ranks", Kind::kPercentileRanks},
+                                              {"stats", Kind::kStats},
+                                              {"extended_stats", Kind::kExtendedStats},
+                                              {"min", Kind::kMin},
+                                              {"max", Kind::kMax},
+                                              {"avg", Kind::kAvg},
+                                              {"sum", Kind::kSum},
+                                              {"value_count", Kind::kValueCount}}};
+
+bool HasBuckets(Kind kind) {
+  switch (kind) {
+    case Kind::kTerms:
+    case Kind::kDateHistogram:
+    case Kind::kHistogram:
+    case Kind::kRange:
+    case Kind::kDateRange:
+    case Kind::kFilter:
+    case Kind::kFilters:
+    case Kind::kMissing:
+      return true;
+    default:
+      return false;
+  }
+}
+
+class Reader {
+ public:
+  explicit Reader(std::int64_t now_ms) : now_ms_(now_ms) {}
+
+  Result<std::vector<AggSpec>> ReadAll(const Json& json, std::size_t depth) {
+    if (depth == 0) return ParsingError("aggregations are nested too deeply");
+    if (!json.is_object()) return ParsingError("aggregations must be an object");
+    std::vector<AggSpec> specs;
+    for (const auto& [name, body] : json.object()) {
+      HONRYU_TRY(auto spec, ReadOne(name, body, depth));
+      specs.push_back(std::move(spec));
+    }
+    return specs;
+  }
+
+ private:
+  Result<AggSpec> ReadOne(const std::string& name, const Json& json, std::size_t depth) {
+    AggSpec spec;
+    spec.name = name;
+    bool found = false;
+    for (const auto& [member, body] : json.object()) {
+      if (member == "aggs" || member == "aggregations") {
+        HONRYU_TRY(spec.children, ReadAll(body, depth - 1));
+        continue;
+      }
+      if (member == "meta") {
+        spec.meta = body.Dump();
+        continue;
+      }
+      const auto kind =
+          std::find_if(kKinds.begin(), kKinds.end(), [&m = member](const auto& k) { return k.name == m; });
+      if (kind == kKinds.end()) return ParsingError("unknown aggregation type [" + member + "]");
+      if (found) return ParsingError("found two aggregation type definitions in [" + name + "]");
+      found = true;
+      spec.kind = kind->kind;
+      HONRYU_TRY_VOID(ReadBody(spec, member, body));
+    }
+    if (!found) return ParsingError("missing definition for aggregation [" + name + "]");
+    if (!HasBuckets(spec.kind) && !spec.children.empty())
+      return IllegalArgument("aggregator [" + name + "] cannot accept sub-aggregations");
+    return spec;
+  }
+
+  Result<void> ReadBody(AggSpec& spec, const std::string& type, const Json& body) {
+    if (spec.kind == Kind::kFilter) {
+      HONRYU_TRY(auto query, ParseQuery(body));
+      spec.filters.emplace_back("", std::move(query));
+      return Ok();
+    }
+    if (spec.kind == Kind::kFilters) return ReadFilters(spec, body);
+    if (spec.kind == Kind::kDateHistogram) spec.min_doc_count = 0;
+    if (spec.kind == Kind::kHistogram) spec.min_doc_count = 0;
+    if (spec.kind == Kind::kPercentiles) spec.percents = {1, 5, 25, 50, 75, 95, 99};
+    if (spec.kind == Kind::kPercentiles || spec.kind == Kind::kPercentileRanks) spec.keyed = true;
+    if (const auto* zone = body.Find("time_zone")) {
+      HONRYU_TRY(spec.zone, TimeZone::Parse(zone->StringOr("")));
+    }
+    if (const auto* format = body.Find("format")) spec.format = format->StringOr("");
+    for (const auto& [name, value] : body.object()) {
+      if (value.is_null()) continue;
+      HONRYU_TRY(const bool known, ReadMember(spec, name, value));
+      if (!known) return ParsingError("[" + type + "] unknown field [" + name + "]");
+    }
+    return Check(spec, type);
+  }
+
+  Result<void> Check(AggSpec& spec, const std::string& type) {
+    if (spec.field.empty())
+      return IllegalArgument("required one of fields [field, script], but none were specified");
+    if (spec.kind == Kind::kDateHistogram && !spec.calendar && spec.interval_ms <= 0)
+      return IllegalArgument("invalid interval specified, must be non-null and positive");
+    if (spec.kind == Kind::kHistogram && !(spec.interval > 0))
+      return IllegalArgument("[interval] must be >0 for histogram aggregation [" + spec.name + "]");
+    if ((spec.kind == Kind::kRange || spec.kind == Kind::kDateRange) && spec.ranges.empty())
+      return IllegalArgument("no [ranges] specified for the [" + spec.name + "] aggregation");
+    if (spec.kind == Kind::kPercentileRanks && spec.percents.empty())
+      return IllegalArgument("[values] must not be null: [" + spec.name + "]");
+    if (spec.kind == Kind::kTerms) {
+      if (spec.size == 0)
+        return IllegalArgument("[size] must be greater than 0. Found [0] in [" + spec.name + "]");
+      if (spec.order.empty()) spec.order.push_back({"_count", true});
+      for (const auto* pattern : {&spec.include_pattern, &spec.exclude_pattern})
+        if (!pattern->empty()) {
+          HONRYU_TRY(const auto compiled, Pattern::Regexp(*pattern, false));
+          (void)compiled;
+        }
+    }
+    (void)type;
+    return Ok();
+  }
+
+  Result<void> ReadFilters(AggSpec& spec, const Json& body) {
+    bool other = false;
+    std::string other_key = "_other_";
+    for (const auto& [name, value] : body.object()) {
+      if (name == "filters") {
+        spec.anonymous = value.is_array();
+        for (const auto& query : value.array()) {
+          HONRYU_TRY(auto parsed, ParseQuery(query));
+          spec.filters.emplace_back("", std::move(parsed));
+        }
+        for (const auto& [key, query] : value.object()) {
+          HONRYU_TRY(auto parsed, ParseQuery(query));
+          spec.filters.emplace_back(key, std::move(parsed));
+        }
+      } else if (name == "other_bucket") {
+        other = value.BoolOr(false);
+      } else if (name == "other_bucket_key") {
+        other = true;
+        other_key = value.StringOr("_other_");
+      } else {
+        return ParsingError("[filters] unknown field [" + name + "]");
+      }
+    }
+    if (other) spec.other_key = other_key;
+    return Ok();
+  }
+
+  Result<bool> ReadMember(AggSpec& spec, const std::string& name, const Json& value) {
+    if (name == "field") {
+      spec.field = value.StringOr("");
+    } else if (name == "missing") {
+      HONRYU_TRY(spec.missing, ParseScalar(value));
+      if (spec.kind == Kind::kDateHistogram && std::holds_alternative<std::string>(*spec.missing)) {
+        HONRYU_TRY(const auto ms, DateBound(spec, value, false));
+        spec.missing = static_cast<std::int64_t>(ms);
+      }
+    } else if (name == "keyed") {
+      spec.keyed = value.BoolOr(spec.keyed);
+    } else if (name == "size" && spec.kind == Kind::kTerms) {
+      if (value.IntOr(-1) < 0) return Error(IllegalArgument("[size] must be greater than 0"));
+      spec.size = static_cast<std::size_t>(value.IntOr(10));
+    } else if (name == "min_doc_count") {
+      spec.min_doc_count = static_cast<std::uint64_t>(std::max<std::int64_t>(0, value.IntOr(1)));
+    } else if (name == "order") {
+      ReadOrder(spec, value);
+    } else if (name == "include" || name == "exclude") {
+      auto& list = name == "include" ? spec.include : spec.exclude;
+      if (value.is_string())
+        (name == "include" ? spec.include_pattern : spec.exclude_pattern) = value.StringOr("");
+      for (const auto& key : value.array())
+        list.push_back(key.is_string() ? std::string(key.StringOr("")) : key.Dump());
+    } else if (name == "interval" || name == "fixed_interval" || name == "calendar_interval") {
+      return ReadInterval(spec, name, value);
+    } else if (name == "offset") {
+      return ReadOffset(spec, value);
+    } else if (name == "extended_bounds" || name == "hard_bounds") {
+      AggSpec::Bounds bounds;
+      const auto* low = value.Find("min");
+      const auto* high = value.Find("max");
+      if (low == nullptr || high == nullptr) return Error(ParsingError("[" + name + "] needs min and max"));
+      HONRYU_TRY(bounds.min, BoundOf(spec, *low));
+      HONRYU_TRY(bounds.max, BoundOf(spec, *high));
+      (name == "extended_bounds" ? spec.extended_bounds : spec.hard_bounds) = bounds;
+    } else if (name == "ranges") {
+      return ReadRanges(spec, value);
+    } else if (name == "percents" || name == "values") {
+      spec.percents.clear();
+      for (const auto& percent : value.array()) spec.percents.push_back(ToDoubleOf(percent));
+    } else if (name == "sigma") {
+      spec.sigma = value.DoubleOr(2);
+    } else {
+      // Hints that change no answer here: results are exact.
+      constexpr std::array<std::string_view, 15> kHints = {"shard_size",
+                                                           "shard_min_doc_count",
+                                                           "execution_hint",
+                                                           "collect_mode",
+                                                           "show_term_doc_count_error",
+                                                           "time_zone",
+                                                           "format",
+                                                           "precision_threshold",
+                                                           "rehash",
+                                                           "tdigest",
+                                                           "hdr",
+                                                           "compression",
+                                                           "value_type",
+                                                           "min_bucket_count",
+                                                           "number_of_significant_value_digits"};
+      return std::find(kHints.begin(), kHints.end(), name) != kHints.end();
+    }
+    return true;
+  }
+
+  static double ToDoubleOf(const Json& json) {
+    if (json.is_number()) return json.DoubleOr(0);
+    return ToDouble(Scalar(std::string(json.StringOr("")))).value_or(0);
+  }
+
+  static void ReadOrder(AggSpec& spec, const Json& value) {
+    const auto one = [&spec](const Json& order) {
+      for (const auto& [path, direction] : order.object())
+        spec.order.push_back(
+            {path, direction.StringOr("desc") != "asc" && direction.StringOr("desc") != "ASC"});
+    };
+    spec.order.clear();
+    one(value);
+    for (const auto& order : value.array()) one(order);
+  }
+
+  static Result<bool> ReadInterval(AggSpec& spec, const std::string& name, const Json& value) {
+    if (spec.kind == Kind::kHistogram) {
+      spec.interval = ToDoubleOf(value);
+      return true;
+    }
+    const auto text = value.is_string() ? std::string(value.StringOr("")) : value.Dump() + "ms";
+    if (name != "fixed_interval") spec.calendar = ParseCalendarUnit(text);
+    // Minutes and less are the same everywhere, whatever the calendar.
+    if (!spec.calendar || name == "interval") {
+      if (const auto fixed = ParseFixedInterval(text)) {
+        spec.interval_ms = *fixed;
+        if (name == "interval" && *fixed < 3'600'000) spec.calendar.reset();
+      }
+    }
+    if (!spec.calendar && spec.interval_ms == 0)
+      return Error(
+          IllegalArgument("failed to parse setting [date_histogram." + name + "] with value [" + text + "]"));
+    return true;
+  }
+
+  static Result<bool> ReadOffset(AggSpec& spec, const Json& value) {
+    if (spec.kind == Kind::kHistogram || value.is_number()) {
+      spec.offset = ToDoubleOf(value);
+      return true;
+    }
+    auto text = value.StringOr("");
+    const bool back = text.starts_with('-');
+    if (back || text.starts_with('+')) text.remove_prefix(1);
+    const auto ms = text == "0" ? std::optional<std::int64_t>(0) : ParseFixedInterval(text);
+    if (!ms) return Error(IllegalArgument("failed to parse [offset] with value [" + std::string(text) + "]"));
+    spec.offset = static_cast<double>(back ? -*ms : *ms);
+    return true;
+  }
+
+  Result<double> DateBound(const AggSpec& spec, const Json& value, bool round_up) const {
+    if (value.is_number()) return value.DoubleOr(0);
+    DateReading reading;
+    reading.format =
+        spec.format.empty() || spec.format == "epoch_millis" ? "" : std::string_view(spec.format);
+    reading.zone = spec.zone;
+    reading.now_ms = now_ms_;
+    reading.round_up = round_up;
+    HONRYU_TRY(const auto ms, ParseDate(value.StringOr(""), reading));
+    return static_cast<double>(ms);
+  }
+  Result<double> BoundOf(const AggSpec& spec, const Json& value) const {
+    if (spec.kind == Kind::kDateHistogram) return DateBound(spec, value, false);
+    return ToDoubleOf(value);
+  }
+
+  Result<bool> ReadRanges(AggSpec& spec, const Json& value) const {
+    for (const auto& json : value.array()) {
+      AggSpec::Range range;
+      if (const auto* key = json.Find("key")) range.key = key->StringOr("");
+      for (const auto* name : {"from", "to"}) {
+        const auto* bound = json.Find(name);
+        if (bound == nullptr) continue;
+        auto& place = std::string_view(name) == "from" ? range.from : range.to;
+        if (spec.kind == Kind::kDateRange) {
+          HONRYU_TRY(place, DateBound(spec, *bound, false));
+        } else {
+          place = ToDoubleOf(*bound);
+        }
+      }
+      spec.ranges.push_back(std::move(range));
+    }
+    return true;
+  }
+
+  std::int64_t now_ms_;
+};
+
+}  // namespace
+
+Result<std::vector<AggSpec>> ParseAggs(const Json& json, std::int64_t now_ms) {
+  return Reader(now_ms).ReadAll(json, kMaxDepth);
+}
+
+}  // namespace honryu::search

@@ -1,0 +1,95 @@
+#pragma once
+
+#include "search/aggs/aggregation.h"
+
+#include <array>
+#include <cmath>
+#include <cstdint>
+#include <span>
+#include <string>
+#include <vector>
+
+namespace honryu::search {
+
+/// Reads a column in rising order of documents. Where most values are wanted, whole blocks are unpacked.
+class ColumnCursor {
+ public:
+  ColumnCursor(const Column& column, std::size_t wanted)
+      : column_(column), dense_(wanted * 16 >= column.values().size()) {}
+  template <class Visit>
+  void Of(std::uint32_t doc, Visit&& visit) {
+    std::size_t begin, end;
+    if (!column_.index().Find(doc, &begin, &end)) return;
+    for (; begin < end; ++begin) visit(Get(begin));
+  }
+  const Column& column() const { return column_; }
+
+ private:
+  std::int64_t Get(std::size_t value) {
+    if (!dense_) return column_.values().Get(value);
+    const auto block = value / PackedInts::kBlock;
+    if (block != block_) column_.values().Decode(block_ = block, values_.data());
+    return values_[value % PackedInts::kBlock];
+  }
+  const Column& column_;
+  bool dense_;
+  std::size_t block_ = SIZE_MAX;
+  std::array<std::int64_t, PackedInts::kBlock> values_;
+};
+
+/// A number with the type that its column has.
+struct TypedNumber {
+  enum class Type : std::uint8_t { kLong, kDouble, kBoolean, kDate };
+  Type type = Type::kLong;
+  std::int64_t whole = 0;
+  double value = 0;
+};
+
+/// Calls visit(doc, TypedNumber) for the numbers, dates and booleans of `field`, documents in order;
+/// without(doc) for documents that have no value at all, strings counted.
+template <class Visit, class Without>
+void ForEachNumber(AggSegment& segment, const std::string& field, std::span<const std::uint32_t> docs,
+                   Visit&& visit, Without&& without) {
+  const auto view = ViewField(segment.segment(), field);
+  if (!view) {
+    for (const auto doc : docs) without(doc);
+    return;
+  }
+  using Type = TypedNumber::Type;
+  std::vector<std::pair<Type, ColumnCursor>> cursors;
+  const auto open = [&](Type type, const std::optional<Column>& column) {
+    if (column) cursors.emplace_back(type, ColumnCursor(*column, docs.size()));
+  };
+  open(Type::kLong, view->field->longs);
+  open(Type::kDouble, view->field->doubles);
+  open(Type::kBoolean, view->field->booleans);
+  open(Type::kDate, view->field->dates);
+  const DocIndex* strings = view->field->keywords ? &view->field->keywords->ordinals.index() : nullptr;
+  for (const auto doc : docs) {
+    bool any = false;
+    for (auto& typed : cursors)
+      typed.second.Of(doc, [&](std::int64_t stored) {
+        any = true;
+        visit(doc, TypedNumber{typed.first, stored, typed.second.column().ToDouble(stored)});
+      });
+    std::size_t begin, end;
+    if (!any && (strings == nullptr || !strings->Find(doc, &begin, &end))) without(doc);
+  }
+}
+
+/// Documents by the strings they have.
+struct StringGroups {
+  std::vector<std::string> keys;  ///< Without order.
+  std::vector<std::uint64_t> counts;
+  std::vector<std::uint32_t> docs;  ///< Only where asked for: those of keys[0], then of keys[1] …
+  std::vector<std::size_t> begins;  ///< Of each key's documents; one more at the end.
+};
+StringGroups GroupByString(AggSegment& segment, const std::string& field, std::span<const std::uint32_t> docs,
+                           bool with_docs);
+/// True when the document has a string or other value of `field`.
+bool HasValue(AggSegment& segment, const std::string& field, std::uint32_t doc);
+
+/// A double as JSON: null unless finite.
+void WriteDouble(codec::JsonWriter& out, double value);
+
+}  // namespace honryu::search
