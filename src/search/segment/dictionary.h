@@ -63,6 +63,7 @@ class Dictionary {
   static constexpr std::uint32_t kPageTerms = 128;
 
  private:
+  friend class DictionaryWalker;
   struct Page {
     std::shared_ptr<const std::string> unpacked;  // shared: a page may be moved while `left` looks into it
     BytesView left;
@@ -80,6 +81,27 @@ class Dictionary {
   std::uint32_t terms_ = 0, pages_ = 0;
   const char* directory_ = nullptr;
   BytesView first_terms_, blob_;
+};
+
+/// Walks all terms of a dictionary, which must outlive it.
+class DictionaryWalker {
+ public:
+  explicit DictionaryWalker(const Dictionary& dictionary) : dictionary_(dictionary) {}
+  /// False at the end, and where a page is corrupt.
+  bool Next() {
+    while (!page_ || !page_->Next()) {
+      if (next_page_ >= dictionary_.pages_) return false;
+      page_ = dictionary_.OpenPage(next_page_++);
+    }
+    return true;
+  }
+  BytesView term() const { return page_->term; }
+  const TermEntry& entry() const { return page_->entry; }
+
+ private:
+  const Dictionary& dictionary_;
+  std::uint32_t next_page_ = 0;
+  std::optional<Dictionary::Page> page_;
 };
 
 }  // namespace honryu::search

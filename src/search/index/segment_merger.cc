@@ -1,0 +1,380 @@
+#include "search/index/segment_merger.h"
+
+#include "search/index/field_writer.h"
+
+#include <algorithm>
+#include <limits>
+#include <map>
+#include <numeric>
+
+namespace honryu::search {
+namespace {
+
+constexpr std::uint32_t kGone = std::numeric_limits<std::uint32_t>::max();
+
+/// A field of one input.
+struct Source {
+  const Segment* segment = nullptr;
+  const SegmentField* field = nullptr;
+  const std::vector<std::uint32_t>* docs = nullptr;  ///< New number of each document, or kGone.
+  std::vector<std::uint32_t> ordinals;               ///< New ordinal of each, or kGone.
+  // Documents of each ordinal, made when postings by ordinals become postings by documents.
+  std::vector<std::uint32_t> ordinal_docs;
+  std::vector<std::size_t> ordinal_begins;
+};
+
+/// Visits the terms of several dictionaries in order: visit(term, [(source, entry)…]).
+template <class Visit>
+void MergeTerms(const std::vector<const Dictionary*>& dictionaries, Visit&& visit) {
+  std::vector<DictionaryWalker> walkers;
+  std::vector<std::size_t> live;
+  for (std::size_t i = 0; i < dictionaries.size(); ++i) {
+    static const Dictionary kEmpty;
+    walkers.emplace_back(dictionaries[i] != nullptr ? *dictionaries[i] : kEmpty);
+    if (walkers.back().Next()) live.push_back(i);
+  }
+  std::vector<std::pair<std::size_t, TermEntry>> entries;
+  std::string term;
+  while (!live.empty()) {
+    auto least = walkers[live[0]].term();
+    for (const auto i : live) least = std::min(least, walkers[i].term());
+    term.assign(least);
+    entries.clear();
+    for (const auto i : live)
+      if (walkers[i].term() == term) entries.emplace_back(i, walkers[i].entry());
+    visit(term, entries);
+    std::erase_if(live, [&](std::size_t i) { return walkers[i].term() == term && !walkers[i].Next(); });
+  }
+}
+
+class FieldMerger {
+ public:
+  FieldMerger(std::string name, std::vector<Source> sources, std::uint32_t doc_count, SegmentFileWriter& file)
+      : name_(std::move(name)), sources_(std::move(sources)), doc_count_(doc_count), file_(file) {}
+
+  Result<void> Run() {
+    FieldEntry entry;
+    entry.name = name_;
+    for (const auto& source : sources_) {
+      if (!source.field->text) continue;
+      const auto analyzer = static_cast<std::uint8_t>(source.field->text->analyzer);
+      if (entry.analyzer != FieldEntry::kNoText && entry.analyzer != analyzer)
+        return Error(ErrorCode::kFailedPrecondition, "field " + name_ + " was analysed in two ways");
+      entry.analyzer = analyzer;
+    }
+    MergeKeywords();
+    if (entry.analyzer != FieldEntry::kNoText) {
+      by_ordinal_ = ByOrdinal();
+      entry.text_by_ordinal = by_ordinal_;
+      MeasureText();
+      entry.text_tokens = tokens_;
+    }
+    const bool text = entry.analyzer != FieldEntry::kNoText;
+    number_ = file_.AddField(std::move(entry));
+    MergeNumbers(SectionKind::kLongs, &SegmentField::longs);
+    MergeNumbers(SectionKind::kBooleans, &SegmentField::booleans);
+    MergeNumbers(SectionKind::kDates, &SegmentField::dates);
+    MergeDoubles();
+    if (has_keywords_) {
+      std::vector<BytesView> terms;
+      for (std::size_t i = 0; i + 1 < term_begins_.size(); ++i)
+        terms.push_back(
+            BytesView(term_arena_).substr(term_begins_[i], term_begins_[i + 1] - term_begins_[i]));
+      WriteKeywords(number_, keyword_docs_, keyword_ordinals_, terms, overlong_, doc_count_, file_);
+    }
+    if (text) MergeText();
+    return Ok();
+  }
+
+ private:
+  template <class Visit>
+  static void ForEachValue(const Source& source, const Column& column, Visit&& visit) {
+    const auto values = column.values().DecodeAll();
+    column.index().ForEach([&](std::uint32_t doc, std::size_t value) {
+      const auto to = (*source.docs)[doc];
+      if (to != kGone) visit(to, values[value]);
+    });
+  }
+
+  void MergeNumbers(SectionKind kind, std::optional<Column> SegmentField::* member) {
+    std::vector<std::uint32_t> docs;
+    std::vector<std::int64_t> values;
+    for (const auto& source : sources_)
+      if (const auto& column = source.field->*member)
+        ForEachValue(source, *column, [&](std::uint32_t doc, std::int64_t value) {
+          docs.push_back(doc);
+          values.push_back(value);
+        });
+    if (docs.empty()) return;
+    std::string section;
+    Column::Append(docs, values, doc_count_, section);
+    file_.AddSection(kind, number_, section);
+  }
+
+  void MergeDoubles() {
+    std::vector<std::uint32_t> docs;
+    std::vector<double> values;
+    for (const auto& source : sources_)
+      if (const auto& column = source.field->doubles)
+        ForEachValue(source, *column, [&](std::uint32_t doc, std::int64_t value) {
+          docs.push_back(doc);
+          values.push_back(column->ToDouble(value));
+        });
+    if (docs.empty()) return;
+    std::string section;
+    Column::AppendDoubles(docs, values, doc_count_, section);
+    file_.AddSection(SectionKind::kDoubles, number_, section);
+  }
+
+  void MergeKeywords() {
+    std::vector<const Dictionary*> dictionaries(sources_.size());
+    for (std::size_t i = 0; i < sources_.size(); ++i) {
+      auto& source = sources_[i];
+      if (!source.field->keywords) continue;
+      has_keywords_ = true;
+      const auto& keywords = *source.field->keywords;
+      dictionaries[i] = &keywords.terms;
+      // First 0 for ordinals that a kept document has, then their new numbers.
+      source.ordinals.assign(keywords.terms.size(), kGone);
+      ForEachValue(source, keywords.ordinals, [&](std::uint32_t, std::int64_t ordinal) {
+        if (static_cast<std::uint64_t>(ordinal) < source.ordinals.size())
+          source.ordinals[static_cast<std::size_t>(ordinal)] = 0;
+      });
+    }
+    if (!has_keywords_) return;
+    std::uint32_t terms = 0;
+    MergeTerms(dictionaries, [&](BytesView term, const auto& entries) {
+      bool used = false;
+      for (const auto& [i, entry] : entries)
+        if (sources_[i].ordinals[entry.ordinal] != kGone) {
+          sources_[i].ordinals[entry.ordinal] = terms;
+          used = true;
+        }
+      if (!used) return;
+      term_begins_.push_back(term_arena_.size());
+      term_arena_.append(term);
+      ++terms;
+    });
+    term_begins_.push_back(term_arena_.size());
+    for (const auto& source : sources_) {
+      if (!source.field->keywords) continue;
+      ForEachValue(source, source.field->keywords->ordinals, [&](std::uint32_t doc, std::int64_t ordinal) {
+        if (static_cast<std::uint64_t>(ordinal) >= source.ordinals.size()) return;
+        keyword_docs_.push_back(doc);
+        keyword_ordinals_.push_back(source.ordinals[static_cast<std::size_t>(ordinal)]);
+      });
+      for (const auto doc : source.field->keywords->overlong)
+        if ((*source.docs)[doc] != kGone) overlong_.push_back((*source.docs)[doc]);
+    }
+  }
+
+  std::size_t Terms() const { return term_begins_.empty() ? 0 : term_begins_.size() - 1; }
+
+  /// As for a segment made from documents: values repeat four times and more, one a document, none too long.
+  bool ByOrdinal() const {
+    if (!has_keywords_ || !overlong_.empty()) return false;
+    for (std::size_t i = 1; i < keyword_docs_.size(); ++i)
+      if (keyword_docs_[i] == keyword_docs_[i - 1]) return false;
+    return Terms() * 4 <= keyword_docs_.size();
+  }
+
+  /// Calls visit(document, ordinal) for the documents of a source with exact values, old numbers both.
+  template <class Visit>
+  static void ForEachOrdinal(const Source& source, Visit&& visit) {
+    const auto& keywords = *source.field->keywords;
+    const auto values = keywords.ordinals.values().DecodeAll();
+    keywords.ordinals.index().ForEach([&](std::uint32_t doc, std::size_t value) {
+      if (static_cast<std::uint64_t>(values[value]) < keywords.terms.size())
+        visit(doc, static_cast<std::uint32_t>(values[value]));
+    });
+  }
+
+  void MeasureText() {
+    lengths_.assign(by_ordinal_ ? Terms() : doc_count_, 0);
+    for (auto& source : sources_) {
+      if (!source.field->text) continue;
+      const auto& text = *source.field->text;
+      if (!text.by_ordinal && !by_ordinal_) {
+        for (std::uint32_t doc = 0; doc < text.lengths.size(); ++doc)
+          if ((*source.docs)[doc] != kGone) lengths_[(*source.docs)[doc]] = text.lengths.Get(doc);
+        continue;
+      }
+      // One side at least is by ordinals.
+      ForEachOrdinal(source, [&](std::uint32_t doc, std::uint32_t ordinal) {
+        const auto to = (*source.docs)[doc];
+        if (to == kGone) return;
+        lengths_[by_ordinal_ ? source.ordinals[ordinal] : to] =
+            text.lengths.Get(text.by_ordinal ? ordinal : doc);
+      });
+      if (text.by_ordinal && !by_ordinal_) GatherDocs(source);
+      if (!text.by_ordinal && by_ordinal_) {
+        source.ordinal_docs.assign(source.segment->doc_count(),
+                                   kGone);  // here: the new ordinal of each document
+        ForEachOrdinal(source, [&](std::uint32_t doc, std::uint32_t ordinal) {
+          source.ordinal_docs[doc] = (*source.docs)[doc] == kGone ? kGone : source.ordinals[ordinal];
+        });
+      }
+    }
+    if (by_ordinal_)
+      for (const auto ordinal : keyword_ordinals_)
+        tokens_ += static_cast<std::uint64_t>(lengths_[static_cast<std::size_t>(ordinal)]);
+    else
+      for (const auto length : lengths_) tokens_ += static_cast<std::uint64_t>(length);
+  }
+
+  static void GatherDocs(Source& source) {
+    source.ordinal_begins.assign(source.field->keywords->terms.size() + std::size_t{1}, 0);
+    ForEachOrdinal(source, [&](std::uint32_t, std::uint32_t ordinal) {
+      ++source.ordinal_begins[ordinal + std::size_t{1}];
+    });
+    std::partial_sum(source.ordinal_begins.begin(), source.ordinal_begins.end(),
+                     source.ordinal_begins.begin());
+    source.ordinal_docs.resize(source.ordinal_begins.back());
+    auto next = source.ordinal_begins;
+    ForEachOrdinal(source, [&](std::uint32_t doc, std::uint32_t ordinal) {
+      source.ordinal_docs[next[ordinal]++] = (*source.docs)[doc];
+    });
+  }
+
+  /// New targets of an old one.
+  template <class Visit>
+  void ForEachTarget(const Source& source, std::uint32_t old, Visit&& visit) const {
+    const bool from_ordinal = source.field->text->by_ordinal;
+    if (from_ordinal && by_ordinal_) {
+      if (old < source.ordinals.size() && source.ordinals[old] != kGone) visit(source.ordinals[old]);
+    } else if (from_ordinal) {
+      if (old + std::size_t{1} >= source.ordinal_begins.size()) return;
+      for (auto i = source.ordinal_begins[old]; i < source.ordinal_begins[old + std::size_t{1}]; ++i)
+        if (source.ordinal_docs[i] != kGone) visit(source.ordinal_docs[i]);
+    } else if (old < source.docs->size()) {
+      const auto to = by_ordinal_ ? source.ordinal_docs[old] : (*source.docs)[old];
+      if (to != kGone) visit(to);
+    }
+  }
+
+  void MergeText() {
+    struct Part {
+      std::uint32_t target;
+      std::uint32_t offset, size;
+    };
+    DictionaryWriter dictionary;
+    std::string postings, gathered, stream;
+    std::vector<Part> parts;
+    std::vector<std::uint32_t> targets, starts;
+    std::vector<const Dictionary*> dictionaries(sources_.size());
+    for (std::size_t i = 0; i < sources_.size(); ++i)
+      if (sources_[i].field->text) dictionaries[i] = &sources_[i].field->text->terms;
+    MergeTerms(dictionaries, [&](BytesView term, const auto& entries) {
+      parts.clear();
+      gathered.clear();
+      for (const auto& [i, entry] : entries) {
+        const auto& source = sources_[i];
+        for (auto cursor = source.field->text->Open(entry); cursor.Next();) {
+          const auto raw = cursor.RawPositions();
+          if (raw.empty()) continue;
+          const auto offset = static_cast<std::uint32_t>(gathered.size());
+          const auto before = parts.size();
+          ForEachTarget(source, cursor.target(), [&](std::uint32_t to) {
+            parts.push_back({to, offset, static_cast<std::uint32_t>(raw.size())});
+          });
+          if (parts.size() > before) gathered.append(raw);
+        }
+      }
+      if (parts.empty()) return;
+      std::sort(parts.begin(), parts.end(), [](const Part& a, const Part& b) { return a.target < b.target; });
+      targets.clear();
+      starts.clear();
+      stream.clear();
+      for (const auto& part : parts) {
+        if (!targets.empty() && targets.back() == part.target) continue;  // a value of several inputs
+        targets.push_back(part.target);
+        starts.push_back(static_cast<std::uint32_t>(stream.size()));
+        stream.append(gathered, part.offset, part.size);
+      }
+      const auto begin = postings.size();
+      AppendPostings(targets, stream, starts, postings);
+      dictionary.Add(term, static_cast<std::uint32_t>(targets.size()), postings.size() - begin);
+    });
+    std::string section;
+    dictionary.Finish(section);
+    file_.AddSection(SectionKind::kTextTerms, number_, section);
+    file_.AddSection(SectionKind::kTextPostings, number_, postings);
+    section.clear();
+    PackedInts::Append(lengths_, section);
+    file_.AddSection(SectionKind::kTextLengths, number_, section);
+  }
+
+  std::string name_;
+  std::vector<Source> sources_;
+  std::uint32_t doc_count_;
+  SegmentFileWriter& file_;
+  std::uint32_t number_ = 0;
+  bool has_keywords_ = false, by_ordinal_ = false;
+  std::string term_arena_;
+  std::vector<std::size_t> term_begins_;
+  std::vector<std::uint32_t> keyword_docs_, overlong_;
+  std::vector<std::int64_t> keyword_ordinals_, lengths_;
+  std::uint64_t tokens_ = 0;
+};
+
+bool HasValues(const Source& source) {
+  const auto any = [&](const Column& column) {
+    bool found = false;
+    column.index().ForEach([&](std::uint32_t doc, std::size_t) { found |= (*source.docs)[doc] != kGone; });
+    return found;
+  };
+  for (const auto* column :
+       {&source.field->longs, &source.field->doubles, &source.field->booleans, &source.field->dates})
+    if (*column && any(**column)) return true;
+  if (source.field->keywords) {
+    for (const auto doc : source.field->keywords->overlong)
+      if ((*source.docs)[doc] != kGone) return true;
+    return any(source.field->keywords->ordinals);
+  }
+  return source.field->text.has_value();
+}
+
+}  // namespace
+
+Result<std::string> MergeSegments(const std::vector<MergeInput>& inputs) {
+  SegmentFileWriter file;
+  SourceWriter sources;
+  std::vector<std::vector<std::uint32_t>> docs(inputs.size());
+  std::uint64_t doc_count = 0;
+  for (std::size_t i = 0; i < inputs.size(); ++i) {
+    const auto& [segment, keep] = inputs[i];
+    docs[i].resize(segment->doc_count());
+    for (std::uint32_t doc = 0; doc < segment->doc_count(); ++doc)
+      docs[i][doc] = keep.empty() || keep[doc] ? static_cast<std::uint32_t>(doc_count++) : kGone;
+    if (keep.empty()) {
+      sources.AddPacked(segment->source());
+      continue;
+    }
+    SourceBlocks::Cache cache;
+    for (std::uint32_t doc = 0; doc < segment->doc_count(); ++doc) {
+      if (!keep[doc]) continue;
+      HONRYU_TRY(const auto source, segment->source().Get(doc, cache));
+      sources.Add(source);
+    }
+  }
+  if (doc_count > INT32_MAX)
+    return Error(ErrorCode::kTooLarge, "the merged segment would have too many documents");
+  std::map<std::string_view, std::vector<Source>> fields;
+  for (std::size_t i = 0; i < inputs.size(); ++i)
+    for (const auto& field : inputs[i].segment->fields()) {
+      Source source;
+      source.segment = inputs[i].segment.get();
+      source.field = &field;
+      source.docs = &docs[i];
+      if (HasValues(source)) fields[field.name].push_back(std::move(source));
+    }
+  for (auto& [name, list] : fields)
+    HONRYU_TRY_VOID(
+        FieldMerger(std::string(name), std::move(list), static_cast<std::uint32_t>(doc_count), file).Run());
+  std::string section;
+  sources.Finish(section);
+  file.AddSection(SectionKind::kSource, kNoField, section);
+  return file.Finish(static_cast<std::uint32_t>(doc_count));
+}
+
+}  // namespace honryu::search
