@@ -136,6 +136,15 @@ constexpr Field kAccount[] = {Field{.name = "MinimumThroughputBillingCommitment"
                                     .not_null = true,
                                     .children = kCommitmentMembers}};
 
+constexpr Field kPositionMembers[] = {Field{.name = "Type", .not_null = true, .enumeration = kIteratorTypes},
+                                      Field{.name = "SequenceNumber", .pattern = &kSequencePattern},
+                                      Field{.name = "Timestamp", .type = FieldType::kTimestamp}};
+const Field kSubscribe[] = {Arn("ConsumerARN", &kConsumerArnPattern, true), Name("ShardId", true),
+                            Field{.name = "StartingPosition",
+                                  .type = FieldType::kStructure,
+                                  .not_null = true,
+                                  .children = kPositionMembers}};
+
 std::span<const Field> FieldsOf(Operation operation) {
   switch (operation) {
     case Operation::kSplitShard:
@@ -282,6 +291,27 @@ std::optional<Fault> ParseManageRequest(const Json& body, Operation operation, M
       operation == Operation::kDeregisterStreamConsumer || operation == Operation::kDescribeStreamConsumer;
   if (about_consumer && (out.resource.consumer.empty() || out.resource.stream.name.empty()))
     return Invalid("Either ConsumerARN or both StreamARN and ConsumerName should be provided.");
+  return std::nullopt;
+}
+
+std::optional<Fault> ParseSubscribeRequest(const Json& body, SubscribeRequest& out) {
+  if (auto fault = CheckAll(body, kSubscribe)) return fault;
+  out.consumer = *ParseResourceArn(TextOf(body, "ConsumerARN"));
+  const Json& position = *body.Find("StartingPosition");
+  out.start.stream = out.consumer.stream;
+  out.start.shard_id = TextOf(body, "ShardId");
+  const std::string type = TextOf(position, "Type");
+  out.start.type = static_cast<ShardIteratorType>(
+      std::find(std::begin(kIteratorTypes), std::end(kIteratorTypes), type) - std::begin(kIteratorTypes));
+  out.start.starting_sequence_number = TextOf(position, "SequenceNumber");
+  out.start.time = TimeMemberOf(position, "Timestamp");
+  const bool by_sequence = out.start.type == ShardIteratorType::kAfterSequenceNumber ||
+                           out.start.type == ShardIteratorType::kAtSequenceNumber;
+  if (by_sequence && out.start.starting_sequence_number.empty())
+    return Invalid("StartingPosition.SequenceNumber is required when StartingPosition.Type is " + type + ".");
+  if (!by_sequence) out.start.starting_sequence_number.clear();
+  if (out.start.type == ShardIteratorType::kAtTimestamp && !out.start.time)
+    return Invalid("StartingPosition.Timestamp is required when StartingPosition.Type is AT_TIMESTAMP.");
   return std::nullopt;
 }
 

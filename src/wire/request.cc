@@ -14,8 +14,6 @@ namespace {
 
 constexpr std::string_view kStreamModes[] = {"PROVISIONED", "ON_DEMAND"};
 // The order in which Kinesis prints them.
-constexpr std::string_view kIteratorTypes[] = {"AFTER_SEQUENCE_NUMBER", "LATEST", "AT_TIMESTAMP",
-                                               "AT_SEQUENCE_NUMBER", "TRIM_HORIZON"};
 constexpr std::string_view kFilterTypes[] = {"AFTER_SHARD_ID", "AT_TRIM_HORIZON", "FROM_TRIM_HORIZON",
                                              "AT_LATEST",      "AT_TIMESTAMP",    "FROM_TIMESTAMP"};
 

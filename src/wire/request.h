@@ -18,6 +18,10 @@ inline constexpr Field kStreamNameField{.name = "StreamName",
 inline constexpr Field kStreamArnField{
     .name = "StreamARN", .pattern = &kStreamArnPattern, .min_length = 1, .max_length = 2048};
 
+/// By the values of ShardIteratorType.
+inline constexpr std::string_view kIteratorTypes[] = {"AFTER_SEQUENCE_NUMBER", "LATEST", "AT_TIMESTAMP",
+                                                      "AT_SEQUENCE_NUMBER", "TRIM_HORIZON"};
+
 inline Fault Invalid(std::string message) {
   return Fault{FaultName::kInvalidArgumentException, std::move(message)};
 }

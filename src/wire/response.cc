@@ -246,13 +246,18 @@ std::string GetShardIteratorBody(std::string_view iterator) {
   return body;
 }
 
-std::string GetRecordsBody(const GetRecordsAnswer& answer) {
+namespace {
+
+std::size_t SizeOf(const GetRecordsAnswer& answer) {
   std::size_t size = 512 + answer.children.size() * 256;
   for (const RecordShape& record : answer.records) {
     size += record.data.size() / 3 * 4 + record.partition_key.size() + 192;
   }
-  std::string body;
-  body.reserve(size);
+  return size;
+}
+
+// The members that an answer of GetRecords and an event of a subscription have in common.
+void AppendRecords(const GetRecordsAnswer& answer, std::string& body) {
   body.append(R"({"Records":[)");
   bool first = true;
   for (const RecordShape& record : answer.records) {
@@ -268,10 +273,6 @@ std::string GetRecordsBody(const GetRecordsAnswer& answer) {
     body.push_back('}');
   }
   body.append(R"(],"MillisBehindLatest":)").append(std::to_string(answer.behind_ms));
-  if (!answer.next_iterator.empty()) {
-    body.append(R"(,"NextShardIterator":)");
-    codec::AppendJsonString(answer.next_iterator, body);
-  }
   if (!answer.children.empty()) {
     std::string children;
     JsonWriter json(children);
@@ -288,6 +289,32 @@ std::string GetRecordsBody(const GetRecordsAnswer& answer) {
     }
     json.EndArray();
     body.append(R"(,"ChildShards":)").append(children);
+  }
+}
+
+}  // namespace
+
+std::string GetRecordsBody(const GetRecordsAnswer& answer) {
+  std::string body;
+  body.reserve(SizeOf(answer));
+  AppendRecords(answer, body);
+  if (!answer.next_iterator.empty()) {
+    body.append(R"(,"NextShardIterator":)");
+    codec::AppendJsonString(answer.next_iterator, body);
+  }
+  body.push_back('}');
+  return body;
+}
+
+std::string SubscriptionEventBody(const GetRecordsAnswer& answer,
+                                  const std::optional<SequenceNumber>& continuation) {
+  std::string body;
+  body.reserve(SizeOf(answer));
+  AppendRecords(answer, body);
+  if (continuation) {
+    body.append(R"(,"ContinuationSequenceNumber":")");
+    continuation->AppendDecimal(body);
+    body.push_back('"');
   }
   body.push_back('}');
   return body;

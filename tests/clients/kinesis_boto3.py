@@ -157,6 +157,58 @@ def manage(kinesis, name):
     done("DescribeLimits, UpdateStreamMode, encryption refused honestly")
 
 
+def fan_out(kinesis):
+    """Events as they come, resumed from the continuation, through a split to its children."""
+    name = "fan-" + uuid.uuid4().hex[:8]
+    kinesis.create_stream(StreamName=name, ShardCount=1)
+    wait_active(kinesis, name)
+    arn = kinesis.describe_stream_summary(StreamName=name)["StreamDescriptionSummary"]["StreamARN"]
+    shard = kinesis.list_shards(StreamName=name)["Shards"][0]["ShardId"]
+    one, two = (kinesis.register_stream_consumer(StreamARN=arn, ConsumerName=c)["Consumer"]["ConsumerARN"] for c in ("one", "two"))
+    for i in range(50):
+        kinesis.put_record(StreamName=name, PartitionKey="k", Data=f"{i}".encode())
+
+    def subscribe(consumer, **position):
+        return kinesis.subscribe_to_shard(ConsumerARN=consumer, ShardId=shard, StartingPosition=position)["EventStream"]
+
+    stream = subscribe(one, Type="TRIM_HORIZON")
+    expect_error("ResourceInUseException", kinesis.subscribe_to_shard, ConsumerARN=one, ShardId=shard,
+                 StartingPosition={"Type": "LATEST"})
+    other = subscribe(two, Type="LATEST")  # another consumer is another subscription
+    got, resume = [], None
+    for event in stream:
+        event = event["SubscribeToShardEvent"]
+        got += [r["Data"].decode() for r in event["Records"]]
+        resume = event["ContinuationSequenceNumber"]
+        if len(got) >= 50:
+            break
+    stream.close()
+    check(got == [str(i) for i in range(50)], got)
+    expect_error("ResourceNotFoundException", kinesis.subscribe_to_shard, ConsumerARN=one, ShardId="shardId-000000000099",
+                 StartingPosition={"Type": "LATEST"})
+    expect_error("ResourceNotFoundException", kinesis.subscribe_to_shard, ConsumerARN=arn + "/consumer/none:1", ShardId=shard,
+                 StartingPosition={"Type": "LATEST"})
+    expect_error("InvalidArgumentException", kinesis.subscribe_to_shard, ConsumerARN=one, ShardId=shard,
+                 StartingPosition={"Type": "AT_SEQUENCE_NUMBER"})
+    kinesis.put_record(StreamName=name, PartitionKey="k", Data=b"50")
+    kinesis.split_shard(StreamName=name, ShardToSplit=shard, NewStartingHashKey=str(2**127))
+    wait_active(kinesis, name)
+    time.sleep(5)  # until a newer subscription may take over
+    got, children, last = [], [], None
+    for event in subscribe(one, Type="AFTER_SEQUENCE_NUMBER", SequenceNumber=resume):
+        last = event["SubscribeToShardEvent"]
+        got += [r["Data"].decode() for r in last["Records"]]
+        children += last.get("ChildShards", [])
+    check(got == ["50"], got)
+    check(len(children) == 2 and "ContinuationSequenceNumber" not in last, last)
+    latest = []
+    for event in other:
+        latest += [r["Data"].decode() for r in event["SubscribeToShardEvent"]["Records"]]
+    check(latest == ["50"], latest)
+    kinesis.delete_stream(StreamName=name, EnforceConsumerDeletion=True)
+    done("SubscribeToShard: two consumers, continuation, end of shard with its children")
+
+
 def main():
     endpoint = sys.argv[1]
     kinesis = boto3.client(
@@ -304,6 +356,7 @@ def main():
 
     manage(kinesis, name)
     reshard(kinesis)
+    fan_out(kinesis)
 
     old = from_position(ShardIteratorType="TRIM_HORIZON")
     kinesis.delete_stream(StreamName=name)

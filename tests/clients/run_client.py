@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
-"""Runs one foreign client against a real broker process. usage: run_client.py boto3|boto3-tls|signatures|awscli|http2"""
+"""Runs one foreign client against a real broker process. usage: run_client.py boto3|boto3-tls|signatures|awscli|http2|javascript"""
+import hashlib
 import os
 import shutil
 import subprocess
@@ -18,12 +19,35 @@ SETTINGS = {"signatures": [
     'kinesis.access_keys.1.allow=[{actions: ["Put*", "Describe*"], streams: ["web-*"]}]']}
 
 
+def install_javascript():
+    """The SDK as its lock file names it, installed once per lock file; the folder that holds script and SDK."""
+    if shutil.which("node") is None or shutil.which("npm") is None:
+        hp.skip("node and npm are not installed")
+    source = os.path.join(HERE, "js")
+    digest = hashlib.sha256()
+    for name in ("package.json", "package-lock.json", "kinesis.mjs"):
+        with open(os.path.join(source, name), "rb") as file:
+            digest.update(file.read())
+    folder = os.path.join(hp.REPOSITORY, "build", "clients-js-" + digest.hexdigest()[:12])
+    if not os.path.exists(os.path.join(folder, "installed")):
+        shutil.copytree(source, folder, dirs_exist_ok=True, ignore=shutil.ignore_patterns("node_modules"))
+        done = subprocess.run(["npm", "ci", "--ignore-scripts", "--no-audit", "--no-fund"], cwd=folder, capture_output=True, text=True,
+                              timeout=300)
+        if done.returncode != 0:
+            hp.skip("npm could not install the AWS SDK for JavaScript: " + done.stderr.strip()[-500:])
+        with open(os.path.join(folder, "installed"), "w"):
+            pass
+    return folder
+
+
 def command_of(client):
     if client in SCRIPTS:
         # Debian's own python3-boto3, whatever other python3 stands first on the path.
         if subprocess.run(["/usr/bin/python3", "-c", "import boto3"], capture_output=True).returncode != 0:
             hp.skip("python3-boto3 is not installed")
         return ["/usr/bin/python3", os.path.join(HERE, SCRIPTS[client])]
+    if client == "javascript":
+        return ["node", os.path.join(install_javascript(), "kinesis.mjs")]
     if client == "http2":
         return ["bash", os.path.join(HERE, "http2_curl.sh")]
     aws = "/usr/bin/aws" if os.path.exists("/usr/bin/aws") else shutil.which("aws")

@@ -58,13 +58,14 @@ enum class Operation : std::uint8_t {
   kUpdateStreamWarmThroughput,
   kDescribeAccountSettings,
   kUpdateAccountSettings,
+  kSubscribeToShard,
   kAcquireLease,
   kRenewLease,
   kSaveCheckpoint,
   kReleaseLease,
   kListLeases,
 };
-inline constexpr std::size_t kOperationCount = 43;
+inline constexpr std::size_t kOperationCount = 44;
 
 /// By the X-Amz-Target header, e.g. "Kinesis_20131202.PutRecords".
 std::optional<Operation> FindOperation(std::string_view target);
@@ -270,6 +271,9 @@ std::string ListShardsBody(const std::vector<ShardShape>& shards, std::string_vi
 std::string PutRecordBody(const PutResultShape& result);
 std::string PutRecordsBody(const std::vector<PutResultShape>& results);
 std::string GetShardIteratorBody(std::string_view iterator);
+/// An event of SubscribeToShard. `continuation`: absent at the end of a shard.
+std::string SubscriptionEventBody(const GetRecordsAnswer& answer,
+                                  const std::optional<SequenceNumber>& continuation);
 std::string GetRecordsBody(const GetRecordsAnswer& answer);
 std::string LeaseBody(const LeaseShape& lease);
 std::string LeasesBody(const std::vector<LeaseShape>& leases);

@@ -52,6 +52,13 @@ struct ManageRequest {
 /// Types, constraints, and what only this operation checks, as ParseRequest does.
 std::optional<Fault> ParseManageRequest(const codec::Json& body, Operation operation, ManageRequest& out);
 
+/// SubscribeToShard: the consumer, and the starting position in the words of GetShardIterator.
+struct SubscribeRequest {
+  ResourceSelector consumer;
+  GetShardIteratorRequest start;
+};
+std::optional<Fault> ParseSubscribeRequest(const codec::Json& body, SubscribeRequest& out);
+
 struct ConsumerShape {
   std::string name, arn;
   Timestamp created;

@@ -58,18 +58,6 @@ std::optional<Fault> CheckTagTexts(const ManageRequest& request, const std::stri
   return std::nullopt;
 }
 
-// Null pointer when there is none. Const as the attributes are.
-template <class Attributes>
-auto* FindConsumer(Attributes& attributes, const wire::ResourceSelector& resource) {
-  decltype(attributes.consumers.data()) found = nullptr;
-  for (auto& consumer : attributes.consumers) {
-    const bool same_age =
-        !resource.created || ToMs(*resource.created) / 1000 == ToMs(consumer.created) / 1000;
-    if (consumer.name == resource.consumer && same_age) found = &consumer;
-  }
-  return found;
-}
-
 }  // namespace
 
 Fault KinesisApi::Impl::ConsumerNotFound(std::string_view consumer) const {

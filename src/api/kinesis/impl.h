@@ -1,13 +1,16 @@
 #pragma once
 
+#include "api/kinesis/subscriptions.h"
 #include "honryu/api/kinesis/kinesis_api.h"
 #include "honryu/auth/sigv4.h"
 #include "honryu/codec/json.h"
+#include "honryu/wire/format.h"
 #include "honryu/wire/kinesis.h"
 #include "honryu/wire/manage.h"
 
 #include <array>
 #include <functional>
+#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -46,6 +49,8 @@ struct Metrics {
   std::array<obs::Counter, wire::kOperationCount> ok;
   std::array<obs::Histogram, wire::kOperationCount> seconds;
   obs::Counter put_successful, put_failed, put_throttled;
+  obs::Gauge subscriptions;
+  obs::Counter subscription_events, subscription_records, subscription_bytes;
 };
 
 struct KinesisApi::Impl {
@@ -67,6 +72,19 @@ struct KinesisApi::Impl {
   std::optional<wire::Fault> CheckRecordSizes(const wire::PutRecordsRequest& request) const;
   async::Task<Outcome> GetShardIterator(async::Context ctx, const codec::Json& body);
   async::Task<Outcome> GetRecords(async::Context ctx, const codec::Json& body);
+  struct StartPlace {
+    broker::ShardPlace place;
+    broker::Shard shard;
+    std::optional<wire::Fault> fault;
+    static StartPlace Failed(wire::Fault why) { return StartPlace{{}, {}, std::move(why)}; }
+  };
+  /// Where a reader that asks so begins.
+  async::Task<StartPlace> FindStart(async::Context ctx, wire::GetShardIteratorRequest request);
+  // subscribe.cc
+  async::Task<http::Response> SubscribeToShard(async::Context ctx, const codec::Json& body,
+                                               wire::Format format);
+  /// Sends events until the subscription ends; runs while its response is being streamed.
+  async::Task<void> Deliver(std::shared_ptr<Subscription> subscription, http::BodyWriter& writer);
   // resharding.cc
   async::Task<Outcome> Reshard(async::Context ctx, wire::ManageRequest request, wire::Operation operation);
   async::Task<Outcome> SplitShard(async::Context ctx, wire::ManageRequest request);
@@ -112,9 +130,24 @@ struct KinesisApi::Impl {
   std::optional<auth::Verifier> verifier;  ///< Set when there are access keys.
   wire::Limits limits;
   Metrics metrics;
+  Subscriptions subscriptions;
 };
 
 std::string_view StatusName(broker::StreamStatus status);
 wire::ShardShape ShapeOf(const broker::Shard& shard);
+/// Everything but the next iterator. Its records point into `read`.
+wire::GetRecordsAnswer AnswerOf(const broker::ReadResult& read);
+/// The consumer that `resource` names; null pointer when there is none of its name and age. Const as the
+/// attributes are.
+template <class Attributes>
+auto* FindConsumer(Attributes& attributes, const wire::ResourceSelector& resource) {
+  decltype(attributes.consumers.data()) found = nullptr;
+  for (auto& consumer : attributes.consumers) {
+    const bool same_age =
+        !resource.created || ToMs(*resource.created) / 1000 == ToMs(consumer.created) / 1000;
+    if (consumer.name == resource.consumer && same_age) found = &consumer;
+  }
+  return found;
+}
 
 }  // namespace honryu::api::kinesis

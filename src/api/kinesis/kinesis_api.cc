@@ -50,6 +50,14 @@ Metrics::Metrics(obs::Registry& registry_in) : registry(registry_in) {
   put_successful = put("successful");
   put_failed = put("failed");
   put_throttled = put("throttled");
+  subscriptions = registry.MakeGauge("honryu_kinesis_subscriptions", "SubscribeToShard: open subscriptions.");
+  const auto event = [this](const char* name, const char* help) { return registry.MakeCounter(name, help); };
+  subscription_events =
+      event("honryu_kinesis_subscription_events_total", "SubscribeToShardEvent.Success: events sent.");
+  subscription_records =
+      event("honryu_kinesis_subscription_records_total", "SubscribeToShardEvent.Records: records sent.");
+  subscription_bytes =
+      event("honryu_kinesis_subscription_bytes_total", "SubscribeToShardEvent.Bytes: data bytes sent.");
 }
 
 void Metrics::Count(std::optional<Operation> operation, std::string_view status, Duration took) {
@@ -137,6 +145,12 @@ async::Task<http::Response> KinesisApi::Impl::Handle(async::Context ctx, const h
     outcome.fault = operation == Operation::kPutRecords ? wire::ParsePutRecords(*body, put, limits)
                                                         : wire::ParsePutRecord(*body, put, limits);
   }
+  if (!outcome.fault && *operation == Operation::kSubscribeToShard) {
+    http::Response response = co_await SubscribeToShard(std::move(ctx), *body, format);
+    metrics.Count(operation, response.stream ? "ok" : response.headers.Get("x-amzn-ErrorType"),
+                  clock.Mono() - began);
+    co_return response;
+  }
   if (!outcome.fault) {
     if (puts) {
       outcome = co_await Put(std::move(ctx), std::move(put), operation == Operation::kPutRecord);
@@ -188,6 +202,7 @@ async::Task<Outcome> KinesisApi::Impl::Run(async::Context ctx, Operation operati
     case Operation::kListLeases:
       outcome = co_await Lease(std::move(ctx), body, operation);
       break;
+    case Operation::kSubscribeToShard:
     case Operation::kPutRecord:
     case Operation::kPutRecords:  // have their own way in Handle
       outcome.fault = Fault{FaultName::kInternalFailure, ""};

@@ -162,23 +162,30 @@ async::Task<Outcome> KinesisApi::Impl::GetShardIterator(async::Context ctx, cons
   std::optional<Fault> fault = wire::ParseRequest(body, request);
   if (!fault) fault = CheckAccount(request.stream);
   if (fault) co_return Outcome::Failed(std::move(*fault));
+  StartPlace start = co_await FindStart(std::move(ctx), std::move(request));
+  if (start.fault) co_return Outcome::Failed(std::move(*start.fault));
+  co_return Outcome::Of(wire::GetShardIteratorBody(broker.EncodeIterator(start.place)));
+}
+
+async::Task<KinesisApi::Impl::StartPlace> KinesisApi::Impl::FindStart(async::Context ctx,
+                                                                      wire::GetShardIteratorRequest request) {
   const std::string& name = request.stream.name;
   const std::optional<std::uint32_t> index = broker::ParseShardId(request.shard_id);
   if (!index) {
-    co_return Outcome::Failed(
+    co_return StartPlace::Failed(
         {FaultName::kResourceNotFoundException,
          "Could not find shard " + request.shard_id + " in stream " + name + Account() + "."});
   }
   const Result<broker::StreamSnapshot> found = broker.Snapshot(name);
   if (!found.ok()) {
-    co_return Outcome::Failed(found.error().code() == ErrorCode::kNotFound
-                                  ? ShardMissing(wire::ShardIdOf(*index), name)
-                                  : FaultOf(found.error(), name));
+    co_return StartPlace::Failed(found.error().code() == ErrorCode::kNotFound
+                                     ? ShardMissing(wire::ShardIdOf(*index), name)
+                                     : FaultOf(found.error(), name));
   }
   const broker::Stream& stream = **found;
   const auto shard = std::find_if(stream.shards.begin(), stream.shards.end(),
                                   [&index](const broker::Shard& s) { return s.index == *index; });
-  if (shard == stream.shards.end()) co_return Outcome::Failed(ShardMissing(wire::ShardIdOf(*index), name));
+  if (shard == stream.shards.end()) co_return StartPlace::Failed(ShardMissing(wire::ShardIdOf(*index), name));
 
   broker::Broker::IteratorRequest find;
   find.stream = name;
@@ -187,24 +194,46 @@ async::Task<Outcome> KinesisApi::Impl::GetShardIterator(async::Context ctx, cons
   find.time = request.time;
   if (!request.starting_sequence_number.empty() && request.type != ShardIteratorType::kAtTimestamp) {
     SequenceNumber sequence;
-    fault = CheckStart(request, *shard, Account(), sequence);
-    if (fault) co_return Outcome::Failed(std::move(*fault));
+    std::optional<Fault> fault = CheckStart(request, *shard, Account(), sequence);
+    if (fault) co_return StartPlace::Failed(std::move(*fault));
     find.sequence = sequence;
   }
   const Timestamp now = clock.Now();
   if (request.type == ShardIteratorType::kAtTimestamp && *request.time > now) {
-    co_return Outcome::Failed(Invalid(
+    co_return StartPlace::Failed(Invalid(
         "The timestampInMillis parameter cannot be greater than the currentTimestampInMillis. "
         "timestampInMillis: " +
         std::to_string(ToMs(*request.time)) + ", currentTimestampInMillis: " + std::to_string(ToMs(now))));
   }
   const Result<broker::ShardPlace> place = co_await broker.FindPlace(std::move(ctx), std::move(find));
   if (!place.ok()) {
-    co_return Outcome::Failed(place.error().code() == ErrorCode::kNotFound
-                                  ? ShardMissing(wire::ShardIdOf(*index), name)
-                                  : FaultOf(place.error(), name));
+    co_return StartPlace::Failed(place.error().code() == ErrorCode::kNotFound
+                                     ? ShardMissing(wire::ShardIdOf(*index), name)
+                                     : FaultOf(place.error(), name));
   }
-  co_return Outcome::Of(wire::GetShardIteratorBody(broker.EncodeIterator(*place)));
+  StartPlace start;
+  start.place = *place;
+  start.shard = *shard;
+  co_return start;
+}
+
+wire::GetRecordsAnswer AnswerOf(const broker::ReadResult& read) {
+  wire::GetRecordsAnswer answer;
+  answer.records.reserve(read.records.size());
+  for (const broker::ReadRecord& record : read.records) {
+    answer.records.push_back(
+        wire::RecordShape{record.sequence, record.arrival, record.partition_key, record.data.view()});
+  }
+  answer.behind_ms = ToMs(read.behind_latest);
+  for (const broker::Shard& child : read.children) {
+    wire::ChildShardShape& shape = answer.children.emplace_back();
+    shape.shard_id = wire::ShardIdOf(child.index);
+    if (child.parent) shape.parents.push_back(wire::ShardIdOf(*child.parent));
+    if (child.adjacent_parent) shape.parents.push_back(wire::ShardIdOf(*child.adjacent_parent));
+    shape.hash_start = child.hash_start;
+    shape.hash_end = child.hash_end;
+  }
+  return answer;
 }
 
 async::Task<Outcome> KinesisApi::Impl::GetRecords(async::Context ctx, const Json& body) {
@@ -229,22 +258,8 @@ async::Task<Outcome> KinesisApi::Impl::GetRecords(async::Context ctx, const Json
     co_return Outcome::Failed(read.error().code() == ErrorCode::kNotFound ? ShardMissing(shard_id, name)
                                                                           : FaultOf(read.error(), name));
   }
-  wire::GetRecordsAnswer answer;
-  answer.records.reserve(read->records.size());
-  for (const broker::ReadRecord& record : read->records) {
-    answer.records.push_back(
-        wire::RecordShape{record.sequence, record.arrival, record.partition_key, record.data.view()});
-  }
+  wire::GetRecordsAnswer answer = AnswerOf(*read);
   if (read->next) answer.next_iterator = broker.EncodeIterator(*read->next);
-  answer.behind_ms = ToMs(read->behind_latest);
-  for (const broker::Shard& child : read->children) {
-    wire::ChildShardShape& shape = answer.children.emplace_back();
-    shape.shard_id = wire::ShardIdOf(child.index);
-    if (child.parent) shape.parents.push_back(wire::ShardIdOf(*child.parent));
-    if (child.adjacent_parent) shape.parents.push_back(wire::ShardIdOf(*child.adjacent_parent));
-    shape.hash_start = child.hash_start;
-    shape.hash_end = child.hash_end;
-  }
   co_return Outcome::Of(wire::GetRecordsBody(answer));
 }
 

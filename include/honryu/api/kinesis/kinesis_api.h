@@ -25,14 +25,15 @@ struct KinesisApiConfig {
   /// Without access_keys. False: unsigned requests are taken. True: the presence and form of a signature are
   /// checked as Kinesis does; the signature itself is not verified.
   bool require_auth_header = false;
-  std::uint64_t max_request_bytes = 10 << 20;  ///< Data and keys of one PutRecords call.
+  std::uint64_t max_request_bytes = 10 << 20;            ///< Data and keys of one PutRecords call.
+  Duration subscription_life = std::chrono::minutes(5);  ///< Then SubscribeToShard's answer ends.
 };
 
-/// Answers the Kinesis API. Thread-safe: holds no state between requests but metrics; runs on the caller's
-/// executor and never blocks it. Errors of the broker become Kinesis's: kOverloaded is
-/// ProvisionedThroughputExceededException; kUnavailable (disk full), kDeadlineExceeded and kCancelled are
-/// ServiceUnavailable with status 503 and the reason in the message, which every AWS SDK retries, as entries
-/// of a PutRecords answer InternalFailure.
+/// Answers the Kinesis API. Thread-safe: holds no state between requests but metrics and who is
+/// subscribed; runs on the caller's executor and never blocks it. Errors of the broker become Kinesis's:
+/// kOverloaded is ProvisionedThroughputExceededException; kUnavailable (disk full), kDeadlineExceeded and
+/// kCancelled are ServiceUnavailable with status 503 and the reason in the message, which every AWS SDK
+/// retries, as entries of a PutRecords answer InternalFailure.
 class KinesisApi {
  public:
   /// References must outlive the object.

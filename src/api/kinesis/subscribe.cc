@@ -1,0 +1,118 @@
+// SubscribeToShard: records are sent as they come, as events of one long answer.
+#include "api/kinesis/front_door.h"
+#include "api/kinesis/impl.h"
+#include "honryu/broker/sequence.h"
+#include "honryu/wire/event_stream.h"
+
+#include <algorithm>
+#include <chrono>
+
+namespace honryu::api::kinesis {
+
+using wire::Fault;
+using wire::FaultName;
+
+namespace {
+
+// A second subscription of the same consumer and shard within this time is refused, a later one takes over.
+constexpr Duration kLeastAge = std::chrono::seconds(5);
+// Something is sent at least this often, with a position that moves on.
+constexpr Duration kHeartbeat = std::chrono::seconds(5);
+// One event: kept small enough that a slow reader gets whole events without long waits.
+constexpr std::uint32_t kMaxEventRecords = 5000;
+constexpr std::uint64_t kMaxEventBytes = 1 << 20;
+
+// "After everything before `place`": valid for the shard although there may be no record of that number.
+SequenceNumber Continuation(const Subscription& s, const broker::ShardPlace& place, Timestamp now) {
+  const Result<broker::SequenceParts> start = broker::DecodeSequence(s.shard.starting);
+  broker::SequenceParts parts;
+  parts.shard_created_s = start.ok() ? start->shard_created_s : 0;
+  parts.counter = place.offset > 0 ? place.offset - 1 : 0;
+  parts.record_time_s = std::max(ToMs(now) / 1000, parts.shard_created_s);
+  parts.shard = s.shard.index;
+  return broker::EncodeSequence(parts);
+}
+
+}  // namespace
+
+async::Task<http::Response> KinesisApi::Impl::SubscribeToShard(async::Context ctx, const codec::Json& body,
+                                                               wire::Format format) {
+  wire::SubscribeRequest request;
+  std::optional<Fault> fault = wire::ParseSubscribeRequest(body, request);
+  if (!fault) fault = CheckAccount(request.consumer.stream);
+  if (fault) co_return FaultAnswer(*fault, format);
+  const std::string name = request.consumer.stream.name;
+  const Result<broker::StreamSnapshot> stream = broker.Snapshot(name);
+  if (!stream.ok()) co_return FaultAnswer(FaultOf(stream.error(), name), format);
+  const broker::StreamConsumer* consumer = FindConsumer((*stream)->attributes, request.consumer);
+  if (consumer == nullptr) co_return FaultAnswer(ConsumerNotFound(request.consumer.consumer), format);
+  const std::string consumer_id = consumer->name + ":" + std::to_string(ToMs(consumer->created) / 1000);
+
+  StartPlace start = co_await FindStart(std::move(ctx), std::move(request.start));
+  if (start.fault) co_return FaultAnswer(*start.fault, format);
+  auto subscription = std::make_shared<Subscription>();
+  subscription->stream = name;
+  subscription->incarnation = (*stream)->incarnation;
+  subscription->consumer = consumer_id;
+  subscription->shard = start.shard;
+  subscription->place = start.place;
+  subscription->format = format;
+  subscription->began = clock.Mono();
+  if (!subscriptions.Begin(subscription, kLeastAge)) {
+    const Fault busy{FaultName::kResourceInUseException,
+                     "Another active subscription exists for this consumer: " + config.account_id + ":" +
+                         name + ":" + consumer_id.substr(0, consumer_id.find(':')) + ":" +
+                         wire::ShardIdOf(subscription->shard.index)};
+    co_return FaultAnswer(busy, format);
+  }
+  http::Response response;
+  response.headers.Add("Content-Type", std::string(wire::kEventStreamType));
+  response.stream = [this, subscription](http::BodyWriter& writer) { return Deliver(subscription, writer); };
+  co_return response;
+}
+
+async::Task<void> KinesisApi::Impl::Deliver(std::shared_ptr<Subscription> subscription,
+                                            http::BodyWriter& writer) {
+  Subscription& s = *subscription;
+  metrics.subscriptions.Add(1);
+  const MonoTime end = s.began + config.subscription_life;
+  Result<void> written = co_await writer.Write(Bytes(wire::InitialResponseFrame(s.format)));
+  while (written.ok() && !s.replaced) {
+    const Duration left = end - clock.Mono();
+    if (left <= Duration::zero()) break;
+    async::Context ctx = async::Context::WithTimeout(kHeartbeat + std::chrono::seconds(10));
+    Result<broker::ReadResult> read = co_await broker.Read(std::move(ctx), s.place, kMaxEventRecords,
+                                                           kMaxEventBytes, std::min(left, kHeartbeat));
+    if (!read.ok()) {
+      if (read.error().code() == ErrorCode::kCancelled) break;
+      const Fault fault = read.error().code() == ErrorCode::kNotFound
+                              ? ShardMissing(wire::ShardIdOf(s.shard.index), s.stream)
+                              : FaultOf(read.error(), s.stream);
+      written = co_await writer.Write(Bytes(wire::ExceptionFrame(fault, s.format)));
+      break;
+    }
+    const wire::GetRecordsAnswer answer = AnswerOf(*read);
+    std::optional<SequenceNumber> continuation;
+    if (read->next) continuation = Continuation(s, *read->next, clock.Now());
+    Result<std::string> frame =
+        wire::SubscribeToShardEventFrame(wire::SubscriptionEventBody(answer, continuation), s.format);
+    if (!frame.ok()) {
+      const Fault fault{FaultName::kInternalFailure, frame.error().message()};
+      written = co_await writer.Write(Bytes(wire::ExceptionFrame(fault, s.format)));
+      break;
+    }
+    written = co_await writer.Write(Bytes(std::move(*frame)));
+    if (!written.ok()) break;
+    metrics.subscription_events.Add();
+    metrics.subscription_records.Add(static_cast<double>(read->records.size()));
+    std::size_t bytes = 0;
+    for (const broker::ReadRecord& record : read->records) bytes += record.data.size();
+    metrics.subscription_bytes.Add(static_cast<double>(bytes));
+    if (!read->next) break;
+    s.place = std::move(*read->next);
+  }
+  metrics.subscriptions.Add(-1);
+  subscriptions.End(subscription);
+}
+
+}  // namespace honryu::api::kinesis

@@ -1,0 +1,182 @@
+#include "honryu/async/task_group.h"
+#include "honryu/wire/event_stream.h"
+#include "tests/unit/api_kinesis/fixture.h"
+
+#include <atomic>
+#include <mutex>
+
+namespace honryu::api::kinesis {
+namespace {
+
+constexpr const char* kStreamArn = "arn:aws:kinesis:us-east-1:000000000000:stream/s";
+
+/// Keeps what a streamed answer writes; after `gone` it fails as for a peer that has left.
+class Listener final : public http::BodyWriter {
+ public:
+  async::Task<Result<void>> Write(Bytes chunk) override {
+    if (gone) co_return Error(ErrorCode::kCancelled, "gone");
+    const std::lock_guard lock(mutex_);
+    decoder_.Feed(chunk);
+    for (;;) {
+      Result<std::optional<wire::EventFrame>> frame = decoder_.Next();
+      if (!frame.ok() || !*frame) break;
+      frames_.push_back(std::move(**frame));
+    }
+    co_return Ok();
+  }
+  std::vector<wire::EventFrame> frames() const {
+    const std::lock_guard lock(mutex_);
+    return frames_;
+  }
+  std::atomic<bool> gone{false};
+
+ private:
+  mutable std::mutex mutex_;
+  wire::EventStreamDecoder decoder_;
+  std::vector<wire::EventFrame> frames_;
+};
+
+class Subscribe : public KinesisApiTest {
+ protected:
+  void SetUp() override {
+    MakeStream("s", 1);
+    const codec::Json made = OkJson(
+        "RegisterStreamConsumer", std::string(R"({"StreamARN":")") + kStreamArn + R"(","ConsumerName":"c"})");
+    arn_ = Text(*made.Find("Consumer"), "ConsumerARN");
+  }
+  void TearDown() override {
+    for (auto& listener : listeners_) listener->gone = true;
+    Put("s", "k", "wakes whoever waits");
+    EXPECT_TRUE(
+        runtime_.BlockOn(tasks_.Join(std::chrono::steady_clock::now() + std::chrono::seconds(10))).ok());
+  }
+  std::string Body(const std::string& position) const {
+    return R"({"ConsumerARN":")" + arn_ + R"(","ShardId":"shardId-000000000000","StartingPosition":{)" +
+           position + "}}";
+  }
+  /// Subscribes and listens until the subscription or the test ends.
+  Listener& Listen(const std::string& position) {
+    http::Response response = Call("Kinesis_20131202.SubscribeToShard", Body(position));
+    EXPECT_EQ(response.status, 200) << response.body.view();
+    EXPECT_EQ(response.headers.Get("Content-Type"), "application/vnd.amazon.eventstream");
+    Listener& listener = *listeners_.emplace_back(std::make_unique<Listener>());
+    if (!response.stream) return listener;
+    auto run = [](std::function<async::Task<void>(http::BodyWriter&)> stream, Listener* to,
+                  std::atomic<int>* ended) -> async::Task<void> {
+      co_await stream(*to);
+      ++*ended;
+    };
+    tasks_.Spawn(runtime_.NextExecutor(), "subscription", run(response.stream, &listener, &ended_));
+    return listener;
+  }
+  template <class F>
+  bool Eventually(F condition) {
+    for (int i = 0; i < 2000; ++i) {
+      if (condition()) return true;
+      std::this_thread::sleep_for(std::chrono::milliseconds(5));
+    }
+    return false;
+  }
+  static std::string Kind(const wire::EventFrame& frame) {
+    const std::string_view exception = frame.Text(":exception-type");
+    return std::string(exception.empty() ? frame.Text(":event-type") : exception);
+  }
+  /// The data of all events so far, each followed by a blank.
+  static std::string DataOf(const Listener& listener) {
+    std::string text;
+    for (const wire::EventFrame& frame : listener.frames()) {
+      const codec::Json json =
+          codec::Json::Parse(
+              Bytes(frame.payload + std::string(http::kBodyPadding, '\0')).Slice(0, frame.payload.size()))
+              .value();
+      const codec::Json* records = json.Find("Records");
+      if (records == nullptr) continue;
+      for (const codec::Json& record : records->array())
+        text.append(codec::Base64Decode(Text(record, "Data")).value()).append(" ");
+    }
+    return text;
+  }
+  static codec::Json Payload(const wire::EventFrame& frame) {
+    return codec::Json::Parse(
+               Bytes(frame.payload + std::string(http::kBodyPadding, '\0')).Slice(0, frame.payload.size()))
+        .value();
+  }
+
+  std::string arn_;
+  std::atomic<int> ended_{0};
+  std::vector<std::unique_ptr<Listener>> listeners_;
+  async::TaskGroup tasks_;
+};
+
+TEST_F(Subscribe, SendsWhatIsThereAndWhatComes) {
+  Put("s", "k", "a");
+  const Listener& listener = Listen(R"("Type":"TRIM_HORIZON")");
+  EXPECT_TRUE(Eventually([&] { return DataOf(listener) == "a "; }));
+  EXPECT_EQ(Kind(listener.frames().at(0)), "initial-response");
+  EXPECT_EQ(Kind(listener.frames().at(1)), "SubscribeToShardEvent");
+  Put("s", "k", "b");
+  EXPECT_TRUE(Eventually([&] { return DataOf(listener) == "a b "; }));
+}
+
+TEST_F(Subscribe, IsResumedFromAnyContinuationAlsoOneWithoutARecord) {
+  Put("s", "k", "a");
+  Listener& first = Listen(R"("Type":"LATEST")");
+  // An empty event: the position is that of no record.
+  Listener& from_start = first;
+  EXPECT_TRUE(Eventually([&] { return !from_start.frames().empty(); }));
+  Put("s", "k", "b");
+  ASSERT_TRUE(Eventually([&] { return DataOf(first) == "b "; }));
+  const std::string resume = Text(Payload(first.frames().back()), "ContinuationSequenceNumber");
+  first.gone = true;
+  Put("s", "k", "c");
+  clock_.Advance(std::chrono::seconds(6));
+  Listener& second = Listen(R"("Type":"AFTER_SEQUENCE_NUMBER","SequenceNumber":")" + resume + "\"");
+  EXPECT_TRUE(Eventually([&] { return DataOf(second) == "c "; })) << DataOf(second);
+}
+
+TEST_F(Subscribe, ASecondOneIsRefusedAtFirstAndTakesOverLater) {
+  const Listener& first = Listen(R"("Type":"LATEST")");
+  EXPECT_EQ(Refused("SubscribeToShard", Body(R"("Type":"LATEST")")),
+            "400 ResourceInUseException: Another active subscription exists for this consumer: "
+            "000000000000:s:c:shardId-000000000000");
+  clock_.Advance(std::chrono::seconds(6));
+  const Listener& second = Listen(R"("Type":"LATEST")");
+  Put("s", "k", "x");
+  EXPECT_TRUE(Eventually([&] { return DataOf(second) == "x "; }));
+  EXPECT_TRUE(Eventually([&] { return ended_ == 1; }));  // the first one, at its next event
+  EXPECT_LE(DataOf(first).size(), 2U);
+}
+
+TEST_F(Subscribe, EndsAfterItsLife) {
+  Listen(R"("Type":"LATEST")");
+  clock_.Advance(std::chrono::minutes(5));
+  Put("s", "k", "x");
+  EXPECT_TRUE(Eventually([&] { return ended_ == 1; }));
+}
+
+TEST_F(Subscribe, ADeletedStreamIsSaidInTheStream) {
+  const Listener& listener = Listen(R"("Type":"TRIM_HORIZON")");
+  ASSERT_TRUE(Eventually([&] { return !listener.frames().empty(); }));
+  Ok("DeleteStream", R"({"StreamName":"s","EnforceConsumerDeletion":true})");
+  EXPECT_TRUE(Eventually([&] { return ended_ == 1; }));
+  EXPECT_EQ(Kind(listener.frames().back()), "ResourceNotFoundException");
+  while (broker_->Describe("s").ok()) std::this_thread::yield();
+  MakeStream("s", 1);  // for TearDown
+}
+
+TEST_F(Subscribe, RefusesBeforeTheStreamBegins) {
+  EXPECT_EQ(
+      Refused("SubscribeToShard", Body(R"("Type":"AT_TIMESTAMP")")),
+      "400 InvalidArgumentException: StartingPosition.Timestamp is required when StartingPosition.Type is "
+      "AT_TIMESTAMP.");
+  EXPECT_EQ(Refused("SubscribeToShard",
+                    std::string(R"({"ConsumerARN":")") + kStreamArn +
+                        R"(/consumer/none:1","ShardId":"0","StartingPosition":{"Type":"LATEST"}})"),
+            "400 ResourceNotFoundException: Consumer none, account 000000000000 not found.");
+  const std::string missing = Refused("SubscribeToShard", "{}");
+  EXPECT_NE(missing.find("Value null at 'consumerARN'"), std::string::npos) << missing;
+  EXPECT_NE(missing.find("Value null at 'startingPosition'"), std::string::npos) << missing;
+}
+
+}  // namespace
+}  // namespace honryu::api::kinesis
