@@ -1,0 +1,154 @@
+#pragma once
+
+#include "honryu/base/bytes.h"
+#include "honryu/base/result.h"
+#include "honryu/base/time.h"
+#include "honryu/search/mapping.h"
+
+#include <atomic>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace honryu::search {
+
+struct StoreConfig {
+  std::string path;  ///< Folder; made when missing.
+  /// Dotted names of the fields that may hold an event's time; the first that does counts, else its arrival.
+  std::vector<std::string> time_fields = {"@timestamp", "timestamp", "time", "date"};
+  Duration refresh_interval = std::chrono::milliseconds(500);  ///< Added events are found after at most this.
+  std::uint64_t flush_bytes = 192ULL << 20;                    ///< Held in memory before it goes to disk.
+  Duration flush_age = std::chrono::seconds(60);               ///< The oldest event in memory.
+  std::uint64_t max_memory_bytes = 768ULL << 20;               ///< Beyond it Add refuses (kOverloaded).
+  std::uint32_t max_segment_docs = 1'000'000;                  ///< Merging stops there.
+  std::uint64_t merge_bytes_per_second = 32ULL << 20;          ///< What merging may write.
+  Duration retention = std::chrono::hours(24 * 7);             ///< Whole days older than this go; 0: none.
+  MappingLimits limits;
+};
+
+/// One event for the store. Views need to live only for the call.
+struct StoreDocument {
+  std::string_view index;
+  std::uint64_t sequence = 0;  ///< Position in its shard.
+  std::uint32_t part = 0;      ///< Within an aggregated record.
+  std::string_view id;         ///< The client's; empty: shard:sequence.
+  BytesView source;            ///< A JSON object.
+  std::int64_t arrival_ms = 0;
+};
+
+/// Events of one shard in order.
+struct StoreBatch {
+  std::string_view shard;
+  std::vector<StoreDocument> documents;
+  std::uint64_t through =
+      0;  ///< Everything of the shard up to and with here is in this batch or earlier ones.
+};
+
+struct AddResult {
+  std::uint64_t added = 0;
+  std::uint64_t duplicates = 0;  ///< Were in the store: a replay.
+  struct Refusal {
+    std::size_t document = 0;  ///< Place in the batch.
+    Error error;
+  };
+  std::vector<Refusal> refused;  ///< No JSON object.
+};
+
+struct IndexStatistics {
+  std::string name;
+  std::uint64_t documents = 0;  ///< Visible ones.
+  std::uint64_t bytes = 0;      ///< Of their segments, in memory and on disk.
+  std::uint64_t segments = 0;
+};
+
+struct StoreStatistics {
+  std::uint64_t memory_bytes = 0;  ///< Not on disk yet, about.
+  std::uint64_t waiting = 0;       ///< Added and not yet visible.
+  std::uint64_t refreshes = 0, flushes = 0, merges = 0, merged_bytes = 0;
+  std::uint64_t dropped_segments = 0;  ///< By retention.
+  std::uint64_t quarantined = 0;       ///< Segments set aside because they were corrupt.
+  std::uint64_t refused = 0, duplicates = 0, ignored_values = 0, conflicting_values = 0;
+};
+
+/// A corrupt segment that was set aside: what has to be read again from the log.
+struct LostRange {
+  std::uint64_t segment = 0;
+  std::string index, shard;
+  std::uint64_t first = 0, last = 0;  ///< Sequence numbers, both included.
+};
+
+/// The proof of an erasure.
+struct EraseReceipt {
+  std::uint64_t documents = 0, segments_rewritten = 0;
+  std::uint64_t left = 0;  ///< Matches of the same query afterwards: 0.
+};
+
+struct SearchOptions {
+  bool ignore_unavailable = false;               ///< Missing indices are no error.
+  const std::atomic<bool>* cancelled = nullptr;  ///< The search ends with kCancelled once true.
+};
+
+/// The store of events: indices of segments by day of event time, in memory and on disk.
+///
+/// There is no log of its own: what is not on disk is added again from Position() on after a crash, and what
+/// is there already is not added twice. The owner calls Maintain() regularly (or Refresh and Flush itself).
+/// Thread-safe; every call may block.
+class Store {
+ public:
+  /// Opens or makes a store. `clock` must outlive it. kUnavailable while another process has it open.
+  static Result<std::unique_ptr<Store>> Open(StoreConfig config, const Clock& clock);
+  ~Store();
+  Store(const Store&) = delete;
+  Store& operator=(const Store&) = delete;
+
+  /// Adds events; they are found after the next Refresh. kOverloaded: nothing was added, come back later.
+  Result<AddResult> Add(const StoreBatch& batch);
+  /// Where the shard's events on disk end: add again what comes behind it. None: from the beginning.
+  std::optional<std::uint64_t> Position(std::string_view shard) const;
+
+  /// Makes everything added so far visible.
+  Result<void> Refresh();
+  /// Makes everything added so far visible and durable.
+  Result<void> Flush();
+  /// Does what is due of refreshing, flushing, merging, retention and checking; returns when to call again.
+  Result<Duration> Maintain();
+
+  /// The answer of _search to `body` (JSON; empty: everything) over indices like "events-*,-events-test".
+  /// Errors: see api_error.h.
+  Result<std::string> Search(std::string_view indices, std::string_view body,
+                             const SearchOptions& options = {}) const;
+  /// Number of matches of {"query":…}.
+  Result<std::uint64_t> Count(std::string_view indices, std::string_view body,
+                              const SearchOptions& options = {}) const;
+  /// Removes every match of {"query":…} from memory and disk, by rewriting the segments that hold any.
+  Result<EraseReceipt> Erase(std::string_view indices, std::string_view body);
+
+  /// Makes the index if there is none. See Mapping::Merge.
+  Result<void> PutMapping(std::string_view index, std::string_view json);
+  /// {"properties":…}; kNotFound.
+  Result<std::string> GetMapping(std::string_view index) const;
+  /// Names of the indices that a pattern stands for, in order.
+  Result<std::vector<std::string>> IndexNames(std::string_view indices,
+                                              const SearchOptions& options = {}) const;
+  Result<void> DropIndex(std::string_view index);
+
+  std::vector<IndexStatistics> Indices() const;
+  StoreStatistics Statistics() const;
+
+  /// What corrupt segments held. Read it again from the log into Restore, then call Restored.
+  std::vector<LostRange> Lost() const;
+  /// Adds those events that are not in the store, wherever their shard's position is.
+  Result<AddResult> Restore(const StoreBatch& batch);
+  /// The segment's events are all back, or can no longer be had: it is forgotten.
+  Result<void> Restored(std::uint64_t segment);
+
+ private:
+  struct Impl;
+  explicit Store(std::unique_ptr<Impl> impl);
+  std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace honryu::search

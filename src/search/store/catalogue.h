@@ -1,0 +1,64 @@
+#pragma once
+
+#include "honryu/kv/database.h"
+#include "search/segment/segment.h"
+
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <string>
+#include <vector>
+
+namespace honryu::search {
+
+/// A segment on disk.
+struct SegmentRecord {
+  std::uint64_t number = 0;  ///< Names its file.
+  std::string index;
+  std::int64_t day = 0;  ///< Days since 1970.
+  bool quarantined = false;
+  struct Range {
+    std::uint64_t first = 0, last = 0;
+  };
+  std::map<std::string, Range> shards;  ///< Sequence numbers it holds, both ends included.
+
+  std::string FileName() const { return std::to_string(number) + ".seg"; }
+  std::string Encode() const;
+  static Result<SegmentRecord> Decode(std::string_view text);
+};
+/// The sequence numbers of each shard in a segment.
+std::map<std::string, SegmentRecord::Range> ShardsOf(const Segment& segment);
+
+/// What a store holds, changed all or nothing: which segments, up to where each shard was read, and mappings.
+/// Values are JSON; keys "s<number>", "p<shard>", "m<index>", "next". Not thread-safe.
+class Catalogue {
+ public:
+  static Result<std::unique_ptr<Catalogue>> Open(const std::string& path);
+
+  struct Change {
+    std::vector<SegmentRecord> put;
+    std::vector<std::uint64_t> remove;
+    std::map<std::string, std::uint64_t, std::less<>> positions;
+    std::map<std::string, std::string> mappings;
+    std::vector<std::string> removed_mappings;
+  };
+  /// Durable when it returns.
+  Result<void> Commit(const Change& change);
+  /// A number for a new segment, never given out before while this is open.
+  Result<std::uint64_t> TakeNumber();
+
+  const std::map<std::uint64_t, SegmentRecord>& segments() const { return segments_; }
+  const std::map<std::string, std::uint64_t, std::less<>>& positions() const { return positions_; }
+  const std::map<std::string, std::string>& mappings() const { return mappings_; }
+
+ private:
+  Catalogue() = default;
+  std::unique_ptr<kv::Database> database_;
+  std::shared_ptr<kv::Family> family_;
+  std::map<std::uint64_t, SegmentRecord> segments_;
+  std::map<std::string, std::uint64_t, std::less<>> positions_;
+  std::map<std::string, std::string> mappings_;
+  std::uint64_t next_ = 1;
+};
+
+}  // namespace honryu::search

@@ -1,0 +1,23 @@
+#pragma once
+
+#include "honryu/base/bytes.h"
+#include "honryu/base/result.h"
+
+#include <string>
+#include <vector>
+
+namespace honryu::search {
+
+/// Writes `folder`/`name` so that it is there whole after a crash, or not at all: a temporary file, fsync,
+/// rename, fsync of the folder. kUnavailable when the disk is full, kIo otherwise.
+Result<void> WriteFileDurably(const std::string& folder, const std::string& name, BytesView bytes);
+/// The file's bytes, mapped for as long as any of them is held (also when the file is removed meanwhile).
+Result<Bytes> MapFile(const std::string& path);
+Result<void> MakeFolder(const std::string& path);
+/// Names of the regular files in a folder.
+Result<std::vector<std::string>> ListFiles(const std::string& folder);
+/// A file that is not there is no error.
+Result<void> RemoveFile(const std::string& path);
+Result<void> MoveFile(const std::string& from, const std::string& to);
+
+}  // namespace honryu::search
