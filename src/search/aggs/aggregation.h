@@ -3,7 +3,7 @@
 #include "honryu/codec/json.h"
 #include "search/aggs/agg_spec.h"
 #include "search/query/matcher.h"
-#include "search/request/searcher.h"
+#include "search/query/searcher.h"
 
 #include <cstdint>
 #include <map>

@@ -2,8 +2,8 @@
 
 #include "honryu/search/api_error.h"
 #include "search/query/field_view.h"
+#include "search/query/parse_query.h"
 #include "search/query/pattern.h"
-#include "search/request/parse_query.h"
 
 #include <algorithm>
 #include <array>

@@ -325,9 +325,29 @@ std::vector<TextClause> SegmentMatcher::Clauses(const FieldView& view, const Mat
   return clauses;
 }
 
+Result<DocSet> SegmentMatcher::MatchFieldPattern(const FieldView& view, const MatchQuery& query) {
+  auto text = query.text;
+  if (view.text() != nullptr && query.kind != MatchQuery::Kind::kRegexp)
+    text = Analyzer(view.text()->analyzer).Fold(text);
+  std::optional<Pattern> pattern;
+  if (query.kind == MatchQuery::Kind::kRegexp) {
+    HONRYU_TRY(pattern, Pattern::Regexp(text, false));
+  } else if (query.kind == MatchQuery::Kind::kFuzzy) {
+    pattern = Pattern::Fuzzy(text, query.slop);
+  } else {
+    pattern = Pattern::Wildcard(text, false);
+  }
+  const auto& prefix = pattern->literal_prefix();
+  return MatchStrings(segment_, view,
+                      {prefix, [&](std::string_view term) { return term.starts_with(prefix); },
+                       [&](std::string_view term) { return pattern->Matches(term); }},
+                      source_);
+}
+
 Result<DocSet> SegmentMatcher::MatchField(const FieldView& view, const MatchQuery& query) {
   const auto doc_count = segment_.doc_count();
   DocSet docs(doc_count);
+  if (query.kind >= MatchQuery::Kind::kWildcard) return MatchFieldPattern(view, query);
   if (view.text() == nullptr) {
     HONRYU_TRY_VOID(MatchOne(view, query.text, docs));
     if (query.kind == MatchQuery::Kind::kPhrasePrefix || query.kind == MatchQuery::Kind::kBoolPrefix) {
@@ -427,7 +447,7 @@ void SegmentMatcher::ScoreField(const FieldView& view, const MatchQuery& query, 
   const auto add = [&](std::uint32_t doc, double score) {
     if (doc < scores.size() && within.Contains(doc)) scores[doc] += static_cast<float>(score * boost);
   };
-  if (view.text() == nullptr) {
+  if (view.text() == nullptr || query.kind >= MatchQuery::Kind::kWildcard) {
     auto matched = MatchField(view, query);
     if (matched.ok()) matched->ForEach([&](std::uint32_t doc) { add(doc, 1); });
     return;

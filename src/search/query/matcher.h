@@ -51,6 +51,7 @@ class SegmentMatcher {
   std::vector<WeightedView> Views(const MatchQuery& query) const;
   std::vector<TextClause> Clauses(const FieldView& view, const MatchQuery& query);
   D MatchField(const FieldView& view, const MatchQuery& query);
+  D MatchFieldPattern(const FieldView& view, const MatchQuery& query);
   void ScoreField(const FieldView& view, const MatchQuery& query, const DocSet& within, double boost,
                   std::span<float> scores);
 

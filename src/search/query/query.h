@@ -71,6 +71,9 @@ struct MatchQuery {
     kPhrase,        ///< The words one behind the other, `slop` moves allowed.
     kPhrasePrefix,  ///< As kPhrase; the last word need only begin so.
     kBoolPrefix,    ///< As kTerms; the last word need only begin so.
+    kWildcard,      ///< A pattern for a token (where nothing is analysed: for a value), folded like it.
+    kRegexp,        ///< A regular expression for the same.
+    kFuzzy,         ///< A word within `slop` edits.
   };
   struct Field {
     std::string name;  ///< May hold `*`.

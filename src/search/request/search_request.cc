@@ -2,7 +2,7 @@
 
 #include "honryu/search/api_error.h"
 #include "search/aggs/parse_aggs.h"
-#include "search/request/parse_query.h"
+#include "search/query/parse_query.h"
 
 #include <algorithm>
 #include <array>

@@ -4,7 +4,7 @@
 #include "honryu/base/time.h"
 #include "honryu/codec/json.h"
 #include "search/aggs/aggregation.h"
-#include "search/request/searcher.h"
+#include "search/query/searcher.h"
 
 #include <string>
 #include <vector>

@@ -4,7 +4,7 @@
 #include "honryu/search/api_error.h"
 #include "search/index/segment_merger.h"
 #include "search/query/matcher.h"
-#include "search/request/parse_query.h"
+#include "search/query/parse_query.h"
 #include "search/request/search_request.h"
 #include "search/store/files.h"
 #include "search/store/index_pattern.h"

@@ -3,7 +3,7 @@
 #include "honryu/search/store.h"
 #include "search/index/segment_builder.h"
 #include "search/query/query.h"
-#include "search/request/searcher.h"
+#include "search/query/searcher.h"
 #include "search/store/catalogue.h"
 
 #include <compare>

@@ -1,7 +1,7 @@
 #include "oracle.h"
 #include "search/index/segment_merger.h"
 #include "search/query/matcher.h"
-#include "search/request/parse_query.h"
+#include "search/query/parse_query.h"
 #include "segment_fixture.h"
 
 #include <cstdlib>

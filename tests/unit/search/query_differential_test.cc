@@ -1,7 +1,7 @@
 #include "oracle.h"
 #include "search/query/matcher.h"
-#include "search/request/parse_query.h"
-#include "search/request/searcher.h"
+#include "search/query/parse_query.h"
+#include "search/query/searcher.h"
 #include "segment_fixture.h"
 
 #include <cstdlib>

@@ -1,8 +1,8 @@
 #include "honryu/search/api_error.h"
 #include "search/query/matcher.h"
+#include "search/query/parse_query.h"
 #include "search/query/pattern.h"
-#include "search/request/parse_query.h"
-#include "search/request/searcher.h"
+#include "search/query/searcher.h"
 #include "segment_fixture.h"
 
 namespace honryu::search {

@@ -1,4 +1,4 @@
-#include "search/request/searcher.h"
+#include "search/query/searcher.h"
 
 #include "search/query/matcher.h"
 

@@ -3,7 +3,7 @@
 #include "honryu/base/result.h"
 #include "honryu/base/time.h"
 #include "search/query/query.h"
-#include "search/request/sort.h"
+#include "search/query/sort.h"
 #include "search/segment/segment.h"
 
 #include <atomic>

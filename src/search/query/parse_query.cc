@@ -1,6 +1,7 @@
-#include "search/request/parse_query.h"
+#include "search/query/parse_query.h"
 
 #include "honryu/search/api_error.h"
+#include "search/query/query_string.h"
 
 #include <array>
 #include <charconv>
@@ -280,6 +281,71 @@ Result<Query> ParseMultiMatch(const Json& json, std::size_t) {
   return Make(std::move(query), BoostOf(json));
 }
 
+void ReadQueryFields(const Json& json, std::vector<MatchQuery::Field>& out) {
+  if (const auto* field = json.Find("default_field"))
+    if (field->StringOr("*") != "*") out.push_back({std::string(field->StringOr("")), 1});
+  if (const auto* fields = json.Find("fields"))
+    for (const auto& field : fields->array()) out.push_back(ParseWeightedField(field.StringOr("")));
+}
+
+Result<Query> ParseQueryStringBody(const Json& json, std::size_t) {
+  HONRYU_TRY_VOID(OnlyKnown(json, "query_string",
+                            {"query",
+                             "default_field",
+                             "fields",
+                             "default_operator",
+                             "analyze_wildcard",
+                             "lenient",
+                             "time_zone",
+                             "analyzer",
+                             "allow_leading_wildcard",
+                             "minimum_should_match",
+                             "phrase_slop",
+                             "quote_analyzer",
+                             "quote_field_suffix",
+                             "type",
+                             "tie_breaker",
+                             "rewrite",
+                             "enable_position_increments",
+                             "escape",
+                             "fuzziness",
+                             "fuzzy_prefix_length",
+                             "fuzzy_max_expansions",
+                             "max_determinized_states",
+                             "auto_generate_synonyms_phrase_query"}));
+  const auto* text = json.Find("query");
+  if (text == nullptr || !text->is_string())
+    return ParsingError("[query_string] must be provided with a [query]");
+  QueryStringOptions options;
+  ReadQueryFields(json, options.fields);
+  if (const auto* op = json.Find("default_operator"))
+    options.all = op->StringOr("") == "and" || op->StringOr("") == "AND";
+  if (const auto* zone = json.Find("time_zone")) options.time_zone = zone->StringOr("");
+  if (const auto* slop = json.Find("phrase_slop"))
+    options.phrase_slop = static_cast<std::uint32_t>(slop->IntOr(0));
+  HONRYU_TRY(auto query, ParseQueryString(text->StringOr(""), options));
+  query.boost *= BoostOf(json);
+  return query;
+}
+
+Result<Query> ParseSimpleQueryStringBody(const Json& json, std::size_t) {
+  HONRYU_TRY_VOID(
+      OnlyKnown(json, "simple_query_string",
+                {"query", "fields", "default_operator", "analyze_wildcard", "lenient", "flags", "analyzer",
+                 "minimum_should_match", "quote_field_suffix", "fuzzy_prefix_length", "fuzzy_max_expansions",
+                 "fuzzy_transpositions", "auto_generate_synonyms_phrase_query"}));
+  const auto* text = json.Find("query");
+  if (text == nullptr || !text->is_string())
+    return ParsingError("[simple_query_string] must be provided with a [query]");
+  QueryStringOptions options;
+  ReadQueryFields(json, options.fields);
+  if (const auto* op = json.Find("default_operator"))
+    options.all = op->StringOr("") == "and" || op->StringOr("") == "AND";
+  auto query = ParseSimpleQueryString(text->StringOr(""), options);
+  query.boost *= BoostOf(json);
+  return query;
+}
+
 Result<Query> ParseConstantScore(const Json& json, std::size_t depth) {
   const auto* filter = json.Find("filter");
   if (filter == nullptr) return ParsingError("[constant_score] requires a 'filter' element");
@@ -404,7 +470,7 @@ Result<Query> ParseGeoDistance(const Json& json, std::size_t) {
   return Make(std::move(query), BoostOf(json));
 }
 
-constexpr std::array<std::pair<std::string_view, Parser>, 23> kParsers = {
+constexpr std::array<std::pair<std::string_view, Parser>, 25> kParsers = {
     {{"match_all", ParseMatchAll},
      {"match_none", ParseMatchNone},
      {"bool", ParseBool},
@@ -427,7 +493,9 @@ constexpr std::array<std::pair<std::string_view, Parser>, 23> kParsers = {
      {"boosting", ParseBoosting},
      {"nested", ParseNested},
      {"geo_bounding_box", ParseGeoBox},
-     {"geo_distance", ParseGeoDistance}}};
+     {"geo_distance", ParseGeoDistance},
+     {"query_string", ParseQueryStringBody},
+     {"simple_query_string", ParseSimpleQueryStringBody}}};
 
 Result<Query> Parse(const Json& json, std::size_t depth) {
   if (depth == 0) return ParsingError("the query is nested too deeply");

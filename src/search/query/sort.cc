@@ -1,4 +1,4 @@
-#include "search/request/sort.h"
+#include "search/query/sort.h"
 
 #include "search/query/field_view.h"
 
