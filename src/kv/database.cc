@@ -341,7 +341,10 @@ Result<std::size_t> Database::DeleteFiles(const Family& family, BytesView begin,
   rocksdb::ColumnFamilyMetaData metadata;
   impl_->db->GetColumnFamilyMetaData(family.handle(), &metadata);
   std::vector<rocksdb::SstFileMetaData> files;
-  std::size_t left = 0;
+  // A memtable that is being flushed becomes a file soon, and may reach into the range.
+  std::uint64_t flushing = 0;
+  impl_->db->GetIntProperty(family.handle(), rocksdb::DB::Properties::kNumImmutableMemTable, &flushing);
+  std::size_t left = flushing;
   for (const rocksdb::LevelMetaData& level : metadata.levels) {
     for (const rocksdb::SstFileMetaData& file : level.files) {
       const bool reaches_in = BytesView(file.largestkey) >= begin && BytesView(file.smallestkey) < end;

@@ -167,7 +167,7 @@ Result<void> RocksdbEngineImpl::LoadSegments(kv::Database& database) {
     const std::lock_guard group_lock(found->second->mutex);
     found->second->dropped = codec::LoadU64(dropped.value().data());
     found->second->open = found->second->dropped + 1;
-    found->second->rounds_to_delete = kRoundsToDelete;
+    found->second->files_to_delete = true;
   }
   HONRYU_TRY_VOID(dropped.status());
   kv::Iterator it = database.Scan(*index, "i", "j");

@@ -351,14 +351,14 @@ Result<RetentionReport> RocksdbEngineImpl::EnforceRetention(GroupId group, Times
     const std::lock_guard lock(state->mutex);
     while (!state->sealed.empty() && state->sealed.front().segment <= last) state->sealed.pop_front();
     state->dropped = last;
-    state->rounds_to_delete = kRoundsToDelete;
+    state->files_to_delete = true;
     metrics_.segments_dropped.Add(static_cast<double>(report.segments_dropped));
   }
   // The files go now or, when one of them is being compacted or was not flushed yet, in a later round.
-  if (state->rounds_to_delete > 0) {
+  if (state->files_to_delete) {
     HONRYU_TRY(const std::size_t left,
                db->DeleteFiles(*state->family, SegmentKey(0), SegmentKey(state->dropped + 1)));
-    state->rounds_to_delete = left > 0 ? kRoundsToDelete : state->rounds_to_delete - 1;
+    state->files_to_delete = left > 0;
   }
   return report;
 }

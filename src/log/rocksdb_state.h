@@ -52,9 +52,6 @@ struct PartitionState {
   Offset first() const { return segments.empty() ? next : segments.front().first; }
 };
 
-/// Rounds of retention that look for files of dropped segments until two in a row find none.
-inline constexpr int kRoundsToDelete = 2;
-
 struct SealedSegment {
   SegmentNumber segment = 0;
   Timestamp last_time;
@@ -74,8 +71,8 @@ struct GroupState {
   Timestamp open_since, open_last_time;
 
   // Under the engine's write_mutex_.
-  SegmentNumber dropped = 0;  // segments up to it are gone; their numbers are never used again
-  int rounds_to_delete = 0;   // rounds that shall still look for files of such segments
+  SegmentNumber dropped = 0;     // segments up to it are gone; their numbers are never used again
+  bool files_to_delete = false;  // files of such segments may still be there
 };
 
 std::string FamilyName(GroupId group);

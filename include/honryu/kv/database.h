@@ -128,7 +128,7 @@ class Database {
   /// on return.
   Result<void> Flush(const Family& family, bool wait);
   /// Drops all files that lie wholly in [begin, end); keys in other files stay. Returns how many files that
-  /// reach into the range are left, the memtable not counted.
+  /// reach into the range are left, or may do so when the flushes that run have ended.
   Result<std::size_t> DeleteFiles(const Family& family, BytesView begin, BytesView end);
   /// Estimate of what [begin, end) takes in files and memory.
   std::uint64_t ApproximateBytes(const Family& family, BytesView begin, BytesView end) const;

@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <cstring>
 #include <map>
+#include <utility>
 #include <vector>
 
 namespace honryu::http {
@@ -59,9 +60,11 @@ class Http2Client {
   /// Queues a request; its stream id.
   std::int32_t Request(const std::string& method, const std::string& path, const std::string& body = "",
                        const std::map<std::string, std::string>& headers = {}) {
-    std::map<std::string, std::string> fields = headers;
-    std::vector<nghttp2_nv> block = {Field(":method", method), Field(":scheme", "http"), Field(":path", path),
-                                     Field(":authority", "test")};
+    // nghttp2 wants the pseudo-headers first; it copies all of them at the submission.
+    std::vector<std::pair<std::string, std::string>> fields = {
+        {":method", method}, {":scheme", "http"}, {":path", path}, {":authority", "test"}};
+    fields.insert(fields.end(), headers.begin(), headers.end());
+    std::vector<nghttp2_nv> block;
     for (const auto& [name, value] : fields) block.push_back(Field(name, value));
     nghttp2_data_provider provider{};
     provider.read_callback = [](nghttp2_session*, std::int32_t id, std::uint8_t* out, std::size_t size,
