@@ -115,6 +115,23 @@ void DescribeBroker(Settings& settings, Section& section) {
   section.Field("update_delay", &settings.broker.update_delay,
                 {.doc = "A stream is UPDATING at least as long before its shards are split or merged."},
                 {milliseconds(0), seconds(60)});
+  section.Sub("on_demand", "When on-demand streams get and lose shards by themselves.", [&](Section& s) {
+    broker::OnDemandConfig& scaling = settings.broker.on_demand;
+    s.Field("interval", &scaling.interval, {.doc = "Time between two looks at the load."},
+            {milliseconds(100), hours(1)});
+    s.Field("shard_bytes", &scaling.shard_bytes, {.doc = "Bytes a second that fill a shard."},
+            {1024, 1ULL << 30});
+    s.Field("shard_records", &scaling.shard_records, {.doc = "Records a second that fill a shard."},
+            {1, 10'000'000});
+    s.Field("split_above", &scaling.split_above,
+            {.doc = "A shard this full, twice in a row, is split at the median of its load."}, {0.05, 10});
+    s.Field("merge_below", &scaling.merge_below,
+            {.doc = "Neighbours that are together emptier than this are merged."}, {0, 1});
+    s.Field("merge_after", &scaling.merge_after, {.doc = "How long they must have been so."},
+            {milliseconds(100), hours(24)});
+    s.Field("min_shards", &scaling.min_shards, {.doc = "No stream gets fewer by merging."}, {1, 10'000});
+    s.Field("max_shards", &scaling.max_shards, {.doc = "No stream gets more by splitting."}, {1, 10'000});
+  });
 }
 
 bool IsLoopback(const std::string& address) { return address.starts_with("127.") || address == "::1"; }

@@ -58,6 +58,7 @@ Result<void> Broker::Start() {
     HONRYU_TRY_VOID(impl_->Load());
   }
   impl_->tasks.Spawn(impl_->runtime.NextExecutor(), "retention", impl_->RetentionLoop());
+  impl_->tasks.Spawn(impl_->runtime.NextExecutor(), "autoscale", impl_->AutoscaleLoop());
   return Ok();
 }
 
@@ -163,6 +164,8 @@ async::Task<Result<std::vector<Result<PutPlace>>>> Broker::Impl::PutBy(
   // Route first, so that each shard's body can be sized in one go.
   std::vector<std::uint32_t> routes(entries.size());  // entry -> place in stream.shards, then in `targets`
   std::vector<Result<PutPlace>> results(entries.size());
+  std::vector<Traffic::Entry> metered;  // of an on-demand stream
+  if (state.traffic != nullptr) metered.reserve(entries.size());
   std::uint64_t total_bytes = 0;
   std::size_t taken = 0;
   for (std::size_t i = 0; i < entries.size(); ++i) {
@@ -177,7 +180,9 @@ async::Task<Result<std::vector<Result<PutPlace>>>> Broker::Impl::PutBy(
     }
     const UInt128 hash = entry.explicit_hash_key ? *entry.explicit_hash_key : Md5HashKey(entry.partition_key);
     routes[i] = static_cast<std::uint32_t>(state.Route(hash));
-    total_bytes += entry.data.size() + entry.partition_key.size();
+    const std::size_t size = entry.data.size() + entry.partition_key.size();
+    if (state.traffic != nullptr) metered.push_back({state.stream.shards[routes[i]].index, hash, size});
+    total_bytes += size;
     ++taken;
   }
   // Only the shards that are met get a target: a stream may have thousands, most calls bring a few records.
@@ -232,6 +237,7 @@ async::Task<Result<std::vector<Result<PutPlace>>>> Broker::Impl::PutBy(
         .Add();
     co_return appended.error();
   }
+  if (state.traffic != nullptr) state.traffic->Add(metered);
   for (std::size_t i = 0; i < entries.size(); ++i) {
     if (routes[i] == kNowhere) continue;
     const std::uint32_t at = shards[routes[i]];

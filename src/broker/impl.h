@@ -46,7 +46,7 @@ struct Broker::Impl {
   StreamMetrics& MetricsOf(const std::string& stream);
 
   // streams.cc; all under `control`, on the blocking pool
-  void Publish(std::shared_ptr<const StreamState> state);
+  void Publish(std::shared_ptr<StreamState> state);
   void Unpublish(const std::string& name);
   Result<std::uint64_t> NextNumber(const char* key);
   Result<void> Store(StreamState& state, std::optional<std::uint64_t> expected_version);
@@ -61,6 +61,8 @@ struct Broker::Impl {
   Result<void> ChangeRetention(const std::string& name, int hours);
   Result<void> Activate(StreamState& state);
   async::Task<void> RetentionLoop();
+  /// Lets on-demand streams follow their load.
+  async::Task<void> AutoscaleLoop();
   void EnforceRetention();
 
   // resharding.cc; all but the tasks under `control`, on the blocking pool

@@ -1,5 +1,6 @@
 #pragma once
 
+#include "autoscale.h"
 #include "honryu/broker/broker.h"
 
 #include <map>
@@ -20,7 +21,8 @@ struct StreamState {
   std::uint32_t next_shard = 0;              ///< Index of the next shard; never reused.
   /// While UPDATING: the hash starts that the open shards shall have, ascending. Empty: nothing to do.
   std::vector<UInt128> target_starts;
-  std::vector<std::size_t> open;  ///< Indexes into stream.shards of the open ones, by hash_start.
+  std::shared_ptr<Traffic> traffic;  ///< Of an on-demand stream; else null. Shared by all its states.
+  std::vector<std::size_t> open;     ///< Indexes into stream.shards of the open ones, by hash_start.
 
   const Shard* FindShard(std::uint32_t index, std::size_t* at = nullptr) const;
   /// Index into stream.shards of the open shard whose range holds `hash`; the open shards cover everything.

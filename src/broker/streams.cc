@@ -28,7 +28,12 @@ Result<std::shared_ptr<const StreamState>> Broker::Impl::FindUsable(std::string_
   return state;
 }
 
-void Broker::Impl::Publish(std::shared_ptr<const StreamState> state) {
+void Broker::Impl::Publish(std::shared_ptr<StreamState> state) {
+  if (state->stream.attributes.mode != StreamMode::kOnDemand) {
+    state->traffic.reset();
+  } else if (state->traffic == nullptr) {
+    state->traffic = std::make_shared<Traffic>();
+  }
   auto next = std::make_shared<StreamTable>(*Table());
   (*next)[state->stream.name] = std::move(state);
   metrics.streams.Set(static_cast<double>(next->size()));
@@ -303,6 +308,44 @@ async::Task<void> Broker::Impl::RetentionLoop() {
       return Ok();
     });
     if (!done.ok()) break;
+  }
+}
+
+async::Task<void> Broker::Impl::AutoscaleLoop() {
+  std::map<std::uint64_t, Autoscaler> scalers;  // by incarnation
+  auto last = std::chrono::steady_clock::now();
+  for (;;) {
+    Result<void> slept = co_await async::SleepFor(config.on_demand.interval);
+    if (!slept.ok()) break;
+    const auto now = std::chrono::steady_clock::now();
+    const std::shared_ptr<const StreamTable> streams = Table();
+    std::map<std::uint64_t, Autoscaler> living;
+    for (const auto& [name, state] : *streams) {
+      if (state->traffic == nullptr) continue;
+      const auto known = scalers.find(state->stream.incarnation);
+      Autoscaler& scaler =
+          living
+              .emplace(state->stream.incarnation,
+                       known != scalers.end() ? std::move(known->second) : Autoscaler(config.on_demand))
+              .first->second;
+      const std::map<std::uint32_t, ShardTraffic> traffic = state->traffic->Take();
+      if (state->stream.status != StreamStatus::kActive) continue;
+      std::vector<const Shard*> open;
+      for (const std::size_t at : state->open) open.push_back(&state->stream.shards[at]);
+      const std::optional<std::vector<UInt128>> starts = scaler.Look(open, traffic, now - last, clock.Now());
+      if (!starts) continue;
+      LOG(info, "an on-demand stream follows its load", {"stream", name}, {"open_shards", open.size()},
+          {"target", starts->size()});
+      const TargetOf target = [plan = *starts](const StreamState&) -> Result<std::vector<UInt128>> {
+        return plan;
+      };
+      Result<void> begun = co_await StartReshape(name, target);
+      if (!begun.ok())
+        LOG_LIMITED(warn, "an on-demand stream could not be reshaped", {"stream", name},
+                    {"error", begun.error()});
+    }
+    scalers = std::move(living);
+    last = now;
   }
 }
 

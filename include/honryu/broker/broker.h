@@ -18,6 +18,18 @@
 
 namespace honryu::broker {
 
+/// When on-demand streams get and lose shards by themselves.
+struct OnDemandConfig {
+  Duration interval = std::chrono::seconds(10);  ///< Between two looks at the load.
+  std::uint64_t shard_bytes = 1 << 20;           ///< A second, data and keys: a full shard.
+  std::uint64_t shard_records = 1000;            ///< A second: a full shard.
+  double split_above = 0.75;  ///< Of a full shard, twice in a row: it is split at the median of its load.
+  double merge_below = 0.25;  ///< Two neighbours together, for `merge_after`: they are merged.
+  Duration merge_after = std::chrono::minutes(15);
+  int min_shards = 4;
+  int max_shards = 1000;
+};
+
 struct BrokerConfig {
   int max_streams = 1000;
   int max_shards_per_stream = 10000;
@@ -28,6 +40,7 @@ struct BrokerConfig {
   Duration retention_check = std::chrono::seconds(30);
   /// How long a stream is seen as UPDATING before its shards change; clients of Kinesis expect to see it.
   Duration update_delay = Duration::zero();
+  OnDemandConfig on_demand;
 };
 
 enum class StreamStatus { kCreating, kActive, kUpdating, kDeleting };
