@@ -12,16 +12,6 @@
 
 namespace honryu::broker {
 
-StreamMetrics::StreamMetrics(obs::Registry& registry, const std::string& stream)
-    : incoming_records(registry.MakeCounter("honryu_broker_incoming_records_total",
-                                            "IncomingRecords: records put.", {{"stream", stream}})),
-      incoming_bytes(registry.MakeCounter("honryu_broker_incoming_bytes_total",
-                                          "IncomingBytes: data and keys put.", {{"stream", stream}})),
-      outgoing_records(registry.MakeCounter("honryu_broker_outgoing_records_total",
-                                            "OutgoingRecords: records read.", {{"stream", stream}})),
-      outgoing_bytes(registry.MakeCounter("honryu_broker_outgoing_bytes_total", "OutgoingBytes: data read.",
-                                          {{"stream", stream}})) {}
-
 BrokerMetrics::BrokerMetrics(obs::Registry& registry)
     : put_seconds(registry.MakeHistogram("honryu_broker_put_seconds", "Time of one put call, until durable.",
                                          obs::LatencyBuckets())),
@@ -36,14 +26,14 @@ BrokerMetrics::BrokerMetrics(obs::Registry& registry)
 
 Broker::Impl::Impl(BrokerConfig c, log::LogEngine& e, log::MetaStore& m, const Clock& k, async::Runtime& r,
                    obs::Registry& g)
-    : config(c), engine(e), meta(m), clock(k), runtime(r), registry(g), metrics(g), calls(r, "the broker") {}
-
-StreamMetrics& Broker::Impl::MetricsOf(const std::string& stream) {
-  const std::lock_guard lock(metrics_mutex);
-  auto& entry = stream_metrics[stream];
-  if (entry == nullptr) entry = std::make_unique<StreamMetrics>(registry, stream);
-  return *entry;
-}
+    : config(c),
+      engine(e),
+      meta(m),
+      clock(k),
+      runtime(r),
+      metrics(g),
+      stream_metrics(g),
+      calls(r, "the broker") {}
 
 Broker::Broker(BrokerConfig config, log::LogEngine& engine, log::MetaStore& meta, const Clock& clock,
                async::Runtime& runtime, obs::Registry& metrics)
@@ -250,7 +240,7 @@ async::Task<Result<std::vector<Result<PutPlace>>>> Broker::Impl::PutBy(
         EncodeSequence({state.created_s[at], part.first + order[i], ToMs(part.time) / 1000, shard.index});
     results[i] = place;
   }
-  StreamMetrics& traffic = MetricsOf(state.stream.name);
+  StreamMetrics& traffic = state.metrics.Bind(state.stream, stream_metrics);
   traffic.incoming_records.Add(static_cast<double>(taken));
   traffic.incoming_bytes.Add(static_cast<double>(total_bytes));
   co_return results;

@@ -5,6 +5,7 @@
 #include "honryu/broker/broker.h"
 #include "honryu/broker/sequence.h"
 #include "reshape.h"
+#include "stream_metrics.h"
 #include "stream_state.h"
 
 #include <array>
@@ -16,12 +17,6 @@
 #include <string>
 
 namespace honryu::broker {
-
-/// Counters of one stream; made once, kept as long as the broker.
-struct StreamMetrics {
-  StreamMetrics(obs::Registry& registry, const std::string& stream);
-  obs::Counter incoming_records, incoming_bytes, outgoing_records, outgoing_bytes;
-};
 
 struct BrokerMetrics {
   explicit BrokerMetrics(obs::Registry& registry);
@@ -43,7 +38,6 @@ struct Broker::Impl {
   /// The stream when it takes records; kNotFound, or kFailedPrecondition in another state.
   Result<std::shared_ptr<const StreamState>> FindUsable(std::string_view name) const;
   std::uint64_t MaxRecordBytes(const StreamAttributes& attributes) const;
-  StreamMetrics& MetricsOf(const std::string& stream);
 
   // streams.cc; all under `control`, on the blocking pool
   void Publish(std::shared_ptr<StreamState> state);
@@ -92,13 +86,11 @@ struct Broker::Impl {
   log::MetaStore& meta;
   const Clock& clock;
   async::Runtime& runtime;
-  obs::Registry& registry;
   BrokerMetrics metrics;
+  StreamMetricsTable stream_metrics;  // outlives the states, which hold parts of it
 
   std::shared_ptr<const StreamTable> table = std::make_shared<StreamTable>();  // accessed atomically
   std::mutex control;
-  std::mutex metrics_mutex;  // leaf
-  std::map<std::string, std::unique_ptr<StreamMetrics>, std::less<>> stream_metrics;
   std::string token_key;  // constant after Start
   std::atomic<bool> stopping{false};
   async::BlockingCalls calls;  // changes under `control` take turns, so that none of them waits on a thread

@@ -195,16 +195,10 @@ async::Task<Result<ReadResult>> Broker::Read(async::Context ctx, ShardPlace plac
     result.next = ShardPlace{place.stream, place.incarnation, place.shard,
                              std::max(outcome->next, place.offset), impl_->clock.Now()};
   }
-  StreamMetrics& metrics = impl_->MetricsOf(place.stream);
+  StreamMetrics& metrics = state->metrics.Bind(state->stream, impl_->stream_metrics);
   metrics.outgoing_records.Add(static_cast<double>(result.records.size()));
   metrics.outgoing_bytes.Add(bytes);
-  if (!result.records.empty()) {
-    impl_->registry
-        .MakeGauge("honryu_broker_get_records_iterator_age_milliseconds",
-                   "GetRecords.IteratorAgeMilliseconds: age of the last record read.",
-                   {{"stream", place.stream}, {"shard", ShardIdText(place.shard)}})
-        .Set(static_cast<double>(ToMs(result.behind_latest)));
-  }
+  if (!result.records.empty()) metrics.SetIteratorAge(place.shard, result.behind_latest);
   co_return result;
 }
 

@@ -2,6 +2,7 @@
 
 #include "autoscale.h"
 #include "honryu/broker/broker.h"
+#include "stream_metrics.h"
 
 #include <map>
 #include <memory>
@@ -11,7 +12,7 @@
 namespace honryu::broker {
 
 /// A stream as the broker holds it: the public description, the log partition of each shard, and what routing
-/// needs. Immutable.
+/// needs. Immutable, but for finding its metrics.
 struct StreamState {
   Stream stream;
   std::vector<log::PartitionId> partitions;  ///< Of stream.shards[i].
@@ -23,6 +24,7 @@ struct StreamState {
   std::vector<UInt128> target_starts;
   std::shared_ptr<Traffic> traffic;  ///< Of an on-demand stream; else null. Shared by all its states.
   std::vector<std::size_t> open;     ///< Indexes into stream.shards of the open ones, by hash_start.
+  StreamMetricsSlot metrics;
 
   const Shard* FindShard(std::uint32_t index, std::size_t* at = nullptr) const;
   /// Index into stream.shards of the open shard whose range holds `hash`; the open shards cover everything.

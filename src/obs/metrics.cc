@@ -7,6 +7,7 @@
 #include <prometheus/text_serializer.h>
 
 #include <mutex>
+#include <unordered_map>
 
 namespace honryu::obs {
 namespace {
@@ -37,8 +38,10 @@ std::vector<double> SizeBuckets() { return {1, 4, 16, 64, 256, 1024, 4096, 16384
 
 struct Registry::Impl {
   prometheus::Registry registry;
-  mutable std::mutex mutex;  // guards refreshers; leaf
+  mutable std::mutex mutex;  // guards what follows; leaf
   std::vector<std::function<void()>> refreshers;
+  std::unordered_map<const void*, prometheus::Family<prometheus::Counter>*> counters;  // by metric
+  std::unordered_map<const void*, prometheus::Family<prometheus::Gauge>*> gauges;
 };
 
 Registry::Registry() : impl_(std::make_unique<Impl>()) {}
@@ -46,15 +49,38 @@ Registry::~Registry() = default;
 
 // Asking prometheus-cpp again for a name or a set of labels gives the same family and the same metric.
 Counter Registry::MakeCounter(const std::string& name, const std::string& help, const Labels& labels) {
-  return Counter(&prometheus::BuildCounter().Name(name).Help(help).Register(impl_->registry).Add(labels));
+  const std::lock_guard lock(impl_->mutex);
+  auto& family = prometheus::BuildCounter().Name(name).Help(help).Register(impl_->registry);
+  prometheus::Counter& metric = family.Add(labels);
+  impl_->counters[&metric] = &family;
+  return Counter(&metric);
 }
 Gauge Registry::MakeGauge(const std::string& name, const std::string& help, const Labels& labels) {
-  return Gauge(&prometheus::BuildGauge().Name(name).Help(help).Register(impl_->registry).Add(labels));
+  const std::lock_guard lock(impl_->mutex);
+  auto& family = prometheus::BuildGauge().Name(name).Help(help).Register(impl_->registry);
+  prometheus::Gauge& metric = family.Add(labels);
+  impl_->gauges[&metric] = &family;
+  return Gauge(&metric);
 }
 Histogram Registry::MakeHistogram(const std::string& name, const std::string& help,
                                   const std::vector<double>& buckets, const Labels& labels) {
   return Histogram(
       &prometheus::BuildHistogram().Name(name).Help(help).Register(impl_->registry).Add(labels, buckets));
+}
+
+void Registry::Remove(const Counter& counter) {
+  const std::lock_guard lock(impl_->mutex);
+  const auto found = impl_->counters.find(counter.impl_);
+  if (found == impl_->counters.end()) return;
+  found->second->Remove(AsCounter(counter.impl_));
+  impl_->counters.erase(found);
+}
+void Registry::Remove(const Gauge& gauge) {
+  const std::lock_guard lock(impl_->mutex);
+  const auto found = impl_->gauges.find(gauge.impl_);
+  if (found == impl_->gauges.end()) return;
+  found->second->Remove(AsGauge(gauge.impl_));
+  impl_->gauges.erase(found);
 }
 
 void Registry::OnCollect(std::function<void()> refresh) {

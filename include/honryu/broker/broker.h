@@ -162,7 +162,7 @@ class Broker {
   Result<Stream> Describe(std::string_view name) const;
   /// Copies, in name order.
   std::vector<Stream> List() const;
-  /// The stream as it is now; later changes make new ones. kNotFound.
+  /// The stream as it is now; later changes make new ones. kNotFound. It must not outlive the broker.
   Result<StreamSnapshot> Snapshot(std::string_view name) const;
   /// All streams as they are now, in name order.
   std::vector<StreamSnapshot> Snapshots() const;

@@ -12,6 +12,8 @@ using Labels = std::map<std::string, std::string>;
 
 /// A monotone count. Cheap handle; valid while its Registry lives. Thread-safe.
 class Counter {
+  friend class Registry;
+
  public:
   Counter() = default;
   explicit Counter(void* impl) : impl_(impl) {}
@@ -24,6 +26,8 @@ class Counter {
 
 /// A value that goes up and down. Cheap handle; valid while its Registry lives. Thread-safe.
 class Gauge {
+  friend class Registry;
+
  public:
   Gauge() = default;
   explicit Gauge(void* impl) : impl_(impl) {}
@@ -65,6 +69,10 @@ class Registry {
   Gauge MakeGauge(const std::string& name, const std::string& help, const Labels& labels = {});
   Histogram MakeHistogram(const std::string& name, const std::string& help,
                           const std::vector<double>& buckets, const Labels& labels = {});
+  /// Takes a series away, from the exposition and from memory; every handle of it is dead from then on, so
+  /// the caller must know that no other one is in use. One that was never made here is ignored.
+  void Remove(const Counter& counter);
+  void Remove(const Gauge& gauge);
   /// Called before every render, to refresh gauges that are read rather than pushed. The callable must stay
   /// valid while the registry lives.
   void OnCollect(std::function<void()> refresh);

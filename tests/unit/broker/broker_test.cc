@@ -184,6 +184,29 @@ TEST_F(BrokerTest, OnlyRecordsThatWereTakenAreCounted) {
   EXPECT_NE(text.find(R"(honryu_broker_incoming_bytes_total{stream="s"} 4)"), std::string::npos);
 }
 
+TEST_F(BrokerTest, SeriesOfAStreamGoWithIt) {
+  MakeStream("s", 1);
+  PutOne("s", "k", "x");
+  EXPECT_EQ(Texts(Find("s", 0, IteratorType::kTrimHorizon).value()).size(), 1u);
+  // A change of the stream keeps its counts.
+  ASSERT_TRUE(runtime_.BlockOn(broker_->SetRetention(Soon(), "s", 48)).ok());
+  PutOne("s", "k", "y");
+  const std::string before = metrics_.Render();
+  EXPECT_NE(before.find(R"(honryu_broker_incoming_records_total{stream="s"} 2)"), std::string::npos);
+  EXPECT_NE(before.find("honryu_broker_get_records_iterator_age_milliseconds{shard=\"shardId-000000000000\""),
+            std::string::npos);
+  ASSERT_TRUE(runtime_.BlockOn(broker_->DeleteStream(Soon(), "s")).ok());
+  const MonoTime until = std::chrono::steady_clock::now() + std::chrono::seconds(20);
+  while (metrics_.Render().find(R"(stream="s")") != std::string::npos &&
+         std::chrono::steady_clock::now() < until)
+    std::this_thread::yield();
+  EXPECT_EQ(metrics_.Render().find(R"(stream="s")"), std::string::npos);
+  MakeStream("s", 1);
+  PutOne("s", "k", "z");
+  EXPECT_NE(metrics_.Render().find(R"(honryu_broker_incoming_records_total{stream="s"} 1)"),
+            std::string::npos);
+}
+
 TEST_F(BrokerTest, ASnapshotStaysAsItWas) {
   EXPECT_EQ(broker_->Snapshot("s").error().code(), ErrorCode::kNotFound);
   MakeStream("s", 2);

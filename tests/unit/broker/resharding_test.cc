@@ -213,9 +213,13 @@ TEST_F(ReshardingTest, ClosedShardsAreRetiredAfterTheRetentionPeriod) {
   config_.retention_check = std::chrono::milliseconds(5);
   Open();
   MakeStream("s", 2);
+  ASSERT_TRUE(Put("s", {{"k", "before", UInt128()}}).ok());
   ASSERT_TRUE(SetCount(1).ok());
   AwaitActive();
   EXPECT_EQ(broker_->Describe("s")->shards.size(), 3u);
+  const std::string parent = "iterator_age_milliseconds{shard=\"shardId-000000000000\"";
+  EXPECT_EQ(Texts(Find("s", 0, IteratorType::kTrimHorizon).value()), std::vector<std::string>{"before"});
+  EXPECT_NE(metrics_.Render().find(parent), std::string::npos);
   clock_.Advance(std::chrono::hours(25));
   const MonoTime until = std::chrono::steady_clock::now() + std::chrono::seconds(20);
   while (broker_->Describe("s")->shards.size() > 1 && std::chrono::steady_clock::now() < until)
@@ -223,6 +227,7 @@ TEST_F(ReshardingTest, ClosedShardsAreRetiredAfterTheRetentionPeriod) {
   ASSERT_EQ(broker_->Describe("s")->shards.size(), 1u);
   EXPECT_EQ(broker_->Describe("s")->shards[0].index, 2u);
   EXPECT_EQ(PutOne("s", "k", "x").shard, 2u);
+  EXPECT_EQ(metrics_.Render().find(parent), std::string::npos);
   // Indexes are never used again, not even after a restart.
   Close();
   Open();
