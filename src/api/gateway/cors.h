@@ -2,6 +2,7 @@
 
 #include "honryu/base/time.h"
 #include "honryu/http/message.h"
+#include "honryu/http/origin_list.h"
 
 #include <string>
 #include <string_view>
@@ -17,17 +18,14 @@ class CorsPolicy {
   /// As GatewayConfig::cors_origins says; `keys_in_use` picks the default for an empty list.
   CorsPolicy(std::vector<std::string> origins, bool keys_in_use, Duration max_age);
   /// True for requests without Origin: they come from no browser page.
-  bool Allows(std::string_view origin) const;
+  bool Allows(std::string_view origin) const { return origins_.Allows(origin); }
   /// Adds the headers that belong to an answer for `origin`.
   void Decorate(std::string_view origin, http::Response* response) const;
   /// Answers a preflight.
   http::Response Preflight(std::string_view origin) const;
-  /// kInvalidArgument when the text is none of the forms of GatewayConfig::cors_origins.
-  static Result<void> CheckPattern(std::string_view pattern);
 
  private:
-  bool any_ = false;
-  std::vector<std::string> patterns_;
+  http::OriginList origins_;
   std::string max_age_;
 };
 

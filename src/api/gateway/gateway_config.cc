@@ -1,7 +1,7 @@
 #include "honryu/api/gateway/gateway_config.h"
 
-#include "api/gateway/cors.h"
 #include "api/gateway/partition_key.h"
+#include "honryu/http/origin_list.h"
 
 namespace honryu::api::gateway {
 
@@ -48,7 +48,7 @@ Result<void> GatewayConfig::Validate() const {
     expect(false, "partition_key: " + parsed.error().message());
   }
   for (const std::string& origin : cors_origins) {
-    if (auto checked = CorsPolicy::CheckPattern(origin); !checked.ok()) {
+    if (auto checked = http::OriginList::CheckPattern(origin); !checked.ok()) {
       expect(false, "cors_origins: " + checked.error().message());
     }
   }

@@ -15,6 +15,10 @@ constexpr std::string_view kAccessDenied =
     "<AccessDeniedException>\n  <Message>Unable to determine service/operation name to be "
     "authorized</Message>\n</AccessDeniedException>\n";
 
+constexpr std::string_view kOriginRefused =
+    "<AccessDeniedException>\n  <Message>Pages of this web origin may not call (setting "
+    "kinesis.cors_origins)</Message>\n</AccessDeniedException>\n";
+
 std::string_view Trim(std::string_view text) {
   while (!text.empty() && (text.front() == ' ' || text.front() == '\t')) text.remove_prefix(1);
   while (!text.empty() && (text.back() == ' ' || text.back() == '\t')) text.remove_suffix(1);
@@ -31,7 +35,7 @@ http::Response Raw(int status, std::string body, std::string_view content_type) 
 
 // "application/json" is a content type that Kinesis knows and never serves.
 http::Response PlainJsonAnswer(const http::Request& request) {
-  const bool readable = codec::Json::Parse(request.body).ok();
+  const bool readable = wire::ParseBody(request.body, wire::Format::kJson).ok();
   std::string body = R"({"Output":{"__type":"com.amazon.coral.service#)";
   body.append(readable ? "UnknownOperationException" : "SerializationException")
       .append(R"("},"Version":"1.0"})");
@@ -47,7 +51,8 @@ bool HasTarget(const http::Request& request) {
 
 }  // namespace
 
-void AddCommonHeaders(const http::Request& request, http::Response& response) {
+void AddCommonHeaders(const http::Request& request, const http::OriginList& origins,
+                      http::Response& response) {
   response.headers.Set("x-amzn-RequestId", request.request_id);
   const bool cross_origin = request.headers.Has("Origin");
   if (request.method != "OPTIONS" || !cross_origin) {
@@ -56,14 +61,20 @@ void AddCommonHeaders(const http::Request& request, http::Response& response) {
     response.headers.Set("x-amz-id-2", codec::Base64Encode(std::string_view(random, sizeof random)));
   }
   if (!cross_origin) return;
-  response.headers.Set("Access-Control-Allow-Origin", "*");
+  const std::string_view origin = request.headers.Get("Origin");
+  if (!origins.any()) response.headers.Set("Vary", "Origin");
+  if (!origins.Allows(origin)) return;
+  response.headers.Set("Access-Control-Allow-Origin", origins.any() ? "*" : std::string(origin));
   if (request.method == "OPTIONS") return;
   response.headers.Set(
       "Access-Control-Expose-Headers",
       "x-amzn-RequestId,x-amzn-ErrorType,x-amz-request-id,x-amz-id-2,x-amzn-ErrorMessage,Date");
 }
 
-std::optional<http::Response> JudgeProtocol(const http::Request& request, bool known_operation) {
+std::optional<http::Response> JudgeProtocol(const http::Request& request, const http::OriginList& origins,
+                                            bool known_operation) {
+  // Not only hidden from the page: a name that its owner points at this machine needs no preflight.
+  if (!origins.Allows(request.headers.Get("Origin"))) return Raw(403, std::string(kOriginRefused), "");
   if (request.method == "OPTIONS" && request.headers.Has("Origin")) {
     http::Response response;
     response.headers.Set("Access-Control-Max-Age", "172800");

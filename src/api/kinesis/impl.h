@@ -4,6 +4,7 @@
 #include "honryu/api/kinesis/kinesis_api.h"
 #include "honryu/auth/sigv4.h"
 #include "honryu/codec/json.h"
+#include "honryu/http/origin_list.h"
 #include "honryu/wire/format.h"
 #include "honryu/wire/kinesis.h"
 #include "honryu/wire/manage.h"
@@ -128,6 +129,7 @@ struct KinesisApi::Impl {
   broker::Broker& broker;
   const Clock& clock;
   std::optional<auth::Verifier> verifier;  ///< Set when there are access keys.
+  const http::OriginList origins;
   wire::Limits limits;
   Metrics metrics;
   Subscriptions subscriptions;

@@ -33,6 +33,11 @@ bool ParsePutFast(BytesView body, wire::Format format, bool single, wire::PutRec
   }
   return single ? wire::ParsePutRecordFast(body, out, limits) : wire::ParsePutRecordsFast(body, out, limits);
 }
+
+http::OriginList OriginsOf(const KinesisApiConfig& config) {
+  const bool any = config.cors_origins.empty() && !config.access_keys.empty();
+  return http::OriginList(any ? std::vector<std::string>{"*"} : config.cors_origins);
+}
 }  // namespace
 
 Metrics::Metrics(obs::Registry& registry_in) : registry(registry_in) {
@@ -76,7 +81,11 @@ void Metrics::Count(std::optional<Operation> operation, std::string_view status,
 
 KinesisApi::Impl::Impl(KinesisApiConfig config_in, broker::Broker& broker_in, const Clock& clock_in,
                        obs::Registry& registry)
-    : config(std::move(config_in)), broker(broker_in), clock(clock_in), metrics(registry) {
+    : config(std::move(config_in)),
+      broker(broker_in),
+      clock(clock_in),
+      origins(OriginsOf(config)),
+      metrics(registry) {
   limits.max_record_bytes = broker.config().max_record_bytes;
   limits.max_request_bytes = config.max_request_bytes;
   if (config.access_keys.empty()) return;
@@ -102,14 +111,14 @@ async::Task<http::Response> KinesisApi::Handle(async::Context ctx, const http::R
     impl_->metrics.Count(std::nullopt, wire::TraitsOf(FaultName::kInternalFailure).name, Duration::zero());
     response = FaultAnswer({FaultName::kInternalFailure, ""}, FormatOf(request));
   }
-  AddCommonHeaders(request, response);
+  AddCommonHeaders(request, impl_->origins, response);
   co_return response;
 }
 
 async::Task<http::Response> KinesisApi::Impl::Handle(async::Context ctx, const http::Request& request) {
   const MonoTime began = clock.Mono();
   const std::optional<Operation> operation = wire::FindOperation(request.headers.Get("X-Amz-Target"));
-  if (std::optional<http::Response> refused = JudgeProtocol(request, operation.has_value())) {
+  if (std::optional<http::Response> refused = JudgeProtocol(request, origins, operation.has_value())) {
     metrics.Count(operation, refused->status < 300 ? "ok" : "protocol", clock.Mono() - began);
     co_return std::move(*refused);
   }

@@ -12,7 +12,14 @@ Fields WithTarget(std::string type, std::string target = "Kinesis_20131202.ListS
   return {{"Content-Type", std::move(type)}, {"X-Amz-Target", std::move(target)}};
 }
 
-using Protocol = KinesisApiTest;
+class Protocol : public KinesisApiTest {
+ protected:
+  void AllowAllOrigins() {
+    KinesisApiConfig config;
+    config.cors_origins = {"*"};
+    Configure(config);
+  }
+};
 
 TEST_F(Protocol, OtherMethodsAreDeniedInXml) {
   const http::Response response = Send(MakeRequest("GET", {}, ""));
@@ -62,7 +69,58 @@ TEST_F(Protocol, EveryAnswerIsIdentified) {
   EXPECT_FALSE(response.headers.Has("Access-Control-Allow-Origin"));
 }
 
+class CrossOrigin : public KinesisApiTest {
+ protected:
+  http::Response From(const std::string& origin, const std::string& method = "POST") {
+    Fields headers = WithTarget("application/x-amz-json-1.1");
+    headers.emplace_back("Origin", origin);
+    headers.emplace_back("Access-Control-Request-Method", "POST");
+    return Send(MakeRequest(method, headers, method == "POST" ? "{}" : ""));
+  }
+};
+
+TEST_F(CrossOrigin, PagesMayNotCallUnlessTheyAreListed) {
+  for (const char* method : {"POST", "OPTIONS"}) {
+    for (const char* origin : {"https://evil.example", "http://localhost:3000", "null"}) {
+      const http::Response response = From(origin, method);
+      EXPECT_EQ(response.status, 403) << method << origin;
+      EXPECT_FALSE(response.headers.Has("Access-Control-Allow-Origin"));
+      EXPECT_FALSE(response.headers.Has("Access-Control-Allow-Methods"));
+    }
+  }
+  KinesisApiConfig config;
+  config.cors_origins = {"loopback", "https://app.example.com"};
+  // A signature that nobody verifies is no reason to trust a page.
+  config.require_auth_header = true;
+  Configure(config);
+  for (const char* origin : {"http://localhost:3000", "https://app.example.com"}) {
+    const http::Response preflight = From(origin, "OPTIONS");
+    EXPECT_EQ(preflight.status, 200);
+    EXPECT_EQ(preflight.headers.Get("Access-Control-Allow-Methods"), "POST");
+    EXPECT_EQ(preflight.headers.Get("Access-Control-Allow-Origin"), origin);
+    EXPECT_EQ(preflight.headers.Get("Vary"), "Origin");
+    EXPECT_EQ(From(origin).headers.Get("Access-Control-Allow-Origin"), origin);
+  }
+  EXPECT_EQ(From("https://evil.example").status, 403);
+  config.cors_origins.clear();
+  Configure(config);
+  EXPECT_EQ(From("https://evil.example").status, 403);
+}
+
+TEST_F(CrossOrigin, KeysLetPagesOfAllOriginsAskAsKinesisDoes) {
+  KinesisApiConfig config;
+  auth::AccessKey key;
+  key.id = "AKIDEXAMPLE";
+  key.secret = "secret-secret-secret";
+  config.access_keys.push_back(key);
+  Configure(config);
+  const http::Response response = From("https://a.example");
+  EXPECT_EQ(response.status, 400);
+  EXPECT_EQ(response.headers.Get("Access-Control-Allow-Origin"), "*");
+}
+
 TEST_F(Protocol, Preflight) {
+  AllowAllOrigins();
   const http::Response response = Send(MakeRequest("OPTIONS",
                                                    {{"Origin", "http://a"},
                                                     {"Access-Control-Request-Headers", "x-amz-target"},
@@ -79,6 +137,7 @@ TEST_F(Protocol, Preflight) {
 }
 
 TEST_F(Protocol, CrossOriginAnswersExposeTheirHeaders) {
+  AllowAllOrigins();
   Fields headers = WithTarget("application/x-amz-json-1.1");
   headers.emplace_back("Origin", "http://a");
   const http::Response response = Send(MakeRequest("POST", headers, "{}"));

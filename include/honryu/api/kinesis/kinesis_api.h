@@ -25,6 +25,10 @@ struct KinesisApiConfig {
   /// Without access_keys. False: unsigned requests are taken. True: the presence and form of a signature are
   /// checked as Kinesis does; the signature itself is not verified.
   bool require_auth_header = false;
+  /// Whose pages may call (http::OriginList says the forms); pages of others get 403. Empty: all with
+  /// access_keys, for a page has no key unless its user gave it one; else none, because anybody's page in the
+  /// browser of somebody who reaches the port could delete streams.
+  std::vector<std::string> cors_origins;
   std::uint64_t max_request_bytes = 10 << 20;            ///< Data and keys of one PutRecords call.
   Duration subscription_life = std::chrono::minutes(5);  ///< Then SubscribeToShard's answer ends.
 };
