@@ -38,7 +38,10 @@ async::Task<Result<void>> StartGateway(api::gateway::GatewayApi* gateway, Durati
 // Members stand in the order in which they are built; they go in the reverse one.
 struct Process::Impl {
   Impl(Settings s, std::set<std::string> r)
-      : settings(std::move(s)), roles(std::move(r)), runtime(settings.runtime) {}
+      : settings(std::move(s)),
+        roles(std::move(r)),
+        runtime(settings.runtime),
+        bodies(settings.request_memory, metrics) {}
 
   bool Has(const char* role) const { return roles.contains(role); }
   Result<void> StartAdmin();
@@ -60,6 +63,7 @@ struct Process::Impl {
   const Clock& clock = SystemClock();
   obs::Registry metrics;
   async::Runtime runtime;
+  http::BodyBudget bodies;
 
   http::Router admin_router, kinesis_router, http_router;
   std::unique_ptr<api::admin::AdminApi> admin_api;
@@ -88,7 +92,7 @@ Process::~Process() = default;
 
 Result<void> Process::Impl::StartListener(std::unique_ptr<http::Server>& server,
                                           const http::ServerConfig& config, const http::Router& router) {
-  server = std::make_unique<http::Server>(runtime, metrics, config, router.AsHandler());
+  server = std::make_unique<http::Server>(runtime, metrics, config, router.AsHandler(), &bodies);
   return server->Start();
 }
 

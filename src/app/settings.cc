@@ -142,7 +142,6 @@ Settings::Settings() {
   broker.update_delay = milliseconds(250);
   http.name = "http";
   http.port = 8080;
-  http.max_decompressed_body = ByteSize::MiB(16);
   kinesis.name = "kinesis";
   kinesis.port = 4567;
   admin.name = "admin";
@@ -173,10 +172,14 @@ void DescribeSettings(Settings& settings, Section& section) {
       {.doc = "Listen on addresses beyond this machine also without TLS and keys; something else must then "
               "protect them."});
   section.Sub("log", "The process's own log.", [&](Section& s) { DescribeLog(settings.log, s); });
-  section.Sub("runtime", "Threads.", [&](Section& s) {
+  section.Sub("runtime", "Threads and memory.", [&](Section& s) {
     s.Field("io_threads", &settings.runtime.io_threads, {.doc = "Event loops."}, {1, 256});
     s.Field("blocking_threads", &settings.runtime.blocking_threads,
             {.doc = "Threads for disk reads and long work."}, {1, 256});
+    s.Field(
+        "request_memory", &settings.request_memory,
+        {.doc = "For request bodies, all listeners together; beyond it requests get 503 with Retry-After."},
+        {ByteSize::MiB(1), ByteSize::GiB(64)});
   });
   section.Sub("http", "Ingest, queries and live numbers.",
               [&](Section& s) { DescribeListener(settings.http, s); });
@@ -192,7 +195,18 @@ void DescribeSettings(Settings& settings, Section& section) {
            DescribeAccessKey);
     s.Field("allow_unsigned_payload", &settings.kinesis_api.allow_unsigned_payload,
             {.doc = "With access_keys: take signatures that leave out the body (UNSIGNED-PAYLOAD)."});
+    s.Field("cors_origins", &settings.kinesis_api.cors_origins,
+            {.doc = "Web origins whose pages may call: \"*\", \"loopback\" or exact ones; empty: any with "
+                    "access_keys, else none.",
+             .example = "[https://app.example.com]"});
     s.Check([&settings] { return auth::ValidateKeys(settings.kinesis_api.access_keys); });
+    s.Check([&settings]() -> Result<void> {
+      for (const std::string& origin : settings.kinesis_api.cors_origins) {
+        if (const Result<void> good = http::OriginList::CheckPattern(origin); !good.ok())
+          return good.error().WithContext("kinesis.cors_origins");
+      }
+      return Ok();
+    });
   });
   section.Sub("admin", "Health pages and metrics of this process.",
               [&](Section& s) { DescribeListener(settings.admin, s); });
@@ -213,6 +227,17 @@ void DescribeSettings(Settings& settings, Section& section) {
       return Error(ErrorCode::kInvalidArgument, listener->name + ".address: " + listener->address +
                                                     " is reachable from outside without both TLS and keys; "
                                                     "set allow_public: true if something protects it");
+    }
+    // A body and what it decompresses to are held at a time; a request that never fits would be tried for
+    // ever.
+    for (const http::ServerConfig* listener : {&settings.http, &settings.kinesis, &settings.admin}) {
+      const ByteSize most{listener->max_body.bytes + listener->max_decompressed_body.bytes};
+      if (most > settings.request_memory) {
+        return Error(ErrorCode::kInvalidArgument,
+                     "runtime.request_memory: " + FormatByteSize(settings.request_memory) + " is less than " +
+                         listener->name + ".max_body and " + listener->name +
+                         ".max_decompressed_body together (" + FormatByteSize(most) + ")");
+      }
     }
     const ByteSize body = settings.gateway.max_body;
     for (const auto& [key, limit] :

@@ -7,6 +7,7 @@
 #include "honryu/broker/broker.h"
 #include "honryu/client/remote_client.h"
 #include "honryu/config/schema.h"
+#include "honryu/http/origin_list.h"
 #include "honryu/http/server.h"
 #include "honryu/log/rocksdb_engine.h"
 #include "honryu/obs/log.h"
@@ -27,6 +28,7 @@ struct Settings {
   obs::LogOptions log;
   async::RuntimeOptions runtime;
   http::ServerConfig http, kinesis, admin;
+  ByteSize request_memory = ByteSize::MiB(256);  ///< Of request bodies, all listeners together.
   api::kinesis::KinesisApiConfig kinesis_api;
   log::RocksdbEngineConfig storage;
   std::optional<ByteSize> retention_bytes;

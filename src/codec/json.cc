@@ -5,11 +5,55 @@
 #include <simdjson.h>
 
 #include <algorithm>
+#include <cstring>
 
 namespace honryu::codec {
 namespace {
 
 constexpr std::size_t kMaxDepth = 64;
+// A parser keeps some twelve bytes for each byte of the longest text it has met.
+constexpr std::size_t kLargestOfKeptParser = 1 << 20;
+
+bool IsEscaped(const char* begin, const char* at) {
+  const char* first = at;
+  while (first != begin && first[-1] == '\\') --first;
+  return (at - first) % 2 != 0;
+}
+
+// Whether a text holds more than `limit` values; exact for valid JSON, the parser judges the rest. Strings
+// are skipped and nothing is built, so refusing costs no more than reading that far.
+bool HasMoreItems(std::string_view text, std::size_t limit) {
+  if (text.size() / 2 < limit) return false;  // n values take 2n - 1 bytes at least: [0,0]
+  const char* const end = text.data() + text.size();
+  std::size_t items = 1;
+  bool opened = false;  // a '[' or '{' came, and nothing since
+  for (const char* p = text.data(); p != end; ++p) {
+    switch (*p) {
+      case ' ':
+      case '\n':
+      case '\r':
+      case '\t':
+        continue;
+      case ',':
+        ++items;
+        break;
+      case ']':
+      case '}':
+        opened = false;
+        break;
+      default:
+        if (opened) ++items;
+        opened = *p == '[' || *p == '{';
+        if (*p != '"') break;
+        do {  // to the quote with an even number of backslashes before it
+          p = static_cast<const char*>(std::memchr(p + 1, '"', static_cast<std::size_t>(end - p - 1)));
+          if (p == nullptr) return items > limit;
+        } while (IsEscaped(text.data(), p));
+    }
+    if (items > limit) return true;
+  }
+  return items > limit;
+}
 
 Json Convert(simdjson::dom::element element) {
   switch (element.type()) {
@@ -43,8 +87,13 @@ Json Convert(simdjson::dom::element element) {
 
 }  // namespace
 
-Result<Json> Json::Parse(std::string_view text) {
-  thread_local simdjson::dom::parser parser;
+Result<Json> Json::Parse(std::string_view text, std::size_t max_items) {
+  if (HasMoreItems(text, max_items)) {
+    return Error(ErrorCode::kTooLarge, "JSON has more than " + std::to_string(max_items) + " values");
+  }
+  thread_local simdjson::dom::parser kept;
+  simdjson::dom::parser own;
+  simdjson::dom::parser& parser = text.size() > kLargestOfKeptParser ? own : kept;
   if (parser.max_depth() != kMaxDepth) {
     const auto error = parser.allocate(std::max<std::size_t>(text.size(), 4096), kMaxDepth);
     if (error != simdjson::SUCCESS) return Error(ErrorCode::kInternal, simdjson::error_message(error));

@@ -34,6 +34,9 @@ namespace {
 constexpr auto kAwait = asio::as_tuple(asio::use_awaitable);
 // The header buffer: small, so that the bulk of a body is read straight into its own place.
 constexpr std::size_t kReadAhead = 16384;
+// Memory for a body is taken as its bytes come, so that announcing a large one takes none from others.
+constexpr std::size_t kBodyPiece = 256 << 10;
+
 std::string ResponseHead(const Response& response, std::string_view request_id, bool keep_alive) {
   const std::string_view reason = bhttp::obsolete_reason(static_cast<bhttp::status>(response.status));
   std::string head;
@@ -113,6 +116,7 @@ struct Connection::Head {
   bool http10 = false;
   bool expect_continue = false;
   std::size_t content_length = 0;
+  BodyBudget::Share memory;
   std::unique_ptr<bhttp::request_parser<bhttp::empty_body>>
       chunked;  // the parser to go on with; null unless chunked
 };
@@ -177,6 +181,7 @@ async::Task<Result<Connection::Head>> Connection::ReadHead() {
     co_return Error(ErrorCode::kCancelled, "the peer has gone");
   }
   Head head;
+  head.memory = BodyBudget::Share(context_.bodies);
   const auto& message = parser->get();
   head.keep_alive = message.keep_alive();
   head.http10 = message.version() < 11;
@@ -214,59 +219,83 @@ async::Task<Result<Connection::Head>> Connection::ReadHead() {
   co_return head;
 }
 
-async::Task<Result<Bytes>> Connection::ReadSizedBody(std::size_t length) {
-  const std::shared_ptr<char[]> body = PaddedBuffer(length);
-  const std::size_t buffered = std::min(length, buffer_.size());
-  if (buffered > 0) std::memcpy(body.get(), buffer_.data().data(), buffered);
-  buffer_.consume(buffered);
-  if (buffered < length) {
-    const auto [error, size] =
-        co_await asio::async_read(stream_, asio::buffer(body.get() + buffered, length - buffered), kAwait);
-    (void)size;
-    if (error == beast::error::timeout) {
-      context_.metrics.Refused(
-          "timeout");  // the expired stream has closed its socket: nothing more can be sent
-      co_return Error(ErrorCode::kDeadlineExceeded, "the request body took too long");
+Error Connection::NoMemory() {
+  refuse_status_ = 503;
+  return NoMemoryForBody();
+}
+
+// ReadBody has taken memory for the first piece.
+async::Task<Result<Bytes>> Connection::ReadSizedBody(Head& head) {
+  const std::size_t length = head.content_length;
+  const auto body = PaddedBuffer(length);
+  std::size_t have = std::min({length, kBodyPiece, buffer_.size()});
+  if (have > 0) std::memcpy(body.get(), buffer_.data().data(), have);
+  buffer_.consume(have);
+  for (std::size_t piece_end = std::min(length, kBodyPiece);;) {
+    if (have < piece_end) {
+      const auto [error, size] =
+          co_await asio::async_read(stream_, asio::buffer(body.get() + have, piece_end - have), kAwait);
+      (void)size;
+      if (error == beast::error::timeout) {
+        context_.metrics.Refused(
+            "timeout");  // the expired stream has closed its socket: nothing more can be sent
+        co_return Error(ErrorCode::kDeadlineExceeded, "the request body took too long");
+      }
+      if (error) co_return Error(ErrorCode::kCancelled, "the peer has gone");
+      have = piece_end;
     }
-    if (error) co_return Error(ErrorCode::kCancelled, "the peer has gone");
+    if (have == length) break;
+    piece_end = std::min(length, have + kBodyPiece);
+    if (!head.memory.Grow(piece_end - have)) co_return NoMemory();
   }
   co_return Bytes(body, std::string_view(body.get(), length));
 }
 
 async::Task<Result<Bytes>> Connection::ReadBody(Head& head) {
   stream_.expires_after(context_.config.body_timeout);
+  if (!head.memory.Grow(std::min(head.content_length, kBodyPiece))) co_return NoMemory();
   if (head.expect_continue && buffer_.size() == 0) {
     static constexpr std::string_view kContinue = "HTTP/1.1 100 Continue\r\n\r\n";
     const auto [error, size] = co_await asio::async_write(stream_, asio::buffer(kContinue), kAwait);
     (void)size;
     if (error) co_return Error(ErrorCode::kCancelled, "the peer has gone");
   }
-  if (head.chunked == nullptr) {
-    if (head.content_length == 0) co_return PaddedCopy({});
-    Result<Bytes> body = co_await ReadSizedBody(head.content_length);
-    co_return body;
+  Result<Bytes> body = PaddedCopy({});
+  if (head.chunked != nullptr) {
+    body = co_await ReadChunkedBody(head);
+  } else if (head.content_length > 0) {
+    body = co_await ReadSizedBody(head);
   }
+  co_return body;
+}
+
+async::Task<Result<Bytes>> Connection::ReadChunkedBody(Head& head) {
   bhttp::request_parser<bhttp::string_body> parser(std::move(*head.chunked));
   parser.body_limit(context_.config.max_body.bytes);
-  const auto [error, size] = co_await bhttp::async_read(stream_, buffer_, parser, kAwait);
-  (void)size;
-  if (error == beast::error::timeout) {
-    context_.metrics.Refused(
-        "timeout");  // the expired stream has closed its socket: nothing more can be sent
-    co_return Error(ErrorCode::kDeadlineExceeded, "the request body took too long");
+  parser.eager(true);
+  while (!parser.is_done()) {
+    const auto [error, size] = co_await bhttp::async_read_some(stream_, buffer_, parser, kAwait);
+    (void)size;
+    if (error == beast::error::timeout) {
+      context_.metrics.Refused(
+          "timeout");  // the expired stream has closed its socket: nothing more can be sent
+      co_return Error(ErrorCode::kDeadlineExceeded, "the request body took too long");
+    }
+    if (error == bhttp::error::body_limit) {
+      refuse_status_ = 413;
+      co_return Error(ErrorCode::kTooLarge, "the request body is too large, limit " +
+                                                std::to_string(context_.config.max_body.bytes) + " bytes");
+    }
+    if (error && error.category() == bhttp::make_error_code(bhttp::error::bad_chunk).category() &&
+        error != bhttp::error::partial_message && error != bhttp::error::end_of_stream) {
+      refuse_status_ = 400;
+      co_return Error(ErrorCode::kInvalidArgument, "malformed body: " + error.message());
+    }
+    if (error) co_return Error(ErrorCode::kCancelled, "the peer has gone");
+    const std::size_t taken = parser.get().body().capacity();
+    if (taken > head.memory.held() && !head.memory.Grow(taken - head.memory.held())) co_return NoMemory();
   }
-  if (error == bhttp::error::body_limit) {
-    refuse_status_ = 413;
-    co_return Error(ErrorCode::kTooLarge, "the request body is too large, limit " +
-                                              std::to_string(context_.config.max_body.bytes) + " bytes");
-  }
-  if (error && error.category() == bhttp::make_error_code(bhttp::error::bad_chunk).category() &&
-      error != bhttp::error::partial_message && error != bhttp::error::end_of_stream) {
-    refuse_status_ = 400;
-    co_return Error(ErrorCode::kInvalidArgument, "malformed body: " + error.message());
-  }
-  if (error) co_return Error(ErrorCode::kCancelled, "the peer has gone");
-  co_return PaddedCopy(parser.get().body());
+  co_return Padded(std::move(parser.get().body()));
 }
 
 async::Task<bool> Connection::WriteStream(const Response& response, std::string head) {
@@ -318,7 +347,8 @@ async::Task<void> Connection::Refuse(int status, std::string_view code, std::str
   context_.metrics.by_class[static_cast<std::size_t>(status / 100)].Add();
   Request none;
   none.request_id = RandomUuid();
-  const Response response = ErrorResponse(status, code, message, none.request_id);
+  Response response = ErrorResponse(status, code, message, none.request_id);
+  if (status == 503) response.headers.Set("Retry-After", "1");
   const bool again = co_await Write(none, response, false, false);
   (void)again;
   // Let the peer read the answer although it may still be sending: close our half, then swallow what comes
@@ -405,8 +435,9 @@ async::Task<void> Connection::RunHttp1() {
       Result<Bytes> body = co_await ReadBody(*head);
       if (body.ok()) {
         context_.metrics.bytes_in.Add(static_cast<double>(body->size()));
-        OpenedBody opened = co_await OpenBody(
-            context_, std::string(head->request.headers.Get("Content-Encoding")), std::move(*body));
+        OpenedBody opened =
+            co_await OpenBody(context_, std::string(head->request.headers.Get("Content-Encoding")),
+                              std::move(*body), head->memory);
         refuse_status_ = opened.refuse_status;
         if (opened.plain.ok()) {
           head->request.body = std::move(*opened.plain);
@@ -424,6 +455,7 @@ async::Task<void> Connection::RunHttp1() {
     }
     if (failed) {
       if (refuse_status_ == 0) break;
+      if (head.ok()) head->memory.ShrinkTo(0);  // what has come of the body is gone
       context_.metrics.Refused(RefusalCode(refuse_status_));
       co_await Refuse(refuse_status_, RefusalCode(refuse_status_), failure.message());
       break;

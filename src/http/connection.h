@@ -23,6 +23,7 @@ struct ConnectionContext {
   ServerMetrics& metrics;
   const std::atomic<bool>& stopping;
   boost::asio::ssl::context* tls;  ///< Null: plain.
+  BodyBudget* bodies;              ///< Null pointer: none.
 };
 
 class Http2Session;
@@ -44,6 +45,7 @@ class Connection {
 
  private:
   enum class Next { kKeepAlive, kClose };
+  Error NoMemory();
   struct Head;  // what the header said
 
   async::Task<bool> WaitForFirstByte();
@@ -54,7 +56,8 @@ class Connection {
   async::Task<void> RunHttp1();
   async::Task<Result<Head>> ReadHead();
   async::Task<Result<Bytes>> ReadBody(Head& head);
-  async::Task<Result<Bytes>> ReadSizedBody(std::size_t length);
+  async::Task<Result<Bytes>> ReadSizedBody(Head& head);
+  async::Task<Result<Bytes>> ReadChunkedBody(Head& head);
   async::Task<bool> Write(const Request& request, const Response& response, bool keep_alive, bool http10);
   async::Task<bool> WriteStream(const Response& response, std::string head);
   async::Task<void> Refuse(int status, std::string_view code, std::string_view message);

@@ -5,6 +5,7 @@
 #include "honryu/codec/uri.h"
 #include "honryu/obs/log.h"
 
+#include <algorithm>
 #include <chrono>
 #include <cstring>
 #include <ctime>
@@ -13,8 +14,12 @@
 namespace honryu::http {
 
 namespace {
-// Bodies up to this size are decompressed on the event loop: it takes well under 0.5 ms.
+// Bodies that come to this size at most are decompressed on the event loop: it takes well under 0.5 ms.
 constexpr std::size_t kInlineDecompress = 65536;
+// Most bodies shrink less when they are compressed. What has shrunk more is decompressed once more, with four
+// times the memory set aside: nobody knows beforehand how much it needs, and the most that it may take would
+// starve others.
+constexpr std::size_t kUsualShrinking = 16;
 }  // namespace
 
 std::shared_ptr<char[]> PaddedBuffer(std::size_t size) {
@@ -28,6 +33,12 @@ Bytes PaddedCopy(std::string_view text) {
   if (!text.empty())
     std::memcpy(buffer.get(), text.data(), text.size());  // an empty view may have no address
   return Bytes(buffer, std::string_view(buffer.get(), text.size()));
+}
+
+Bytes Padded(std::string text) {
+  const std::size_t size = text.size();
+  text.append(kBodyPadding, '\0');
+  return Bytes(std::move(text)).Slice(0, size);
 }
 
 std::string HttpDate() {
@@ -66,31 +77,47 @@ std::string_view RefusalCode(int status) {
       return "header_too_large";
     case 501:
       return "not_implemented";
+    case 503:
+      return "overloaded";
     default:
       return "bad_request";
   }
 }
 
-async::Task<OpenedBody> OpenBody(const ConnectionContext& context, std::string encoding, Bytes body) {
+Error NoMemoryForBody() {
+  return Error(ErrorCode::kOverloaded, "the bodies of other requests take all memory set aside for them");
+}
+
+async::Task<OpenedBody> OpenBody(const ConnectionContext& context, std::string encoding, Bytes body,
+                                 BodyBudget::Share& memory) {
   const Result<codec::Compression> compression = codec::ParseContentEncoding(encoding);
   if (!compression.ok()) {
     co_return OpenedBody{compression.error().WithContext("Content-Encoding"), 415};
   }
   if (*compression == codec::Compression::kNone || body.empty()) co_return OpenedBody{std::move(body), 0};
   const std::size_t limit = context.config.max_decompressed_body.bytes;
+  const std::size_t packed = memory.held();
+  std::size_t room = std::min(limit, kInlineDecompress + body.size() * kUsualShrinking);
   Result<std::string> plain;
-  if (body.size() <= kInlineDecompress && limit <= ByteSize::MiB(1).bytes) {
-    plain = codec::Decompress(*compression, body, limit);
-  } else {
-    const codec::Compression kind = *compression;
-    plain = co_await context.runtime.Blocking(
-        [body, kind, limit] { return codec::Decompress(kind, body, limit); });
+  for (;;) {
+    if (!memory.Grow(room)) co_return OpenedBody{NoMemoryForBody(), 503};
+    if (room <= 2 * kInlineDecompress) {
+      plain = codec::Decompress(*compression, body, room);
+    } else {
+      const codec::Compression kind = *compression;
+      plain = co_await context.runtime.Blocking(
+          [body, kind, room] { return codec::Decompress(kind, body, room); });
+    }
+    if (plain.ok() || plain.error().code() != ErrorCode::kTooLarge || room == limit) break;
+    memory.ShrinkTo(packed);
+    room = std::min(limit, room * 4);
   }
   if (!plain.ok()) {
     const int status = plain.error().code() == ErrorCode::kTooLarge ? 413 : 400;
     co_return OpenedBody{plain.error().WithContext("request body"), status};
   }
-  co_return OpenedBody{PaddedCopy(*plain), 0};
+  memory.ShrinkTo(plain->size());  // `body` goes with this frame
+  co_return OpenedBody{Padded(std::move(*plain)), 0};
 }
 
 async::Task<Response> AnswerRequest(const ConnectionContext& context, const Request& request) {

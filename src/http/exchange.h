@@ -16,6 +16,8 @@ namespace honryu::http {
 std::shared_ptr<char[]> PaddedBuffer(std::size_t size);
 /// A copy with kBodyPadding readable bytes behind it.
 Bytes PaddedCopy(std::string_view text);
+/// The same without a copy, if the text has room.
+Bytes Padded(std::string text);
 
 /// Now, as the Date header writes it.
 std::string HttpDate();
@@ -29,10 +31,14 @@ std::string_view RefusalCode(int status);
 /// A body that could not be opened, with the status that says so.
 struct OpenedBody {
   Result<Bytes> plain;
-  int refuse_status = 0;  ///< With an error: 400, 413 or 415.
+  int refuse_status = 0;  ///< With an error: 400, 413, 415 or 503.
 };
-/// Undoes the Content-Encoding, within the listener's limit; large bodies on the blocking pool.
-async::Task<OpenedBody> OpenBody(const ConnectionContext& context, std::string encoding, Bytes body);
+/// What a request is told, with 503, for which the process's BodyBudget has nothing left.
+Error NoMemoryForBody();
+/// Undoes the Content-Encoding, within the listener's limit; large bodies on the blocking pool. `memory`
+/// holds what `body` takes and then what the opened one takes; it outlives the task.
+async::Task<OpenedBody> OpenBody(const ConnectionContext& context, std::string encoding, Bytes body,
+                                 BodyBudget::Share& memory);
 
 /// Calls the handler; one that throws answers 500 and is logged.
 async::Task<Response> AnswerRequest(const ConnectionContext& context, const Request& request);

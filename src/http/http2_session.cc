@@ -62,10 +62,15 @@ bool IsConnectionHeader(std::string_view lower_name) {
 }  // namespace
 
 struct Http2Session::Exchange {
-  Exchange(std::int32_t i, const async::Executor& executor)
-      : id(i), began(Now()), changed(executor, MonoTime::max()), gone(executor, MonoTime::max()) {}
+  Exchange(std::int32_t i, const async::Executor& executor, BodyBudget* bodies)
+      : id(i),
+        began(Now()),
+        memory(bodies),
+        changed(executor, MonoTime::max()),
+        gone(executor, MonoTime::max()) {}
   const std::int32_t id;
   const MonoTime began;
+  BodyBudget::Share memory;  // of the body
   Request request;
   std::string received;          // of the body, as sent
   std::size_t header_bytes = 0;  // names and values
@@ -135,7 +140,7 @@ struct Http2Session::Callbacks {
     if (frame->hd.type != NGHTTP2_HEADERS || frame->headers.cat != NGHTTP2_HCAT_REQUEST) return 0;
     if (self.tasks_.running() > kMaxTasks) return NGHTTP2_ERR_CALLBACK_FAILURE;
     const std::int32_t id = frame->hd.stream_id;
-    auto exchange = std::make_shared<Exchange>(id, self.stream_.get_executor());
+    auto exchange = std::make_shared<Exchange>(id, self.stream_.get_executor(), self.context_.bodies);
     exchange->request.peer = self.peer_;
     exchange->request.request_id = RandomUuid();
     self.exchanges_[id] = std::move(exchange);
@@ -168,16 +173,33 @@ struct Http2Session::Callbacks {
     return 0;
   }
 
+  // Makes room for so many bytes more of the body.
+  static bool TakeMemory(Exchange& exchange, std::size_t size) {
+    const std::size_t needed = exchange.received.size() + size;
+    if (needed <= exchange.received.capacity()) return true;
+    const std::size_t room = std::max(needed, 2 * exchange.received.capacity());
+    if (!exchange.memory.Grow(room - exchange.memory.held())) return false;
+    exchange.received.reserve(room);
+    return true;
+  }
+
   static int OnData(nghttp2_session* session, std::uint8_t, std::int32_t id, const std::uint8_t* data,
                     std::size_t size, void* user) {
     Http2Session& self = Self(user);
     const ExchangePtr exchange = self.Find(id);
     nghttp2_session_consume_stream(session, id, size);
     const std::uint64_t limit = self.context_.config.max_body.bytes;
-    if (exchange != nullptr && exchange->refuse_status == 0 && exchange->received.size() + size > limit) {
-      exchange->refuse_status = 413;
-      exchange->received = std::string();
-      nghttp2_session_consume_connection(session, std::exchange(exchange->held, 0));
+    if (exchange != nullptr && exchange->refuse_status == 0) {
+      if (exchange->received.size() + size > limit) {
+        exchange->refuse_status = 413;
+      } else if (!TakeMemory(*exchange, size)) {
+        exchange->refuse_status = 503;
+      }
+      if (exchange->refuse_status != 0) {
+        exchange->received = std::string();
+        exchange->memory.ShrinkTo(0);
+        nghttp2_session_consume_connection(session, std::exchange(exchange->held, 0));
+      }
     }
     if (exchange == nullptr || exchange->refuse_status != 0) {
       nghttp2_session_consume_connection(session, size);
@@ -448,6 +470,7 @@ async::Task<void> Http2Session::Serve(ExchangePtr exchange) {
   Error failure;
   int status = exchange->refuse_status;
   if (status == 413) failure = Error(ErrorCode::kTooLarge, "the request body is too large");
+  if (status == 503) failure = NoMemoryForBody();
   if (status == 431) failure = Error(ErrorCode::kTooLarge, "the request header is too large");
   if (status == 0) {
     if (const Result<void> parsed = ParseTarget(request); !parsed.ok()) {
@@ -457,10 +480,9 @@ async::Task<void> Http2Session::Serve(ExchangePtr exchange) {
   }
   if (status == 0) {
     context_.metrics.bytes_in.Add(static_cast<double>(exchange->received.size()));
-    Bytes body = PaddedCopy(exchange->received);
-    exchange->received = std::string();
-    OpenedBody opened =
-        co_await OpenBody(context_, std::string(request.headers.Get("Content-Encoding")), std::move(body));
+    Bytes body = Padded(std::exchange(exchange->received, std::string()));
+    OpenedBody opened = co_await OpenBody(context_, std::string(request.headers.Get("Content-Encoding")),
+                                          std::move(body), exchange->memory);
     status = opened.refuse_status;
     if (opened.plain.ok()) {
       request.body = std::move(*opened.plain);
@@ -472,6 +494,7 @@ async::Task<void> Http2Session::Serve(ExchangePtr exchange) {
   Response response;
   if (status != 0) {
     response = ErrorResponse(status, RefusalCode(status), failure.message(), request.request_id);
+    if (status == 503) response.headers.Set("Retry-After", "1");
     context_.metrics.Refused(RefusalCode(status));
   } else {
     response = co_await AnswerRequest(context_, request);

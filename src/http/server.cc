@@ -35,8 +35,8 @@ struct Listener {
 }  // namespace
 
 struct Server::Impl {
-  Impl(async::Runtime& r, obs::Registry& m, ServerConfig c, Handler h)
-      : runtime(r), config(std::move(c)), handler(std::move(h)), metrics(m, config.name) {}
+  Impl(async::Runtime& r, obs::Registry& m, ServerConfig c, Handler h, BodyBudget* b)
+      : runtime(r), config(std::move(c)), handler(std::move(h)), metrics(m, config.name), bodies(b) {}
 
   async::Task<void> Accept(Listener* listener);
   async::Task<void> Serve(Listener* listener, Tcp::socket socket);
@@ -47,6 +47,7 @@ struct Server::Impl {
   const Handler handler;
   ServerMetrics metrics;
   std::shared_ptr<asio::ssl::context> tls;  // null: plain
+  BodyBudget* const bodies;
   std::atomic<bool> stopping{false};
   std::atomic<std::uint32_t> open{0};
   std::uint16_t bound_port = 0;
@@ -70,7 +71,7 @@ async::Task<void> Server::Impl::TurnAway(Tcp::socket socket) {
 }
 
 async::Task<void> Server::Impl::Serve(Listener* listener, Tcp::socket socket) {
-  const ConnectionContext context{runtime, config, handler, metrics, stopping, tls.get()};
+  const ConnectionContext context{runtime, config, handler, metrics, stopping, tls.get(), bodies};
   Connection connection(context, std::move(socket));
   listener->connections.insert(&connection);
   metrics.connections.Add(1);
@@ -107,8 +108,9 @@ async::Task<void> Server::Impl::Accept(Listener* listener) {
   }
 }
 
-Server::Server(async::Runtime& runtime, obs::Registry& metrics, ServerConfig config, Handler handler)
-    : impl_(std::make_unique<Impl>(runtime, metrics, std::move(config), std::move(handler))) {}
+Server::Server(async::Runtime& runtime, obs::Registry& metrics, ServerConfig config, Handler handler,
+               BodyBudget* bodies)
+    : impl_(std::make_unique<Impl>(runtime, metrics, std::move(config), std::move(handler), bodies)) {}
 
 Server::~Server() = default;
 

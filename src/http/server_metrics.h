@@ -36,20 +36,21 @@ struct ServerMetrics {
     }
   }
 
-  static constexpr std::array<const char*, 9> kReasons = {"tls",
-                                                          "bad_request",
-                                                          "timeout",
-                                                          "header_too_large",
-                                                          "body_too_large",
-                                                          "unsupported_encoding",
-                                                          "not_implemented",
-                                                          "too_many_connections",
-                                                          "handler_failed"};
+  static constexpr std::array<const char*, 10> kReasons = {"tls",
+                                                           "bad_request",
+                                                           "timeout",
+                                                           "header_too_large",
+                                                           "body_too_large",
+                                                           "unsupported_encoding",
+                                                           "not_implemented",
+                                                           "too_many_connections",
+                                                           "handler_failed",
+                                                           "overloaded"};
   obs::Gauge connections;
   obs::Histogram request_seconds;
   obs::Counter bytes_in, bytes_out;
   std::array<obs::Counter, 6> by_class;
-  std::array<obs::Counter, 9> refused;
+  std::array<obs::Counter, 10> refused;
 };
 
 }  // namespace honryu::http

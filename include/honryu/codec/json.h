@@ -2,7 +2,9 @@
 
 #include "honryu/base/result.h"
 
+#include <cstddef>
 #include <cstdint>
+#include <limits>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -58,8 +60,11 @@ class Json {
 
   Json() = default;
   explicit Json(Value value) : value_(std::move(value)) {}
-  /// kInvalidArgument with the parser's reason; nesting deeper than 64 is refused.
-  static Result<Json> Parse(std::string_view text);
+  /// kInvalidArgument with the parser's reason; nesting deeper than 64 is refused. kTooLarge: more
+  /// than `max_items` values of any kind, the root too, told before anything is built: two bytes of a foreign
+  /// text can become one value of forty.
+  static Result<Json> Parse(std::string_view text,
+                            std::size_t max_items = std::numeric_limits<std::size_t>::max());
 
   bool is_null() const { return std::holds_alternative<std::monostate>(value_); }
   bool is_string() const { return std::holds_alternative<std::string>(value_); }

@@ -2,6 +2,7 @@
 
 #include "honryu/async/runtime.h"
 #include "honryu/base/units.h"
+#include "honryu/http/body_budget.h"
 #include "honryu/http/message.h"
 #include "honryu/obs/metrics.h"
 
@@ -29,7 +30,7 @@ struct ServerConfig {
       std::chrono::seconds(60);  ///< The peer must take an answer, or a piece of a streamed one, within it.
   ByteSize max_header = ByteSize::KiB(32);
   ByteSize max_body = ByteSize::MiB(16);               ///< As sent.
-  ByteSize max_decompressed_body = ByteSize::MiB(64);  ///< After Content-Encoding.
+  ByteSize max_decompressed_body = ByteSize::MiB(16);  ///< After Content-Encoding.
   std::uint32_t max_connections = 10000;               ///< Further ones get 503 and are closed.
   TlsConfig tls;                                       ///< When set, the port speaks TLS only.
 };
@@ -38,10 +39,14 @@ struct ServerConfig {
 /// one acceptor per event loop (SO_REUSEPORT), a connection lives on one loop.
 /// Keep-alive, pipelining in order, Expect: 100-continue, chunked bodies, HEAD, deadlines and limits of
 /// ServerConfig (431, 413, 415, 400 as fits; a deadline passed closes the
-/// connection). A handler that throws answers 500 and is logged.
+/// connection). A body for which the process has no memory left is refused with 503 and Retry-After. A
+/// handler that throws answers 500 and is logged.
 class Server {
  public:
-  Server(async::Runtime& runtime, obs::Registry& metrics, ServerConfig config, Handler handler);
+  /// `bodies`: shared by the listeners of a process; null pointer: only each body is bounded. References and
+  /// the budget must outlive the server.
+  Server(async::Runtime& runtime, obs::Registry& metrics, ServerConfig config, Handler handler,
+         BodyBudget* bodies = nullptr);
   ~Server();
   Server(const Server&) = delete;
   Server& operator=(const Server&) = delete;

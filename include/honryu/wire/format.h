@@ -25,7 +25,7 @@ std::optional<Format> FindFormat(std::string_view content_type);
 
 /// Reads a request's body into the tree that the parsers of kinesis.h take: blobs are base64 strings from
 /// JSON and Json::Blob from CBOR, times are numbers of seconds from both. Errors: those of Json::Parse and
-/// codec::ParseCbor.
+/// codec::ParseCbor; kTooLarge beyond 200,000 values.
 Result<codec::Json> ParseBody(BytesView body, Format format);
 
 /// An answer made as JSON (kinesis.h), in that format. For CBOR members are turned by name: Data and State

@@ -53,6 +53,17 @@ TEST_F(Protocol, BodiesThatAreNoObject) {
   EXPECT_EQ(Show(Call("Kinesis_20131202.PutRecords", R"({"StreamName":)")), "400 SerializationException");
 }
 
+TEST_F(Protocol, MoreValuesThanAnyRequestHasAreRefused) {
+  const auto body = [](int values) {
+    std::string text = R"({"StreamNames":[0)";
+    for (int i = 1; i < values; ++i) text += ",0";
+    return text + "]}";
+  };
+  EXPECT_EQ(Call("Kinesis_20131202.ListStreams", body(199'998)).status, 200);
+  EXPECT_EQ(Show(Call("Kinesis_20131202.ListStreams", body(199'999))), "400 SerializationException");
+  EXPECT_EQ(Send(MakeRequest("POST", WithTarget("application/json"), body(199'999))).status, 400);
+}
+
 TEST_F(Protocol, UnknownOperations) {
   EXPECT_EQ(Show(Call("Kinesis_20131202.SplitShards", "{}")), "400 UnknownOperationException");
   EXPECT_EQ(Show(Call("Kinesis_20131202.SplitShards", "")), "400 UnknownOperationException");

@@ -15,7 +15,8 @@ std::string Fault(const std::vector<std::string>& overrides) {
 }
 
 TEST(Settings, TheBoundsThatArePrintedAreTheBoundsThatHold) {
-  const std::vector<std::string> wide = {"http.max_body=1GiB", "http.max_decompressed_body=1GiB"};
+  const std::vector<std::string> wide = {"http.max_body=1GiB", "http.max_decompressed_body=1GiB",
+                                         "runtime.request_memory=2GiB"};
   for (const char* good :
        {"gateway.max_body=1KiB", "gateway.max_body=64MiB", "gateway.max_events=1",
         "gateway.max_events=100000", "gateway.dedup_window=0s", "gateway.dedup_window=24h",
@@ -34,6 +35,12 @@ TEST(Settings, TheBoundsThatArePrintedAreTheBoundsThatHold) {
     const std::string key = std::string(bad).substr(0, std::string(bad).find('='));
     EXPECT_THAT(Fault(overrides), HasSubstr(key)) << bad;
   }
+}
+
+TEST(Settings, ARequestThatWouldNeverFitIntoMemoryIsAFault) {
+  EXPECT_EQ(Fault({"runtime.request_memory=32MiB"}), "");
+  EXPECT_THAT(Fault({"runtime.request_memory=31MiB"}), HasSubstr("request_memory"));
+  EXPECT_THAT(Fault({"kinesis.max_body=256MiB"}), HasSubstr("kinesis.max_body"));
 }
 
 TEST(Settings, ABodyThatTheListenerWouldRefuseIsAFault) {

@@ -91,5 +91,33 @@ TEST(Json, RefusesBrokenTextAndAbsurdNesting) {
   EXPECT_FALSE(Json::Parse(std::string(100, '[') + std::string(100, ']')).ok());
 }
 
+TEST(JsonItems, CountEveryValueAndNothingInStrings) {
+  const auto items = [](std::string_view text) {
+    for (std::size_t limit = 0; limit < 100; ++limit) {
+      const Result<Json> json = Json::Parse(text, limit);
+      if (json.ok()) return limit;
+      EXPECT_EQ(json.error().code(), ErrorCode::kTooLarge) << text;
+    }
+    return std::size_t{100};
+  };
+  EXPECT_EQ(items("1"), 1U);
+  EXPECT_EQ(items("[]"), 1U);
+  EXPECT_EQ(items("[ ]"), 1U);
+  EXPECT_EQ(items("[0]"), 2U);
+  EXPECT_EQ(items("[0,0]"), 3U);
+  EXPECT_EQ(items(R"({"a":1})"), 2U);
+  EXPECT_EQ(items(R"({"a":{},"b":[[],[1]]})"), 6U);
+  EXPECT_EQ(items(R"([",,[,{", "\",,\\", "\\\\", -1.5e3, null, true])"), 7U);
+  EXPECT_EQ(items(R"({"a,[{":"b"})"), 2U);
+  EXPECT_EQ(Json::Parse(R"(["never closed)", 3).error().code(), ErrorCode::kInvalidArgument);
+}
+
+TEST(JsonItems, ManyValuesInFewBytesAreRefusedBeforeTheyAreBuilt) {
+  std::string text = "[0";
+  for (int i = 0; i < 8'000'000; ++i) text += ",0";
+  text += "]";
+  EXPECT_EQ(Json::Parse(text, 200'000).error().code(), ErrorCode::kTooLarge);
+}
+
 }  // namespace
 }  // namespace honryu::codec

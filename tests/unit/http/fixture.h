@@ -32,7 +32,7 @@ class HttpTest : public ::testing::Test {
     router_.Add("GET", "/throw", [](async::Context, const Request&) { return Throw(); });
     router_.Add("GET", "/stream", [this](async::Context, const Request&) { return Stream(this); });
     router_.Add("GET", "/flood", [this](async::Context, const Request&) { return Flood(this); });
-    server_ = std::make_unique<Server>(runtime_, metrics_, config_, router_.AsHandler());
+    server_ = std::make_unique<Server>(runtime_, metrics_, config_, router_.AsHandler(), budget_.get());
     const Result<void> started = server_->Start();
     ASSERT_TRUE(started.ok()) << started.error().message();
   }
@@ -104,6 +104,7 @@ class HttpTest : public ::testing::Test {
   async::OneShot<bool> slow_entered_, slow_release_, stream_ended_;
   ServerConfig config_;
   Router router_;
+  std::unique_ptr<BodyBudget> budget_;  ///< Null pointer unless a test makes one before StartServer().
   std::unique_ptr<Server> server_;
 };
 

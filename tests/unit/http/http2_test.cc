@@ -183,6 +183,20 @@ TEST_F(Http2Test, LimitsAreThoseOfHttp1) {
   EXPECT_EQ(client.Exchange("POST", "/echo", "still here").body, "still here");
 }
 
+TEST_F(Http2Test, BodiesShareTheBudgetOfTheProcess) {
+  config_.max_body = ByteSize::MiB(2);
+  budget_ = std::make_unique<BodyBudget>(ByteSize::MiB(1), metrics_);
+  StartServer();
+  Http2Client client(server_->port());
+  const std::string fits(500 << 10, 'x');
+  for (int i = 0; i < 3; ++i) {
+    EXPECT_EQ(client.Exchange("POST", "/echo", fits).body, fits) << i;
+    Answer refused = client.Exchange("POST", "/echo", fits + fits + fits);
+    EXPECT_EQ(refused.headers[":status"], "503") << i;
+    EXPECT_EQ(refused.headers["retry-after"], "1") << i;
+  }
+}
+
 TEST_F(Http2Test, ManyBodiesReuseTheWindow) {
   StartServer();
   Http2Client client(server_->port());

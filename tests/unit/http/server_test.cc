@@ -69,6 +69,45 @@ TEST_F(HttpTest, OpensCompressedBodiesWithinTheLimit) {
   EXPECT_TRUE(Status(Exchange(Post("x", "Content-Encoding: br\r\n")), 415));
 }
 
+TEST_F(HttpTest, BodiesOfAllConnectionsShareOneBudget) {
+  config_.max_body = ByteSize::MiB(2);
+  config_.max_decompressed_body = ByteSize::MiB(2);
+  budget_ = std::make_unique<BodyBudget>(ByteSize::MiB(1), metrics_);
+  StartServer();
+  const std::string fits(900 << 10, 'x');
+  const std::string close = "Connection: close\r\n";
+  const auto refused = [](const std::string& answer) {
+    return Status(answer, 503) && answer.find("Retry-After: 1\r\n") != std::string::npos;
+  };
+  // What was taken comes back with every answer, also with refusals.
+  for (int i = 0; i < 3; ++i) {
+    EXPECT_TRUE(Status(Exchange(Post(fits, close)), 200)) << i;
+    EXPECT_TRUE(refused(Exchange(Post(fits + fits)))) << i;
+    const std::string bomb = codec::Compress(codec::Compression::kGzip, fits + fits).value();
+    EXPECT_TRUE(refused(Exchange(Post(bomb, "Content-Encoding: gzip\r\n")))) << i;
+    const std::string packed =
+        codec::Compress(codec::Compression::kGzip, std::string(250 << 10, 'x')).value();
+    EXPECT_TRUE(Status(Exchange(Post(packed, close + "Content-Encoding: gzip\r\n")), 200)) << i;
+    std::string chunked = "POST /echo HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n";
+    for (int n = 0; n < 9; ++n) chunked += "20000\r\n" + std::string(128 << 10, 'c') + "\r\n";
+    EXPECT_TRUE(refused(Exchange(chunked + "0\r\n\r\n"))) << i;
+  }
+  // A body that is only announced takes a piece; one that has come takes all of itself until it is answered.
+  RawSocket announced(server_->port());
+  announced.Send("POST /echo HTTP/1.1\r\nHost: x\r\nContent-Length: 1000000\r\n\r\n");
+  RawSocket held(server_->port());
+  held.Send("POST /echo HTTP/1.1\r\nHost: x\r\nContent-Length: 600001\r\n\r\n" + std::string(600000, 'h'));
+  const auto gauge = metrics_.MakeGauge("honryu_http_request_memory_bytes",
+                                        "Memory held by request bodies, as received and as decompressed.");
+  while (gauge.Value() < (256 << 10) + 600001) ::usleep(1000);
+  EXPECT_TRUE(refused(Exchange(Post(fits))));
+  EXPECT_TRUE(Status(Exchange(Post("small", close)), 200));
+  held.Send("!");
+  EXPECT_EQ(held.ReadUntil("!").size() > 600000, true);
+  while (gauge.Value() > 256 << 10) ::usleep(1000);
+  EXPECT_TRUE(Status(Exchange(Post(std::string(600 << 10, 'x'), close)), 200));
+}
+
 TEST_F(HttpTest, RefusesWhatPassesALimitWithTheRightStatus) {
   StartServer();
   EXPECT_TRUE(Status(Exchange(Post(std::string(300 * 1024, 'x'))), 413));
