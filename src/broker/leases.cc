@@ -8,6 +8,8 @@ namespace {
 constexpr int kRowVersion = 1;
 constexpr std::size_t kMaxState = 1 << 20;
 constexpr std::size_t kMaxName = 128;
+/// In place of a shard: a lease on the stream as a whole (client::kStreamSlot).
+constexpr std::string_view kStreamSlot = "stream";
 
 std::string LeaseKey(std::string_view stream, std::string_view application, std::string_view shard_id) {
   return "lease/" + std::string(stream) + "/" + std::string(application) + "/" + std::string(shard_id);
@@ -118,7 +120,8 @@ async::Task<Result<LeaseRow>> Broker::AcquireLease(async::Context, std::string a
     co_return Error(ErrorCode::kInvalidArgument, "a lease needs a duration above zero");
   const std::shared_ptr<const StreamState> state = impl_->Find(stream);
   const std::optional<std::uint32_t> shard = ParseShardId(shard_id);
-  if (state == nullptr || !shard || state->FindShard(*shard) == nullptr) {
+  const bool known = shard_id == kStreamSlot || (shard && state && state->FindShard(*shard) != nullptr);
+  if (state == nullptr || !known) {
     co_return Error(ErrorCode::kNotFound, "shard " + shard_id + " in stream " + stream + " does not exist");
   }
   Impl* impl = impl_.get();

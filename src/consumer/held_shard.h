@@ -34,6 +34,8 @@ class HeldShard final : public Checkpointer {
                                  std::string state) override;
   async::Task<Result<void>> Finish(async::Context ctx) override;
 
+  bool ending() const override { return stopping || lost || phase == Phase::kGone; }
+
   const std::string& id() const { return shard.shard_id; }
   /// Stops the reading at the next point between two calls of the handler; a long poll ends at once.
   void Stop() {

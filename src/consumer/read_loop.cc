@@ -13,6 +13,11 @@ constexpr Duration kReadSlack = std::chrono::seconds(10);
 /// For the last save and the release of one shard.
 constexpr Duration kReleaseTimeout = std::chrono::seconds(5);
 
+std::string TextOf(const client::StartPosition& position) {
+  const auto* after = std::get_if<client::AfterSequence>(&position);
+  return after != nullptr ? after->sequence.ToDecimal() : "its beginning";
+}
+
 }  // namespace
 
 async::Task<void> Worker::Impl::PollTask(client::StreamClient& client, client::ReadRequest request,
@@ -80,6 +85,7 @@ async::Task<bool> Worker::Impl::Process(HeldShard& held, Batch batch) {
       held.metrics.batches.Add();
       co_return true;
     }
+    if (!Going(held)) break;  // the handler ended its wait because of that
     const bool again = co_await PauseAfterFailure(held, done.error(), failures);
     if (!again) co_return false;
   }
@@ -109,14 +115,27 @@ async::Task<void> Worker::Impl::RunShard(std::shared_ptr<HeldShard> held) {
       LOG_LIMITED(warn, "read failed, trying again", {"application", config.application},
                   {"stream", config.stream}, {"shard", held->id()}, {"error", read.error()});
       if (read.error().code() == ErrorCode::kExpired) from = resume;
+      const bool corrupt = read.error().code() == ErrorCode::kCorrupt;
+      if (corrupt) {
+        LOG_LIMITED(error, "the log is corrupt, the shard stands still", {"application", config.application},
+                    {"stream", config.stream}, {"shard", held->id()}, {"behind", TextOf(resume)},
+                    {"error", read.error()});
+      }
+      Trouble trouble;
+      trouble.since = std::chrono::steady_clock::now();
+      trouble.corrupt = corrupt;
+      trouble.position = TextOf(resume);
+      trouble.reason = read.error().message();
+      PublishRead(held->id(), std::move(trouble));
       async::RetryPolicy policy;
-      policy.initial = config.retry_initial;
+      policy.initial = corrupt ? config.retry_max : config.retry_initial;
       policy.max = config.retry_max;
       const Duration pause = async::BackoffDelay(policy, std::min(read_failures++, 20), random);
       Result<void> slept = co_await async::SleepFor(pause);
       if (!slept.ok()) break;
       continue;
     }
+    if (read_failures > 0) PublishRead(held->id(), std::nullopt);
     read_failures = 0;
     held->metrics.iterator_age_ms.Set(static_cast<double>(ToMs(read->behind_latest)));
     from = client::FromCursor{read->next};
@@ -146,6 +165,7 @@ async::Task<void> Worker::Impl::RunShard(std::shared_ptr<HeldShard> held) {
       if (healthy) held->phase = HeldShard::Phase::kReadToEnd;
     }
   }
+  PublishRead(held->id(), std::nullopt);
   if (!healthy && Going(*held)) held->phase = HeldShard::Phase::kHalted;
   Result<void> polls_ended = co_await held->poll.Join();
   if (!polls_ended.ok()) {  // cancelled: the poll is being cancelled too, wait for that

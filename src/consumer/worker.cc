@@ -1,6 +1,7 @@
 #include "honryu/consumer/worker.h"
 
 #include "consumer/worker_impl.h"
+#include "honryu/base/units.h"
 #include "honryu/obs/log.h"
 
 #include <algorithm>
@@ -64,6 +65,11 @@ WorkerMetrics::WorkerMetrics(obs::Registry& registry, const WorkerConfig& config
   held = registry.MakeGauge("honryu_consumer_held_shards", "Shards whose lease this process holds", labels);
   halted = registry.MakeGauge("honryu_consumer_halted_shards",
                               "Shards not read any further because the handler kept failing", labels);
+  unreadable = registry.MakeGauge("honryu_consumer_unreadable_shards",
+                                  "Shards not read any further because the log is corrupt there", labels);
+  standing_by =
+      registry.MakeGauge("honryu_consumer_standing_by",
+                         "1 while another process holds the work of an exclusive application", labels);
   taken = changes("taken");
   released = changes("released");
   lost = changes("lost");
@@ -115,9 +121,52 @@ std::vector<std::string> Worker::held_shards() const {
   return impl_->published;
 }
 
+Result<void> Worker::Ready() const {
+  const MonoTime now = std::chrono::steady_clock::now();
+  const WorkerConfig& config = impl_->config;
+  const Duration patience = std::max(config.lease_duration, 3 * config.sync_interval);
+  const std::lock_guard lock(impl_->published_mutex);
+  const auto wrong = [&config](const std::string& what) {
+    return Error(ErrorCode::kUnavailable, config.application + " on stream " + config.stream + ": " + what);
+  };
+  if (impl_->published_halted > 0)
+    return wrong(std::to_string(impl_->published_halted) + " shards halted because their records failed");
+  for (const auto& [shard, trouble] : impl_->troubles) {
+    if (trouble.corrupt || now - trouble.since > patience)
+      return wrong("shard " + shard + " cannot be read behind " + trouble.position + ": " + trouble.reason);
+  }
+  if (!impl_->synced_at.has_value())
+    return wrong("shards and leases not read yet" +
+                 (impl_->sync_error.empty() ? std::string() : ": " + impl_->sync_error));
+  if (now - *impl_->synced_at > patience)
+    return wrong("shards and leases not read for " +
+                 FormatDuration(std::chrono::duration_cast<std::chrono::seconds>(now - *impl_->synced_at)) +
+                 ": " + impl_->sync_error);
+  return Ok();
+}
+
 std::size_t Worker::halted_shards() const {
   const std::lock_guard lock(impl_->published_mutex);
   return impl_->published_halted;
+}
+
+void Worker::Impl::PublishSync(const Result<void>& synced) {
+  const std::lock_guard lock(published_mutex);
+  sync_error = synced.ok() ? std::string() : synced.error().message();
+  if (synced.ok()) synced_at = std::chrono::steady_clock::now();
+}
+
+void Worker::Impl::PublishRead(const std::string& shard_id, std::optional<Trouble> trouble) {
+  const std::lock_guard lock(published_mutex);
+  if (trouble.has_value()) {
+    const auto [place, fresh] = troubles.try_emplace(shard_id, *trouble);
+    if (!fresh) trouble->since = place->second.since;
+    place->second = std::move(*trouble);
+  } else {
+    troubles.erase(shard_id);
+  }
+  metrics.unreadable.Set(static_cast<double>(
+      std::count_if(troubles.begin(), troubles.end(), [](const auto& one) { return one.second.corrupt; })));
 }
 
 void Worker::Impl::Publish() {
@@ -139,6 +188,12 @@ async::Task<void> Worker::Impl::Supervise() {
   while (!stopping) {
     Result<void> synced = co_await Sync();
     Duration pause = config.sync_interval;
+    // A stream that does not exist yet is waited for: the broker has answered.
+    if (synced.ok() || synced.error().code() == ErrorCode::kNotFound) {
+      PublishSync(Ok());
+    } else {
+      PublishSync(synced);
+    }
     if (synced.ok()) {
       failures = 0;
     } else if (!stopping) {
@@ -168,7 +223,14 @@ async::Task<Result<void>> Worker::Impl::Sync() {
   if (stopping) co_return Ok();
   TellShards(listed, leases);
   co_await SettleParked();
-  if (config.exclusive && !membership.has_value()) {
+  const bool stand_by = config.exclusive && !membership.has_value();
+  if (stand_by != standing_by) {
+    standing_by = stand_by;
+    metrics.standing_by.Set(stand_by ? 1 : 0);
+    LOG(info, stand_by ? "standing by: another process does this work" : "no longer standing by",
+        {"application", config.application}, {"stream", config.stream});
+  }
+  if (stand_by) {
     GiveBack(shards.size());
     co_return Ok();
   }
@@ -211,8 +273,9 @@ void Worker::Impl::TellShards(std::vector<client::ShardDescription> listed,
 async::Task<void> Worker::Impl::JoinMembers(const std::vector<client::ShardDescription>& listed,
                                             const std::vector<client::Lease>& members) {
   if (membership.has_value()) co_return;
-  std::vector<std::string> slots = IdsOf(listed);
-  if (config.exclusive && slots.size() > 1) slots.resize(1);
+  // An exclusive worker's slot does not depend on the shards: those retire when the stream is resharded.
+  std::vector<std::string> slots = {std::string(client::kStreamSlot)};
+  if (!config.exclusive) slots = IdsOf(listed);
   for (const std::string& slot : slots) {
     const bool taken = std::any_of(members.begin(), members.end(), [&](const client::Lease& lease) {
       return lease.shard_id == slot && Living(lease, clock.Now()) && lease.owner != config.worker_id;

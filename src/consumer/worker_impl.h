@@ -18,7 +18,7 @@ namespace honryu::consumer {
 
 struct WorkerMetrics {
   WorkerMetrics(obs::Registry& registry, const WorkerConfig& config);
-  obs::Gauge held, halted;
+  obs::Gauge held, halted, unreadable, standing_by;
   obs::Counter taken, released, lost, sync_errors, read_errors, handler_errors;
 };
 
@@ -40,6 +40,14 @@ struct Worker::Impl {
   async::Task<void> RenewMembership();
   async::Task<void> StopOnHome(MonoTime deadline, bool graceful);
   void Publish();
+  void PublishSync(const Result<void>& synced);
+  /// Why a shard cannot be read just now.
+  struct Trouble {
+    MonoTime since;
+    bool corrupt = false;
+    std::string position, reason;
+  };
+  void PublishRead(const std::string& shard_id, std::optional<Trouble> trouble);
 
   // read_loop.cc: one shard
   async::Task<void> RunShard(std::shared_ptr<HeldShard> held);
@@ -65,10 +73,14 @@ struct Worker::Impl {
   bool started = false;
   bool stopping = false;
   bool abandoned = false;
+  bool standing_by = false;
   std::vector<std::string> known_shards;
   std::optional<client::Lease> membership;
   std::map<std::string, std::shared_ptr<HeldShard>> shards;
-  mutable std::mutex published_mutex;  // leaf: guards what held_shards() and halted_shards() read
+  mutable std::mutex published_mutex;  // leaf: guards what held_shards(), halted_shards() and Ready() read
+  std::optional<MonoTime> synced_at;
+  std::string sync_error;
+  std::map<std::string, Trouble> troubles;
   std::vector<std::string> published;
   std::size_t published_halted = 0;
   async::TaskGroup readers;

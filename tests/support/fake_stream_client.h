@@ -110,6 +110,30 @@ class FakeStreamClient final : public client::StreamClient {
     }
     for (const auto& reader : readers) reader.Set(Ok());
   }
+  /// Takes a shard out of the listing, as when its last record has expired.
+  void Retire(const std::string& stream, const std::string& shard_id) {
+    const std::lock_guard lock(mutex_);
+    std::erase_if(streams_.at(stream),
+                  [&shard_id](const Shard& shard) { return shard.description.shard_id == shard_id; });
+  }
+  /// Deletes a stream with its leases.
+  void DeleteStream(const std::string& stream) {
+    const std::lock_guard lock(mutex_);
+    streams_.erase(stream);
+    std::erase_if(leases_, [&stream](const auto& entry) { return entry.second.stream == stream; });
+  }
+  /// Each of the next `count` calls of ListShards fails with this error.
+  void FailLists(int count, Error error) {
+    const std::lock_guard lock(mutex_);
+    failing_lists_ = count;
+    list_error_ = std::move(error);
+  }
+  /// Calls of ListLeases so far, for this application.
+  int LeaseLooks(const std::string& application) const {
+    const std::lock_guard lock(mutex_);
+    const auto found = lease_looks_.find(application);
+    return found == lease_looks_.end() ? 0 : found->second;
+  }
   /// The lease of a shard as it stands; nullopt: never taken.
   std::optional<client::Lease> LeaseOf(const std::string& application, const std::string& stream,
                                        const std::string& shard_id) const {
@@ -154,6 +178,10 @@ class FakeStreamClient final : public client::StreamClient {
   async::Task<Result<std::vector<client::ShardDescription>>> ListShards(async::Context /*ctx*/,
                                                                         std::string stream) override {
     const std::lock_guard lock(mutex_);
+    if (failing_lists_ > 0) {
+      --failing_lists_;
+      co_return list_error_;
+    }
     const auto found = streams_.find(stream);
     if (found == streams_.end()) co_return Error(ErrorCode::kNotFound, "no stream " + stream);
     std::vector<client::ShardDescription> shards;
@@ -189,6 +217,7 @@ class FakeStreamClient final : public client::StreamClient {
   async::Task<Result<std::vector<client::Lease>>> ListLeases(async::Context /*ctx*/, std::string application,
                                                              std::string stream) override {
     const std::lock_guard lock(mutex_);
+    ++lease_looks_[application];
     std::vector<client::Lease> leases;
     for (const auto& [key, lease] : leases_) {
       if (lease.application == application && lease.stream == stream) leases.push_back(lease);
@@ -200,6 +229,13 @@ class FakeStreamClient final : public client::StreamClient {
                                                   std::string stream, std::string shard_id, std::string owner,
                                                   Duration duration) override {
     const std::lock_guard lock(mutex_);
+    if (const auto found = streams_.find(stream); shard_id != client::kStreamSlot) {
+      const bool known =
+          found != streams_.end() &&
+          std::any_of(found->second.begin(), found->second.end(),
+                      [&shard_id](const Shard& shard) { return shard.description.shard_id == shard_id; });
+      if (!known) co_return Error(ErrorCode::kNotFound, "no shard " + shard_id);
+    }
     client::Lease& lease = leases_[application + '\n' + stream + '\n' + shard_id];
     const bool living = !lease.owner.empty() && lease.expires > clock_.Now();
     if (living && lease.owner != owner)
@@ -379,6 +415,9 @@ class FakeStreamClient final : public client::StreamClient {
   int put_calls_ = 0;
   int failing_reads_ = 0;
   int failing_saves_ = 0;
+  int failing_lists_ = 0;
+  std::map<std::string, int> lease_looks_;
+  Error list_error_;
   Error read_error_;
   Error save_error_;
   Error put_error_;

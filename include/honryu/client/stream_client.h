@@ -8,6 +8,7 @@
 #include <map>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <variant>
 #include <vector>
 
@@ -78,6 +79,10 @@ struct Lease {
   bool finished = false;                     ///< The closed shard was read to its end.
   std::string state;                         ///< Opaque bytes saved with the checkpoint (at most 1 MiB).
 };
+
+/// AcquireLease takes this in place of a shard: a lease on the stream as a whole, which stays the same
+/// however the stream is resharded.
+inline constexpr std::string_view kStreamSlot = "stream";
 
 struct StreamSettings {
   int shards = 4;

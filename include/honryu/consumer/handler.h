@@ -22,6 +22,8 @@ class Checkpointer {
                                          std::string state) = 0;
   /// After OnShardEnd: nothing of this closed shard is needed any more. It is never read again.
   virtual async::Task<Result<void>> Finish(async::Context ctx) = 0;
+  /// True once the shard is lost or to be given back: a handler that waits should end its call (kCancelled).
+  virtual bool ending() const = 0;
 };
 
 /// A shard that this worker begins to read.

@@ -34,9 +34,10 @@ struct WorkerConfig {
 /// Shards are shared evenly: with n shards and w workers each takes n/w, some one more (by order of worker
 /// id); a worker that has too many finishes its batch, lets its handler checkpoint and gives some back.
 /// Workers find each other by leases of a second application, "<application>.members": each living worker
-/// holds one of them (an exclusive worker always the first, as a lock). A child shard is read only after its
-/// parents were finished, or read to their end by this worker. Read errors are tried again for ever, with
-/// jittered pauses.
+/// holds one of them (an exclusive worker client::kStreamSlot, as a lock). A child shard is read only after
+/// its parents were finished, or read to their end by this worker. Read errors are tried again for ever, with
+/// jittered pauses; where the log is corrupt the shard stands still until a person has mended it, Ready() and
+/// honryu_consumer_unreadable_shards tell.
 ///
 /// Runs on: the executor given (one single-threaded event loop), on which the handler is called too.
 class Worker {
@@ -58,6 +59,9 @@ class Worker {
 
   /// Shards held, for readiness and tests. Thread-safe.
   std::vector<std::string> held_shards() const;
+  /// kUnavailable says why the work does not go on: a shard halted, the log corrupt behind a position, or the
+  /// broker not answering for longer than a lease lasts. Standing by is ready. Thread-safe.
+  Result<void> Ready() const;
   /// Shards that a handler's error has halted. Thread-safe.
   std::size_t halted_shards() const;
 

@@ -36,6 +36,16 @@ TEST_F(LeaseTest, OneOwnerAtATimeUntilItExpires) {
   EXPECT_TRUE(Save(theirs, 5).ok());
 }
 
+TEST_F(LeaseTest, AStreamAsAWholeHasALeaseToo) {
+  const auto acquire = [this](const char* stream, const char* slot) {
+    return runtime_.BlockOn(
+        broker_->AcquireLease(Soon(), "app.members", stream, slot, "a", std::chrono::seconds(10)));
+  };
+  EXPECT_TRUE(acquire("s", "stream").ok());
+  EXPECT_EQ(acquire("nowhere", "stream").error().code(), ErrorCode::kNotFound);
+  EXPECT_EQ(acquire("s", "streams").error().code(), ErrorCode::kNotFound);
+}
+
 TEST_F(LeaseTest, CheckpointsStayWithTheShardAndNeverGoBack) {
   LeaseRow mine = Acquire("a").value();
   mine.state = std::string("\0state", 6);

@@ -9,6 +9,7 @@
 #include <functional>
 #include <mutex>
 #include <set>
+#include <thread>
 
 namespace honryu::consumer {
 namespace {
@@ -144,6 +145,14 @@ class WorkerTest : public ::testing::Test {
     const auto results = runtime_.BlockOn(client_.Put({}, kStream, std::move(entries)));
     for (const auto& result : results.value()) EXPECT_TRUE(result.ok());
   }
+  static bool Eventually(const std::function<bool()>& condition) {
+    const MonoTime until = Soon();
+    while (!condition()) {
+      if (std::chrono::steady_clock::now() > until) return false;
+      std::this_thread::yield();
+    }
+    return true;
+  }
   void Stop(Worker& worker) { runtime_.BlockOn(worker.Stop(Soon())); }
   std::string Metrics() const { return registry_.Render(); }
 
@@ -240,6 +249,86 @@ TEST_F(WorkerTest, AnExclusiveWorkerOwnsAllAndTheOtherStandsBy) {
   Stop(*a);
   EXPECT_TRUE(two.Await([](const Recorder& r) { return r.starts_.size() == 4; }));
   Stop(*b);
+}
+
+TEST_F(WorkerTest, AnExclusiveWorkerStaysTheOnlyOneWhenShardsRetire) {
+  Recorder one(true), two(true);
+  WorkerConfig config = Config("a");
+  config.exclusive = true;
+  auto a = Make(config, one);
+  EXPECT_TRUE(one.Await([](const Recorder& r) { return r.starts_.size() == 4; }));
+  client_.Split(kStream, "shardId-000000000000");
+  EXPECT_TRUE(one.Await([](const Recorder& r) { return r.starts_.size() == 6; }));
+  client_.Retire(kStream, "shardId-000000000000");
+  config.worker_id = "b";
+  auto b = Make(config, two);
+  EXPECT_TRUE(two.Await([](const Recorder& r) { return r.listed_ == 5; }));
+  const std::string members = std::string(kApplication) + ".members";
+  const std::vector<client::Lease> locks = runtime_.BlockOn(client_.ListLeases({}, members, kStream)).value();
+  for (const client::Lease& lease : locks) EXPECT_EQ(lease.owner, "a") << lease.shard_id;
+  EXPECT_EQ(client_.LeaseOf(members, kStream, std::string(client::kStreamSlot))->owner, "a");
+  EXPECT_TRUE(Eventually([&] { return b->Ready().ok(); }));
+  EXPECT_NE(Metrics().find("honryu_consumer_standing_by{application=\"app\",stream=\"events\"} 1"),
+            std::string::npos);
+  Stop(*a);
+  EXPECT_TRUE(two.Await([](const Recorder& r) { return r.starts_.size() == 5; }));
+  Stop(*b);
+}
+
+TEST_F(WorkerTest, ACorruptLogIsToldWithShardAndPositionUntilItCanBeRead) {
+  Put(0, 100);
+  Recorder recorder(true);
+  auto worker = Make(Config("a"), recorder);
+  EXPECT_TRUE(recorder.Await([](const Recorder& r) { return r.seen_.size() == 100; }));
+  client_.FailReads(1000000, Error(ErrorCode::kCorrupt, "checksum differs"));
+  Put(100, 200);
+  const auto message = [&worker] {
+    const Result<void> ready = worker->Ready();
+    return ready.ok() ? std::string() : ready.error().message();
+  };
+  EXPECT_TRUE(Eventually([&] { return message().find("checksum differs") != std::string::npos; }));
+  const std::string told = message();
+  const std::size_t at = told.find("shardId-");
+  ASSERT_NE(at, std::string::npos) << told;
+  const std::string shard = told.substr(at, 20);
+  EXPECT_TRUE(recorder.Await([&](const Recorder& r) {
+    return told.find("behind " + r.last_.at(shard).ToDecimal() + ":") != std::string::npos;
+  })) << told;
+  EXPECT_EQ(Metrics().find("honryu_consumer_unreadable_shards{application=\"app\",stream=\"events\"} 0"),
+            std::string::npos);
+  client_.FailReads(0, Error());
+  EXPECT_TRUE(recorder.Await([](const Recorder& r) { return r.seen_.size() == 200; }));
+  EXPECT_TRUE(Eventually([&] { return worker->Ready().ok(); }));
+  Stop(*worker);
+}
+
+TEST_F(WorkerTest, IsNotReadyWhileTheBrokerDoesNotAnswer) {
+  client_.FailLists(1000000, Error(ErrorCode::kUnavailable, "no broker"));
+  WorkerConfig config = Config("a");
+  config.lease_duration = milliseconds(40);  // for this long it may still hold its leases
+  Recorder recorder(true);
+  auto worker = Make(config, recorder);
+  EXPECT_TRUE(Eventually([&] {
+    const Result<void> ready = worker->Ready();
+    return !ready.ok() && ready.error().message().find("no broker") != std::string::npos;
+  }));
+  client_.FailLists(0, Error());
+  EXPECT_TRUE(Eventually([&] { return worker->Ready().ok(); }));
+  client_.FailLists(1000000, Error(ErrorCode::kUnavailable, "gone again"));
+  EXPECT_TRUE(Eventually([&] {
+    const Result<void> ready = worker->Ready();
+    return !ready.ok() && ready.error().message().find("gone again") != std::string::npos;
+  }));
+  Stop(*worker);
+}
+
+TEST_F(WorkerTest, WaitingForTheStreamIsReady) {
+  WorkerConfig config = Config("a");
+  config.stream = "later";
+  Recorder recorder(true);
+  auto worker = Make(config, recorder);
+  EXPECT_TRUE(Eventually([&] { return worker->Ready().ok(); }));
+  Stop(*worker);
 }
 
 TEST_F(WorkerTest, ReadErrorsAreTriedAgain) {
