@@ -33,6 +33,11 @@ bool WatermarkTracker::IsIdle(std::string_view source) const {
   return found != sources_.end() && found->second.idle;
 }
 
+std::int64_t WatermarkTracker::Newest(std::string_view source) const {
+  const auto found = sources_.find(source);
+  return found == sources_.end() ? kNone : found->second.newest;
+}
+
 std::int64_t WatermarkTracker::Least() const {
   std::int64_t least = kNone;
   for (const auto& [name, source] : sources_) {

@@ -116,6 +116,10 @@ void DescribeAggregator(processors::aggregator::AggregatorConfig& aggregator,
   section.Field("exact_users", &aggregator.exact_users,
                 {.doc = "Different users of a row are counted exactly up to this number, then estimated."},
                 {1, 10'000'000});
+  section.Field("max_window_memory", &aggregator.max_window_memory,
+                {.doc = "Above this memory of open windows, shards ahead of the slowest one wait for it.",
+                 .audience = config::Audience::kTunable},
+                {ByteSize{1ULL << 20}, ByteSize{1ULL << 40}});
   section.Field("max_future", &aggregator.max_future,
                 {.doc = "Events further ahead of their arrival count at their arrival."},
                 {Duration::zero(), hours(24 * 365)});

@@ -25,6 +25,10 @@ class DistinctCounter {
   /// Afterwards this counts the union of both.
   void Merge(const DistinctCounter& other);
   std::uint64_t Count() const;
+  /// Bytes held beyond the object itself.
+  std::size_t memory() const {
+    return slots_.capacity() * sizeof(std::uint64_t) + (sketch_.has_value() ? HyperLogLog::kRegisters : 0);
+  }
   /// False once the bound was passed: Count() is then an estimate.
   bool exact() const { return !sketch_.has_value(); }
   /// All of the state but the bound, for keeping; Restore takes it back. False: not such bytes.

@@ -32,6 +32,8 @@ class WatermarkTracker {
   bool AllIdle() const;
 
   bool IsIdle(std::string_view source) const;
+  /// The newest event time that the source has shown; kNone: nothing yet.
+  std::int64_t Newest(std::string_view source) const;
   /// What the sources allow just now: the least of those not idle; kNone: nothing known, or all idle.
   std::int64_t Least() const;
 

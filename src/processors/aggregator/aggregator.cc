@@ -8,6 +8,7 @@
 #include <algorithm>
 #include <atomic>
 #include <map>
+#include <set>
 #include <utility>
 
 namespace honryu::processors::aggregator {
@@ -45,6 +46,7 @@ struct Aggregator::Impl final : consumer::Handler {
   async::Task<Result<void>> OnShardEnd(const std::string& shard_id) override;
   void OnShardLost(const std::string& shard_id) override;
 
+  void TellWaiting(const std::string& shard_id, bool waits);
   async::Task<void> Tick();
   async::Task<void> EnsureOutputs();
   /// Drains, stores, and saves checkpoints if that is due. What fails is gone on with by the next call.
@@ -66,12 +68,15 @@ struct Aggregator::Impl final : consumer::Handler {
   const Clock& clock;
   std::unique_ptr<WindowOperator> op;
   std::map<std::string, std::shared_ptr<consumer::Checkpointer>> checkpointers;
+  std::set<std::string> saved;    // shards known to have a checkpoint
+  std::set<std::string> waiting;  // shards ahead of the slowest one, out of memory
   std::optional<Flight> flight;
   MonoTime saved_at;
   MonoTime stop_deadline = MonoTime::max();
   bool stopping = false;
   std::atomic<int> failures = 0;  // flushes in a row
   obs::Counter flush_errors, dropped, checkpoints;
+  obs::Gauge waiting_shards;
   consumer::Worker worker;
   async::TaskGroup background;
   async::TaskGroup closing;  // Stop or Abandon: they work on `executor`, whoever calls
@@ -105,6 +110,9 @@ Aggregator::Impl::Impl(AggregatorConfig settings, std::unique_ptr<WindowOperator
       dropped(registry.MakeCounter("honryu_aggregator_dropped_total",
                                    "Rows or late events that the broker refused for good")),
       checkpoints(registry.MakeCounter("honryu_aggregator_checkpoints_total", "Checkpoints saved")),
+      waiting_shards(registry.MakeGauge("honryu_aggregator_waiting_shards",
+                                        "Shards that wait for the slowest one because open windows take "
+                                        "more memory than max_window_memory")),
       worker(WorkerConfigOf(config), client, *this, std::move(home), clock, registry) {}
 
 void Aggregator::Impl::OnShards(const std::vector<client::ShardDescription>& shards) {
@@ -115,6 +123,11 @@ void Aggregator::Impl::OnShards(const std::vector<client::ShardDescription>& sha
 
 async::Task<Result<client::StartPosition>> Aggregator::Impl::OnShardStart(consumer::ShardStart start) {
   const std::string& id = start.shard.shard_id;
+  if (start.checkpoint.has_value()) {
+    saved.insert(id);
+  } else if (saved.erase(id) > 0) {
+    op->RestartSource(id);  // what we saved is gone: so is the stream it was saved for
+  }
   HONRYU_CO_TRY(const std::optional<SequenceNumber> after,
                 op->StartSource(id, start.checkpoint, start.state, clock.Now()));
   checkpointers[id] = start.checkpointer;
@@ -124,12 +137,28 @@ async::Task<Result<client::StartPosition>> Aggregator::Impl::OnShardStart(consum
 }
 
 async::Task<Result<void>> Aggregator::Impl::OnBatch(const consumer::Batch& batch) {
-  while (op->pending_late() > kMaxPendingLate || failures > kFailuresBeforePause) {
+  for (;;) {
+    const bool ahead = op->MustWait(batch.shard_id, clock.Now());
+    TellWaiting(batch.shard_id, ahead);
+    if (!ahead && op->pending_late() <= kMaxPendingLate && failures <= kFailuresBeforePause) break;
     Result<void> slept = co_await async::SleepFor(kBackPressurePoll);
-    if (!slept.ok() || stopping) co_return Error(ErrorCode::kCancelled, "stopped before the batch was taken");
+    const auto held = checkpointers.find(batch.shard_id);
+    if (!slept.ok() || stopping || held == checkpointers.end() || held->second->ending()) {
+      TellWaiting(batch.shard_id, false);
+      co_return Error(ErrorCode::kCancelled, "stopped before the batch was taken");
+    }
   }
   op->Process(batch.shard_id, batch.records, clock.Now());
   co_return Ok();
+}
+
+void Aggregator::Impl::TellWaiting(const std::string& shard_id, bool waits) {
+  if (waits && waiting.insert(shard_id).second) {
+    LOG(warn, "windows take too much memory, a shard that is ahead waits for the slowest one",
+        {"application", config.application}, {"shard", shard_id});
+  }
+  if (!waits) waiting.erase(shard_id);
+  waiting_shards.Set(static_cast<double>(waiting.size()));
 }
 
 async::Task<Result<void>> Aggregator::Impl::OnIdle(const std::string& shard_id) {
@@ -252,12 +281,14 @@ async::Task<Result<void>> Aggregator::Impl::SaveAll() {
     const auto found = checkpointers.find(shard);
     if (found == checkpointers.end()) continue;  // lost meanwhile: its next owner starts further back
     const std::shared_ptr<consumer::Checkpointer> checkpointer = found->second;
-    Result<void> saved = co_await checkpointer->Save(Call(), position, flight->snapshot);
+    Result<void> done = co_await checkpointer->Save(Call(), position, flight->snapshot);
     // Refused: another owner has been further, or is now; then its saves count.
-    const bool outrun = !saved.ok() && (saved.error().code() == ErrorCode::kFenced ||
-                                        saved.error().code() == ErrorCode::kInvalidArgument);
-    if (!saved.ok() && !outrun) co_return saved;
-    if (saved.ok()) checkpoints.Add();
+    const bool outrun = !done.ok() && (done.error().code() == ErrorCode::kFenced ||
+                                       done.error().code() == ErrorCode::kInvalidArgument);
+    if (!done.ok() && !outrun) co_return done;
+    if (!done.ok()) continue;
+    checkpoints.Add();
+    if (position.has_value()) saved.insert(shard);
   }
   for (const std::string& shard : flight->finished) {
     const auto found = checkpointers.find(shard);
@@ -318,9 +349,7 @@ async::Task<void> Aggregator::Abandon() {
 Result<void> Aggregator::Ready() const {
   if (impl_->failures > kFailuresBeforePause)
     return Error(ErrorCode::kUnavailable, "the aggregator cannot store its results");
-  if (impl_->worker.halted_shards() > 0)
-    return Error(ErrorCode::kUnavailable, "a shard of the aggregator is halted");
-  return Ok();
+  return impl_->worker.Ready();
 }
 
 std::unique_ptr<Aggregator> MakeAggregator(const AggregatorConfig& config, client::StreamClient& client,

@@ -28,6 +28,7 @@ Result<void> AggregatorConfig::Validate() const {
     return wrong("idle_timeout, emit_interval and checkpoint_interval must be above zero");
   }
   if (max_groups < 1 || exact_users < 1) return wrong("max_groups and exact_users must be 1 or more");
+  if (max_window_memory.bytes < 1) return wrong("max_window_memory must be above zero");
   if (kpi_shards < 1 || late_shards < 1) return wrong("kpi_shards and late_shards must be 1 or more");
   return Ok();
 }

@@ -1,6 +1,7 @@
 #include "processors/aggregator/event_kpi_operator.h"
 
 #include "honryu/codec/json.h"
+#include "honryu/consumer/sequence.h"
 #include "honryu/obs/log.h"
 
 #include <algorithm>
@@ -14,6 +15,8 @@ namespace {
 constexpr std::int64_t kNone = analytics::WatermarkTracker::kNone;
 constexpr const char* kMetricNames[] = {"events", "users", "errors"};
 constexpr std::string_view kOther = "__other__";
+/// What a window and a group take beside their users and texts, with the nodes of the maps they stand in.
+constexpr std::size_t kWindowBytes = 512, kGroupBytes = 256;
 
 }  // namespace
 
@@ -34,6 +37,8 @@ EventKpiOperator::Metrics::Metrics(obs::Registry& registry) {
   partial_rows = rows("partial");
   final_rows = rows("final");
   open_windows = registry.MakeGauge("honryu_aggregator_open_windows", "Windows not yet final");
+  memory = registry.MakeGauge("honryu_aggregator_window_memory_bytes",
+                              "Estimated memory of windows not yet final; bounded by max_window_memory");
   watermark_s = registry.MakeGauge("honryu_aggregator_watermark_seconds",
                                    "Event time (Unix seconds) up to which windows are final; 0: none");
 }
@@ -85,10 +90,34 @@ Result<std::optional<SequenceNumber>> EventKpiOperator::StartSource(const std::s
   Source& source = found->second;
   source.stage = Stage::kRunning;
   source.last_data = source.last_silent = now;
+  if (checkpoint.has_value() && source.last.has_value() && !SameShard(*checkpoint, *source.last))
+    ForgetRecords(shard, source);
   // What we have counted ourselves in windows still open must not be counted again.
   if (checkpoint.has_value() && (!source.last.has_value() || *source.last < *checkpoint))
     source.last = checkpoint;
   return source.last;
+}
+
+bool EventKpiOperator::SameShard(const SequenceNumber& a, const SequenceNumber& b) {
+  return consumer::ShardCreation(a) == consumer::ShardCreation(b);
+}
+
+void EventKpiOperator::RestartSource(const std::string& shard) {
+  if (const auto found = sources_.find(shard); found != sources_.end()) ForgetRecords(shard, found->second);
+}
+
+// The stream was deleted and made again: positions of the former shard of this name mean nothing now. What
+// was counted of it stays counted; what open windows need of the new shard is all of it.
+void EventKpiOperator::ForgetRecords(const std::string& shard, Source& source) {
+  LOG(warn, "the shard is a new one of the same name, it is read from its beginning", {"shard", shard});
+  source.last.reset();
+  processed_before_.erase(shard);
+  settled_.erase(shard);
+  for (Size& size : sizes_) {
+    for (auto& [start, window] : size.open) {
+      if (window.holds.size() > source.index) window.holds[source.index].from.reset();
+    }
+  }
 }
 
 // Another run has got further (or an earlier one had): what it has closed is closed.
@@ -101,10 +130,19 @@ void EventKpiOperator::Adopt(KpiState state) {
   for (auto& [shard, sequence] : state.processed) {
     auto& before = processed_before_[shard];
     before = std::max(before, sequence);
+    // Between two epochs no window is open: then all of it was counted in final windows, or was late.
+    if (!state.epoch_first.has_value()) settled_[shard] = before;
   }
   for (Size& size : sizes_) {
     size.closed = std::move(state.windows[size.name]);
-    std::erase_if(size.open, [&](const auto& entry) { return IsClosed(size, entry.first); });
+    if (size.closed.closed_to.has_value() && state.epoch_first.has_value())
+      size.closed.epoch.Add(analytics::WindowStart(*state.epoch_first, size.ms), *size.closed.closed_to);
+    size.closed.closed_to.reset();
+    std::erase_if(size.open, [&](const auto& entry) {
+      const bool closed = IsClosed(size, entry.first);
+      if (closed) memory_ -= entry.second.memory;
+      return closed;
+    });
     if (!size.open.empty()) {
       const std::int64_t first = size.open.begin()->first;
       epoch_first_ = std::min(epoch_first_.value_or(first), first);
@@ -124,11 +162,13 @@ void EventKpiOperator::Process(const std::string& shard, std::span<const client:
   for (auto& [name, other] : sources_) other.silent_since_data = false;
   Source& source = found->second;
   for (const client::StreamRecord& record : records) {
+    if (source.last.has_value() && !SameShard(record.sequence, *source.last)) ForgetRecords(shard, source);
     if (source.last.has_value() && record.sequence <= *source.last) continue;
     ProcessOne(shard, source, record);
     source.last = record.sequence;
   }
   source.last_data = now;
+  metrics_.memory.Set(static_cast<double>(memory_));
 }
 
 void EventKpiOperator::ProcessOne(const std::string& shard, Source& source,
@@ -137,6 +177,10 @@ void EventKpiOperator::ProcessOne(const std::string& shard, Source& source,
   if (!fields.ok()) {
     metrics_.malformed.Add();
     LOG_LIMITED(warn, "record is no event", {"shard", shard}, {"error", fields.error()});
+    return;
+  }
+  if (const auto done = settled_.find(shard); done != settled_.end() && record.sequence <= done->second) {
+    metrics_.replayed.Add();
     return;
   }
   missed_.clear();
@@ -151,7 +195,9 @@ void EventKpiOperator::ProcessOne(const std::string& shard, Source& source,
   if (missed_.size() < sizes_.size()) {
     metrics_.events.Add();
     epoch_first_ = std::min(epoch_first_.value_or(fields->time_ms), fields->time_ms);
-    tracker_.Observe(shard, fields->time_ms);
+    // A clock that runs ahead says nothing about the others' events: at its arrival no event of a later time
+    // can have been due. Counted is it at its own time.
+    tracker_.Observe(shard, std::min(fields->time_ms, ToMs(record.arrival)));
   }
   if (missed_.empty()) return;
   const auto before = processed_before_.find(shard);
@@ -170,23 +216,32 @@ void EventKpiOperator::Count(Window& window, const Source& source, const EventFi
     hold.from = source.last;
   }
   window.changed = true;
-  Add(window.all, fields);
+  const std::size_t before = window.memory;
+  if (window.all.events == 0) window.memory += kWindowBytes;
+  Add(window, window.all, fields);
   auto group = window.groups.find(fields.type);
   if (group == window.groups.end()) {
     const bool full = window.groups.size() >= config_.max_groups;
     if (full) metrics_.other_group.Add();
     Group fresh;
     fresh.users = analytics::DistinctCounter(config_.exact_users);
-    group = window.groups.try_emplace(full ? std::string(kOther) : fields.type, std::move(fresh)).first;
+    const auto [place, added] =
+        window.groups.try_emplace(full ? std::string(kOther) : fields.type, std::move(fresh));
+    if (added) window.memory += kGroupBytes + place->first.size();
+    group = place;
   }
-  Add(group->second, fields);
+  Add(window, group->second, fields);
+  memory_ += window.memory - before;
 }
 
-void EventKpiOperator::Add(Group& group, const EventFields& fields) const {
+void EventKpiOperator::Add(Window& window, Group& group, const EventFields& fields) const {
   if (group.events == 0) group.users = analytics::DistinctCounter(config_.exact_users);
   ++group.events;
   if (fields.error) ++group.errors;
-  if (fields.user_hash.has_value()) group.users.AddHash(*fields.user_hash);
+  if (!fields.user_hash.has_value()) return;
+  const std::size_t before = group.users.memory();
+  group.users.AddHash(*fields.user_hash);
+  window.memory = window.memory + group.users.memory() - before;
 }
 
 void EventKpiOperator::TakeLate(const std::string& shard, const client::StreamRecord& record,
@@ -276,7 +331,12 @@ void EventKpiOperator::MoveTime(Timestamp now) {
   if (!complete() || !epoch_first_.has_value()) return;
   if (AllIdle()) {
     candidate_.reset();
-    tracker_.AdvanceTo(ToMs(now) - ToMs(config_.allowed_lateness));
+    // Up to the time at which each was last found empty: one that cannot be read any more stops the time.
+    Timestamp empty = now;
+    for (const auto& [shard, source] : sources_) {
+      if (source.stage == Stage::kRunning) empty = std::min(empty, source.last_silent);
+    }
+    tracker_.AdvanceTo(ToMs(empty) - ToMs(config_.allowed_lateness));
     return;
   }
   if (candidate_.has_value() && IdleSourcesConfirm()) {
@@ -294,9 +354,8 @@ void EventKpiOperator::MoveTime(Timestamp now) {
 
 void EventKpiOperator::EndEpoch() {
   for (Size& size : sizes_) {
-    if (size.closed.closed_to.has_value())
-      size.closed.spans.Add(analytics::WindowStart(*epoch_first_, size.ms), *size.closed.closed_to);
-    size.closed.closed_to.reset();
+    for (const auto& [start, end] : size.closed.epoch.spans()) size.closed.spans.Add(start, end);
+    size.closed.epoch = analytics::TimeSpans();
   }
   epoch_first_.reset();
   candidate_.reset();
@@ -312,8 +371,8 @@ std::vector<OutputRecord> EventKpiOperator::Drain(Timestamp now) {
     while (!size.open.empty() && IsClosed(size, size.open.begin()->first)) {
       const auto window = size.open.begin();
       DrainWindow(size, window->first, window->second, true, out);
-      size.closed.closed_to =
-          std::max(size.closed.closed_to.value_or(window->first + size.ms), window->first + size.ms);
+      size.closed.epoch.Add(window->first, window->first + size.ms);
+      memory_ -= window->second.memory;
       size.open.erase(window);
     }
     for (auto& [start, window] : size.open) {
@@ -324,6 +383,7 @@ std::vector<OutputRecord> EventKpiOperator::Drain(Timestamp now) {
   if (open == 0 && epoch_first_.has_value() && AllIdle()) EndEpoch();
   if (complete()) ++generation_;
   metrics_.open_windows.Set(static_cast<double>(open));
+  metrics_.memory.Set(static_cast<double>(memory_));
   const std::int64_t watermark = tracker_.watermark();
   metrics_.watermark_s.Set(watermark == kNone ? 0 : static_cast<double>(watermark) / 1000);
   return out;
@@ -375,6 +435,19 @@ void EventKpiOperator::DrainGroup(const Size& size, std::int64_t start, const st
     (final ? metrics_.final_rows : metrics_.partial_rows).Add();
     out.push_back(std::move(row));
   }
+}
+
+bool EventKpiOperator::MustWait(const std::string& shard, Timestamp now) const {
+  if (memory_ <= config_.max_window_memory.bytes) return false;
+  const std::int64_t own = tracker_.Newest(shard);
+  if (own == kNone) return false;
+  return std::any_of(sources_.begin(), sources_.end(), [&](const auto& entry) {
+    const auto& [name, other] = entry;
+    if (name == shard || other.stage == Stage::kEnded) return false;
+    if (other.stage == Stage::kListed) return true;
+    if (tracker_.IsIdle(name)) return now - other.last_silent >= config_.idle_timeout;
+    return tracker_.Newest(name) < own;  // kNone is below all
+  });
 }
 
 std::string EventKpiOperator::Snapshot() const {

@@ -22,6 +22,8 @@ class EventKpiOperator final : public WindowOperator {
   Result<std::optional<SequenceNumber>> StartSource(const std::string& shard,
                                                     std::optional<SequenceNumber> checkpoint,
                                                     std::string_view state, Timestamp now) override;
+  void RestartSource(const std::string& shard) override;
+  bool MustWait(const std::string& shard, Timestamp now) const override;
   void Process(const std::string& shard, std::span<const client::StreamRecord> records,
                Timestamp now) override;
   void Silent(const std::string& shard, Timestamp now) override;
@@ -59,6 +61,7 @@ class EventKpiOperator final : public WindowOperator {
     Group all;
     std::vector<Hold> holds;  ///< By Source::index.
     bool changed = false;
+    std::size_t memory = 0;  ///< Estimate, bytes.
   };
   struct Size {
     std::string name;
@@ -69,16 +72,19 @@ class EventKpiOperator final : public WindowOperator {
   struct Metrics {
     explicit Metrics(obs::Registry& registry);
     obs::Counter events, malformed, late, replayed, other_group, partial_rows, final_rows;
-    obs::Gauge open_windows, watermark_s;
+    obs::Gauge open_windows, watermark_s, memory;
   };
 
   bool IsClosed(const Size& size, std::int64_t start) const;
   void ProcessOne(const std::string& shard, Source& source, const client::StreamRecord& record);
   void Count(Window& window, const Source& source, const EventFields& fields);
-  void Add(Group& group, const EventFields& fields) const;
+  void Add(Window& window, Group& group, const EventFields& fields) const;
   void TakeLate(const std::string& shard, const client::StreamRecord& record, std::int64_t time_ms,
                 const std::vector<const std::string*>& sizes);
   void Adopt(KpiState state);
+  /// Of the same shard, not of one before it of the same name.
+  static bool SameShard(const SequenceNumber& a, const SequenceNumber& b);
+  void ForgetRecords(const std::string& shard, Source& source);
   void MoveTime(Timestamp now);
   bool IdleSourcesConfirm() const;
   bool AllIdle() const;
@@ -98,6 +104,8 @@ class EventKpiOperator final : public WindowOperator {
   std::optional<std::int64_t> epoch_first_;
   std::optional<std::int64_t> candidate_;                   ///< See MoveTime.
   std::map<std::string, SequenceNumber> processed_before_;  ///< By an earlier run; no later ones are replays.
+  std::map<std::string, SequenceNumber> settled_;           ///< Up to here no record is needed again.
+  std::size_t memory_ = 0;                                  ///< Of all open windows.
   std::vector<OutputRecord> late_;
   std::vector<const std::string*> missed_;  ///< Scratch of ProcessOne.
 };

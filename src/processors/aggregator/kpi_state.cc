@@ -14,6 +14,28 @@ void WriteTime(codec::JsonWriter& json, std::string_view key, const std::optiona
   json.Int(*time);
 }
 
+void WriteSpans(codec::JsonWriter& json, std::string_view key, const analytics::TimeSpans& spans) {
+  json.Key(key);
+  json.BeginArray();
+  for (const auto& [start, end] : spans.spans()) {
+    json.BeginArray();
+    json.Int(start);
+    json.Int(end);
+    json.EndArray();
+  }
+  json.EndArray();
+}
+
+Result<void> ReadSpans(const codec::Json& json, std::string_view key, analytics::TimeSpans* out) {
+  const codec::Json* member = json.Find(key);
+  if (member == nullptr) return Ok();
+  for (const codec::Json& span : member->array()) {
+    if (span.array().size() != 2) return Error(ErrorCode::kCorrupt, "saved state of the aggregator: a span");
+    out->Add(span.array()[0].IntOr(0), span.array()[1].IntOr(0));
+  }
+  return Ok();
+}
+
 std::optional<std::int64_t> ReadTime(const codec::Json& json, std::string_view key) {
   const codec::Json* member = json.Find(key);
   if (member == nullptr) return std::nullopt;
@@ -37,16 +59,8 @@ std::string EncodeState(const KpiState& state) {
   for (const auto& [name, closed] : state.windows) {
     json.Key(name);
     json.BeginObject();
-    WriteTime(json, "closed_to", closed.closed_to);
-    json.Key("spans");
-    json.BeginArray();
-    for (const auto& [start, end] : closed.spans.spans()) {
-      json.BeginArray();
-      json.Int(start);
-      json.Int(end);
-      json.EndArray();
-    }
-    json.EndArray();
+    WriteSpans(json, "spans", closed.spans);
+    WriteSpans(json, "epoch", closed.epoch);
     json.EndObject();
   }
   json.EndObject();
@@ -77,13 +91,8 @@ Result<KpiState> DecodeState(std::string_view text) {
     for (const auto& [name, member] : windows->object()) {
       ClosedWindows& closed = state.windows[name];
       closed.closed_to = ReadTime(member, "closed_to");
-      const codec::Json* spans = member.Find("spans");
-      if (spans == nullptr) continue;
-      for (const codec::Json& span : spans->array()) {
-        if (span.array().size() != 2)
-          return Error(ErrorCode::kCorrupt, "saved state of the aggregator: a span");
-        closed.spans.Add(span.array()[0].IntOr(0), span.array()[1].IntOr(0));
-      }
+      HONRYU_TRY_VOID(ReadSpans(member, "spans", &closed.spans));
+      HONRYU_TRY_VOID(ReadSpans(member, "epoch", &closed.epoch));
     }
   }
   if (const codec::Json* processed = json->Find("processed")) {

@@ -14,8 +14,12 @@ namespace honryu::processors::aggregator {
 
 /// What is known of one window size beyond its open windows.
 struct ClosedWindows {
-  analytics::TimeSpans spans;             ///< Starts of windows that earlier epochs have closed.
-  std::optional<std::int64_t> closed_to;  ///< Newest end of a window that this epoch has closed.
+  analytics::TimeSpans spans;  ///< Starts of windows with final rows, of earlier epochs.
+  /// The same of this epoch. Apart, because where there are too many a gap between two is given up: here it
+  /// lies below the watermark, so no window that is open is closed by that.
+  analytics::TimeSpans epoch;
+  /// Read from states of the first form, never written: all windows from epoch_first to here are final.
+  std::optional<std::int64_t> closed_to;
 };
 
 /// The operator's state that is saved with checkpoints (docs/formats/kpi-rows.md, "saved state").

@@ -1,6 +1,7 @@
 #include "honryu/processors/materializer/materializer.h"
 
 #include "honryu/async/task_group.h"
+#include "honryu/consumer/sequence.h"
 #include "honryu/consumer/worker.h"
 #include "honryu/obs/log.h"
 
@@ -64,7 +65,14 @@ struct Materializer::Impl final : consumer::Handler {
     checkpointers[start.shard.shard_id] = {start.checkpointer, MonoTime()};
     client::StartPosition place = client::FromTrimHorizon{};
     const auto found = positions->find(start.shard.shard_id);
-    if (found != positions->end()) place = client::AfterSequence{found->second};
+    // The store's position counts only for the shard that it was taken from: without a checkpoint, or with
+    // one of another shard of this name (the stream was deleted and made again), all rows are taken. Those
+    // known change nothing.
+    const bool same = found != positions->end() && start.checkpoint.has_value() &&
+                      consumer::ShardCreation(found->second) == consumer::ShardCreation(*start.checkpoint);
+    if (same) place = client::AfterSequence{found->second};
+    if (found != positions->end() && !same)
+      LOG(info, "kpi rows of this shard are read from its beginning", {"shard", start.shard.shard_id});
     co_return place;
   }
 
@@ -163,10 +171,6 @@ async::Task<void> Materializer::Stop(MonoTime deadline) {
   co_await impl_->worker.Stop(deadline);
 }
 
-Result<void> Materializer::Ready() const {
-  if (impl_->worker.halted_shards() > 0)
-    return Error(ErrorCode::kUnavailable, "a shard of the kpi stream is halted");
-  return Ok();
-}
+Result<void> Materializer::Ready() const { return impl_->worker.Ready(); }
 
 }  // namespace honryu::processors::materializer

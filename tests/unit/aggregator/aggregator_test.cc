@@ -134,6 +134,11 @@ TEST_F(AggregatorTest, AClosedShardIsFinishedWhenItsWindowsAreFinal) {
   Put(0, 300);
   client_.Split("events", "shardId-000000000001");
   Put(300, 600);
+  // The clock stands still until the children are read, or all shards known would be idle before.
+  EXPECT_TRUE(Await([&] {
+    return client_.LeaseOf("aggregator", "events", "shardId-000000000003").has_value() &&
+           client_.LeaseOf("aggregator", "events", "shardId-000000000004").has_value();
+  }));
   EXPECT_TRUE(Await([&] {
     clock_.Advance(milliseconds(100));
     return FinalRows().size() == 78 &&
@@ -141,6 +146,40 @@ TEST_F(AggregatorTest, AClosedShardIsFinishedWhenItsWindowsAreFinal) {
   }));
   runtime_.BlockOn(aggregator->Stop(std::chrono::steady_clock::now() + seconds(10)));
   ExpectTenMinutes();
+}
+
+TEST_F(AggregatorTest, WithLittleMemoryShardsWaitForEachOtherAndNothingIsLost) {
+  config_.max_window_memory = {1};
+  Put(0, 600);
+  auto aggregator = Start();
+  EXPECT_TRUE(Await([&] {
+    clock_.Advance(milliseconds(100));
+    return FinalRows().size() == 78;
+  }));
+  runtime_.BlockOn(aggregator->Stop(std::chrono::steady_clock::now() + seconds(10)));
+  ExpectTenMinutes();
+  EXPECT_NE(registry_.Render().find("honryu_aggregator_waiting_shards 0"), std::string::npos);
+}
+
+TEST_F(AggregatorTest, AStreamMadeAnewIsReadFromItsBeginning) {
+  config_.lease_duration = milliseconds(30);  // the loss of the leases is seen at the next renewal
+  config_.windows = {std::chrono::minutes(1)};
+  auto aggregator = Start();
+  Put(0, 300);
+  EXPECT_TRUE(Await([&] {
+    const auto lease = client_.LeaseOf("aggregator", "events", "shardId-000000000000");
+    return lease.has_value() && lease->checkpoint.has_value() &&
+           FinalRows().contains("1m/2015-09-12T00:46:00.000Z/events/");
+  }));
+  client_.DeleteStream("events");
+  client::StreamSettings settings;
+  settings.shards = 3;
+  runtime_.BlockOn(client_.EnsureStream({}, "events", settings)).value();
+  Put(300, 600);
+  EXPECT_TRUE(Await([&] { return FinalRows().contains("1m/2015-09-12T00:52:00.000Z/events/"); }));
+  EXPECT_EQ(FinalRows().at("1m/2015-09-12T00:50:00.000Z/events/"), 60);
+  EXPECT_EQ(FinalRows().at("1m/2015-09-12T00:52:00.000Z/events/"), 60);
+  runtime_.BlockOn(aggregator->Stop(std::chrono::steady_clock::now() + seconds(10)));
 }
 
 TEST(AggregatorConfig, NamesWhatIsWrong) {

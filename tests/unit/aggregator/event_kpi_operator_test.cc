@@ -167,6 +167,7 @@ TEST_F(OperatorTest, AWindowThatIsNotOverByTheWallClockStaysOpenWhenIdle) {
   Idle();
   EXPECT_TRUE(rows_.final.empty());
   now_ += std::chrono::minutes(3);
+  op_->Silent("s0", now_);
   Drain();
   EXPECT_EQ(rows_.final.size(), 2u * 2 * 3);  // of the 1m and the 5m window, not of the 1h one
 }
@@ -225,6 +226,175 @@ TEST_F(OperatorTest, AShardThatCannotBeReadIsNotIdle) {
   Send("s1", {kBase, "view", "u"});
   Idle();
   EXPECT_EQ(rows_.final.at("1m/2015-05-17T10:05:00.000Z/events/"), 2u);
+}
+
+TEST_F(OperatorTest, WhenAllAreIdleAShardThatCannotBeReadAnyMoreStopsTime) {
+  Open(2);
+  Send("s0", {ToMs(now_), "view", "u"});
+  Idle();
+  now_ += std::chrono::minutes(30);
+  op_->Silent("s0", now_);  // the reads of s1 fail
+  Drain();
+  Drain();
+  EXPECT_TRUE(rows_.final.empty());
+  Send("s1", {ToMs(kNow) + 1000, "view", "u"});
+  Idle();
+  EXPECT_EQ(rows_.late, 0);
+  EXPECT_EQ(rows_.final.size(), 2u * 2 * 3);
+  EXPECT_EQ(rows_.final.begin()->second, 0u);
+  std::uint64_t counted = 0;
+  for (const auto& [id, value] : rows_.final) {
+    if (id.starts_with("1m/") && id.ends_with("/events/")) counted += value;
+  }
+  EXPECT_EQ(counted, 2u);
+}
+
+TEST_F(OperatorTest, AClockThatRunsAheadMakesNobodyLate) {
+  Open(1);
+  const std::int64_t arrival = ToMs(kNow);
+  Send("s0", {arrival + 240000, "view", "fast"});  // four minutes ahead of its arrival
+  Drain();
+  Send("s0", {arrival - 30000, "view", "slow"});
+  Drain();
+  EXPECT_EQ(rows_.late, 0);
+  const auto id = [](std::int64_t time) {
+    return "1m/" + FormatTimestamp(TimestampFromMs(analytics::WindowStart(time, 60000))) + "/events/";
+  };
+  EXPECT_EQ(rows_.partial.at(id(arrival + 240000)), 1u);  // counted at its own time
+  EXPECT_EQ(rows_.partial.at(id(arrival - 30000)), 1u);
+}
+
+TEST_F(OperatorTest, WindowsThatNeverWereAreNotFinal) {
+  constexpr std::int64_t kHour = 3600000;
+  Open(1);
+  Send("s0", {kBase, "view", "u"});
+  Send("s0", {kBase + 10 * kHour, "view", "u"});
+  Idle();
+  Send("s0", {kBase + 5 * kHour, "view", "u"});  // between the two, in another epoch
+  Idle();
+  EXPECT_EQ(rows_.late, 0);
+  EXPECT_EQ(rows_.final.at("1m/2015-05-17T15:05:00.000Z/events/"), 1u);
+  Send("s0", {kBase + 5 * kHour, "view", "u"});
+  Idle();
+  EXPECT_EQ(rows_.late, 1);
+}
+
+TEST_F(OperatorTest, AfterAnEpochAReplayCountsNothingAgainNotEvenWhatWasLate) {
+  constexpr std::int64_t kHour = 3600000;
+  const std::vector<client::StreamRecord> records = {Record(1, {kBase, "view", "u"}),
+                                                     Record(2, {kBase + 10 * kHour, "view", "u"}),
+                                                     Record(3, {kBase + 5 * kHour, "view", "u"})};
+  Open(1);
+  for (const client::StreamRecord& record : records) {
+    op_->Process("s0", std::span(&record, 1), now_);
+    Drain();
+  }
+  EXPECT_EQ(rows_.late, 1);
+  Idle();
+  const std::string snapshot = op_->Snapshot();
+  op_ = MakeEventKpiOperator(config_, registry_);
+  op_->SetSources(Shards(1));
+  op_->StartSource("s0", std::nullopt, snapshot, now_).value();  // its own save did not come through
+  op_->Process("s0", records, now_);
+  now_ += std::chrono::seconds(6);
+  op_->Silent("s0", now_);
+  EXPECT_TRUE(op_->Drain(now_).empty());
+  EXPECT_TRUE(op_->Drain(now_).empty());
+}
+
+TEST_F(OperatorTest, ReadsStatesOfTheFirstForm) {
+  const std::string state =
+      R"({"v":1,"generation":5,"epoch_first":1431857100000,"watermark":1431857160000,)"
+      R"("windows":{"1m":{"closed_to":1431857160000,"spans":[[0,60000]]}},"processed":{}})";
+  op_ = MakeEventKpiOperator(config_, registry_);
+  op_->SetSources(Shards(1));
+  op_->StartSource("s0", std::nullopt, state, now_).value();
+  Idle();  // ends the epoch
+  Send("s0", {kBase + 1000, "view", "u"});
+  Send("s0", {1000, "view", "u"});
+  Send("s0", {kBase - 1000, "view", "u"});
+  Drain();
+  EXPECT_EQ(rows_.late, 2);
+}
+
+TEST_F(OperatorTest, OutOfMemoryTheShardsAheadWaitForTheSlowestOne) {
+  config_.max_window_memory = {1};
+  Open(3);
+  EXPECT_FALSE(op_->MustWait("s0", now_));
+  Send("s0", {kBase, "view", "u"});
+  EXPECT_FALSE(op_->MustWait("s1", now_));  // not known how far it is
+  EXPECT_TRUE(op_->MustWait("s0", now_));
+  Send("s1", {kBase + 600000, "view", "u"});
+  Send("s2", {kBase + 300000, "view", "u"});
+  EXPECT_FALSE(op_->MustWait("s0", now_));
+  EXPECT_TRUE(op_->MustWait("s1", now_));
+  EXPECT_TRUE(op_->MustWait("s2", now_));
+  Send("s0", {kBase + 900000, "view", "u"});
+  EXPECT_TRUE(op_->MustWait("s0", now_));
+  EXPECT_FALSE(op_->MustWait("s2", now_));
+  op_->EndSource("s2");
+  EXPECT_FALSE(op_->MustWait("s1", now_));
+  op_->PauseSource("s2");  // another has it: nobody knows how far it is
+  EXPECT_TRUE(op_->MustWait("s1", now_));
+}
+
+TEST_F(OperatorTest, AnIdleShardIsNotWaitedForUnlessItCannotBeRead) {
+  config_.max_window_memory = {1};
+  Open(2);
+  Idle();
+  Send("s0", {ToMs(now_), "view", "u"});
+  Drain();
+  EXPECT_FALSE(op_->MustWait("s0", now_));
+  now_ += std::chrono::seconds(30);
+  op_->Silent("s0", now_);
+  EXPECT_TRUE(op_->MustWait("s0", now_));  // s1 was found empty half a minute ago
+  op_->Silent("s1", now_);
+  EXPECT_FALSE(op_->MustWait("s0", now_));
+}
+
+TEST_F(OperatorTest, MemoryIsGivenBackWithTheWindows) {
+  config_.exact_users = 10;
+  Open(2);
+  for (int i = 0; i < 1000; ++i)
+    Send("s" + std::to_string(i % 2), {kBase + i, "t" + std::to_string(i % 7), "u" + std::to_string(i)});
+  Drain();
+  EXPECT_EQ(registry_.Render().find("\nhonryu_aggregator_window_memory_bytes 0\n"), std::string::npos);
+  Idle();
+  EXPECT_NE(registry_.Render().find("\nhonryu_aggregator_window_memory_bytes 0\n"), std::string::npos);
+}
+
+SequenceNumber Sequence(std::uint64_t created_s, std::uint64_t counter) {
+  SequenceNumber sequence;
+  sequence.words[0] = 2ULL << 56 | created_s << 20;
+  sequence.words[1] = counter;
+  sequence.words[2] = 2;
+  return sequence;
+}
+
+TEST_F(OperatorTest, AShardMadeAnewBeginsAnew) {
+  Open(1);
+  client::StreamRecord record = Record(0, {kBase, "view", "u"});
+  record.sequence = Sequence(2000, 9);
+  op_->Process("s0", std::span(&record, 1), now_);
+  EXPECT_EQ(op_->Snapshot().find(Sequence(1000, 1).ToDecimal()), std::string::npos);
+  record.sequence = Sequence(1000, 1);  // made again after the clock was set back
+  op_->Process("s0", std::span(&record, 1), now_);
+  EXPECT_EQ(op_->SafePosition("s0"), std::nullopt);
+  Idle();
+  EXPECT_EQ(rows_.final.at("1m/2015-05-17T10:05:00.000Z/events/"), 2u);
+  EXPECT_EQ(op_->SafePosition("s0"), Sequence(1000, 1));
+}
+
+TEST_F(OperatorTest, APositionInAFormerShardIsForgotten) {
+  Open(1);
+  client::StreamRecord record = Record(0, {kBase, "view", "u"});
+  record.sequence = Sequence(2000, 9);
+  op_->Process("s0", std::span(&record, 1), now_);
+  op_->PauseSource("s0");
+  EXPECT_EQ(op_->StartSource("s0", Sequence(2000, 5), "", now_).value(), Sequence(2000, 9));
+  EXPECT_EQ(op_->StartSource("s0", Sequence(1000, 5), "", now_).value(), Sequence(1000, 5));
+  op_->RestartSource("s0");
+  EXPECT_EQ(op_->StartSource("s0", std::nullopt, "", now_).value(), std::nullopt);
 }
 
 TEST_F(OperatorTest, TypesBeyondTheLimitAreCountedTogether) {

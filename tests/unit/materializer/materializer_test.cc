@@ -100,6 +100,20 @@ TEST_F(MaterializerTest, GoesOnFromTheStoresPositionAndAnEmptyStoreIsBuiltAnew) 
   Stop(*third);
 }
 
+TEST_F(MaterializerTest, AStreamMadeAnewIsReadFromItsBeginning) {
+  const auto store = views::MakeMemoryKpiStore();
+  auto first = Start(*store);
+  for (int i = 0; i < 5; ++i) PutRow(i, 1, true);
+  EXPECT_TRUE(Await([&] { return Values(*store).size() == 5; }));
+  Stop(*first);
+  client_.DeleteStream("kpi");
+  runtime_.BlockOn(client_.EnsureStream({}, "kpi", {})).value();
+  PutRow(7, 3, true);
+  auto second = Start(*store);
+  EXPECT_TRUE(Await([&] { return Values(*store).size() == 6; }));
+  Stop(*second);
+}
+
 TEST_F(MaterializerTest, DropsRowsBeyondTheRetention) {
   config_.retention_check = milliseconds(5);
   const auto store = views::MakeMemoryKpiStore();

@@ -34,7 +34,8 @@ class Aggregator {
   async::Task<void> Stop(MonoTime deadline);
   /// Ends as a killed process does. For tests of take-over. Instead of Stop.
   async::Task<void> Abandon();
-  /// kUnavailable while outputs cannot be stored or a shard is halted. Thread-safe.
+  /// kUnavailable while outputs cannot be stored or the work does not go on (see consumer::Worker::Ready).
+  /// Standing by for another process is ready. Thread-safe.
   Result<void> Ready() const;
 
  private:

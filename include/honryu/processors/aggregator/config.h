@@ -2,6 +2,7 @@
 
 #include "honryu/base/result.h"
 #include "honryu/base/time.h"
+#include "honryu/base/units.h"
 
 #include <cstdint>
 #include <string>
@@ -37,6 +38,9 @@ struct AggregatorConfig {
   std::uint32_t max_groups = 1000;
   /// Distinct users of one row are counted exactly up to this number, then estimated (standard error 0.81 %).
   std::uint32_t exact_users = 16384;
+  /// Memory of open windows (estimate, bytes) above which shards that are ahead of the slowest one wait for
+  /// it.
+  ByteSize max_window_memory = {512ULL << 20};
   /// An event that claims to be further ahead of its arrival than this is taken at its arrival time.
   Duration max_future = std::chrono::minutes(5);
   ErrorRule errors;

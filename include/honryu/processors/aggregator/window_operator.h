@@ -38,6 +38,12 @@ class WindowOperator {
   virtual Result<std::optional<SequenceNumber>> StartSource(const std::string& shard,
                                                             std::optional<SequenceNumber> checkpoint,
                                                             std::string_view state, Timestamp now) = 0;
+  /// The shard is a new one of the same name (its stream was deleted and made again): what is known of
+  /// positions in the former one is forgotten. Before StartSource.
+  virtual void RestartSource(const std::string& shard) = 0;
+  /// True while the memory of open windows is above its bound and this shard is ahead of another that holds
+  /// event time back: its records must wait until that one has caught up. Never true of the last one.
+  virtual bool MustWait(const std::string& shard, Timestamp now) const = 0;
   /// Records in order; those seen before are skipped.
   virtual void Process(const std::string& shard, std::span<const client::StreamRecord> records,
                        Timestamp now) = 0;

@@ -41,7 +41,7 @@ class Materializer {
   void Start();
   /// Call once, also if never started.
   async::Task<void> Stop(MonoTime deadline);
-  /// kUnavailable while a shard is halted. Thread-safe.
+  /// kUnavailable while the work does not go on (see consumer::Worker::Ready). Thread-safe.
   Result<void> Ready() const;
 
  private:
