@@ -113,6 +113,9 @@ void DescribeAggregator(processors::aggregator::AggregatorConfig& aggregator,
   section.Field("max_groups", &aggregator.max_groups,
                 {.doc = "Event types kept apart in one window; others count together as __other__."},
                 {1, 1'000'000});
+  section.Field("max_event_types", &aggregator.max_event_types,
+                {.doc = "Event types kept apart since the start; further ones count together as __other__."},
+                {1, 50'000});
   section.Field("exact_users", &aggregator.exact_users,
                 {.doc = "Different users of a row are counted exactly up to this number, then estimated."},
                 {1, 10'000'000});

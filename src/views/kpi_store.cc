@@ -4,6 +4,7 @@
 #include "views/table.h"
 
 #include <algorithm>
+#include <atomic>
 #include <mutex>
 #include <set>
 #include <tuple>
@@ -27,7 +28,7 @@ bool Replaces(const KpiRow& fresh, const KpiRow& old) {
 
 class TableKpiStore final : public KpiStore {
  public:
-  explicit TableKpiStore(std::unique_ptr<Table> table) : table_(std::move(table)) {}
+  TableKpiStore(std::unique_ptr<Table> table, KpiLimits limits) : table_(std::move(table)), limits_(limits) {}
 
   Result<void> Load();
   Result<void> Apply(const std::vector<KpiRow>& rows, const std::string& shard,
@@ -35,6 +36,8 @@ class TableKpiStore final : public KpiStore {
   Result<Position> Positions() const override;
   Result<std::vector<KpiRow>> Find(const KpiQuery& query) const override;
   Result<std::vector<KpiMetric>> Metrics() const override;
+  std::vector<KpiMetric> Names() const override;
+  std::uint64_t refused_rows() const override { return refused_; }
   std::vector<KpiRow> Open() const override;
   Result<std::size_t> DropBefore(Timestamp time) override;
   void SetListener(Listener listener) override;
@@ -43,13 +46,25 @@ class TableKpiStore final : public KpiStore {
   using Series = std::tuple<std::string, std::string,
                             std::string>;  // metric, window, group
 
+  /// Series by metric, and how many of them have each window and each group.
+  struct Known {
+    std::map<std::string, std::size_t> windows, groups;
+  };
+  void AddSeries(const Series& series);
+  void RemoveSeries(const Series& series);
+  /// Under state_mutex_.
+  static KpiMetric Describe(const std::string& name, const Known& known, std::size_t max_groups);
+
   Result<void> FindIn(const KpiQuery& query, const std::string& group, std::vector<KpiRow>& out) const;
 
   const std::unique_ptr<Table> table_;
+  const KpiLimits limits_;
+  std::atomic<std::uint64_t> refused_ = 0;
   std::mutex write_mutex_;  // one writer at a time; taken before state_mutex_
   Listener listener_;       // guarded by write_mutex_
   mutable std::mutex state_mutex_;
-  std::set<Series> series_;             // guarded by state_mutex_
+  std::set<Series> series_;             // guarded by state_mutex_; changed under write_mutex_ only
+  std::map<std::string, Known> known_;  // the same by metric; guarded by state_mutex_
   std::map<std::string, KpiRow> open_;  // by RowKey; guarded by state_mutex_
 };
 
@@ -72,7 +87,7 @@ Result<void> TableKpiStore::Load() {
       readable = row.error();
       return std::nullopt;
     }
-    series_.insert({row->metric, row->window, row->group});
+    AddSeries({row->metric, row->window, row->group});
     return AfterPrefix(RowPrefix(row->window, row->metric, row->group));
   }));
   HONRYU_TRY_VOID(std::move(readable));
@@ -90,11 +105,41 @@ Result<void> TableKpiStore::Load() {
   return Ok();
 }
 
+void TableKpiStore::AddSeries(const Series& series) {
+  if (!series_.insert(series).second) return;
+  const auto& [metric, window, group] = series;
+  Known& known = known_[metric];
+  ++known.windows[window];
+  ++known.groups[group];
+}
+
+void TableKpiStore::RemoveSeries(const Series& series) {
+  if (series_.erase(series) == 0) return;
+  const auto& [metric, window, group] = series;
+  const auto known = known_.find(metric);
+  const auto drop = [](std::map<std::string, std::size_t>& counts, const std::string& name) {
+    const auto found = counts.find(name);
+    if (--found->second == 0) counts.erase(found);
+  };
+  drop(known->second.windows, window);
+  drop(known->second.groups, group);
+  if (known->second.windows.empty()) known_.erase(known);
+}
+
 Result<void> TableKpiStore::Apply(const std::vector<KpiRow>& rows, const std::string& shard,
                                   const SequenceNumber& position) {
   const std::lock_guard write_lock(write_mutex_);
   std::map<std::string, KpiRow> changed;  // the newest of each key
+  std::set<Series> fresh;
   for (const KpiRow& row : rows) {
+    // Only this thread changes series_, and only behind this loop.
+    if (const Series series = {row.metric, row.window, row.group}; !series_.contains(series)) {
+      if (!fresh.contains(series) && series_.size() + fresh.size() >= limits_.max_series) {
+        ++refused_;
+        continue;
+      }
+      fresh.insert(series);
+    }
     std::string key = RowKey(row);
     if (const auto before = changed.find(key); before != changed.end()) {
       if (Replaces(row, before->second)) before->second = row;
@@ -123,7 +168,7 @@ Result<void> TableKpiStore::Apply(const std::vector<KpiRow>& rows, const std::st
   {
     const std::lock_guard lock(state_mutex_);
     for (auto& [key, row] : changed) {
-      series_.insert({row.metric, row.window, row.group});
+      AddSeries({row.metric, row.window, row.group});
       if (row.final) {
         open_.erase(key);
       } else {
@@ -194,25 +239,29 @@ Result<std::vector<KpiRow>> TableKpiStore::Find(const KpiQuery& query) const {
 }
 
 Result<std::vector<KpiMetric>> TableKpiStore::Metrics() const {
-  std::map<std::string, std::pair<std::set<std::string>, std::set<std::string>>> found;
-  {
-    const std::lock_guard lock(state_mutex_);
-    for (const auto& [metric, window, group] : series_) {
-      found[metric].first.insert(window);
-      found[metric].second.insert(group);
-    }
-  }
   std::vector<KpiMetric> metrics;
-  for (const auto& [name, known] : found) {
-    KpiMetric metric;
-    metric.metric = name;
-    metric.windows.assign(known.first.begin(), known.first.end());
-    metric.groups.assign(known.second.begin(), known.second.end());
-    metric.groups_cut = metric.groups.size() > kMaxListedGroups;
-    if (metric.groups_cut) metric.groups.resize(kMaxListedGroups);
-    metrics.push_back(std::move(metric));
-  }
+  const std::lock_guard lock(state_mutex_);
+  for (const auto& [name, known] : known_) metrics.push_back(Describe(name, known, kMaxListedGroups));
   return metrics;
+}
+
+std::vector<KpiMetric> TableKpiStore::Names() const {
+  std::vector<KpiMetric> metrics;
+  const std::lock_guard lock(state_mutex_);
+  for (const auto& [name, known] : known_) metrics.push_back(Describe(name, known, 0));
+  return metrics;
+}
+
+KpiMetric TableKpiStore::Describe(const std::string& name, const Known& known, std::size_t max_groups) {
+  KpiMetric metric;
+  metric.metric = name;
+  for (const auto& [window, count] : known.windows) metric.windows.push_back(window);
+  for (const auto& [group, count] : known.groups) {
+    if (metric.groups.size() >= max_groups) break;
+    metric.groups.push_back(group);
+  }
+  metric.groups_cut = metric.groups.size() < known.groups.size();
+  return metric;
 }
 
 std::vector<KpiRow> TableKpiStore::Open() const {
@@ -259,7 +308,7 @@ Result<std::size_t> TableKpiStore::DropBefore(Timestamp time) {
     }
     if (!emptied) continue;
     const std::lock_guard lock(state_mutex_);
-    series_.erase(series);
+    RemoveSeries(series);
   }
   return dropped;
 }
@@ -271,11 +320,13 @@ void TableKpiStore::SetListener(Listener listener) {
 
 }  // namespace
 
-std::unique_ptr<KpiStore> MakeMemoryKpiStore() { return std::make_unique<TableKpiStore>(MakeMemoryTable()); }
+std::unique_ptr<KpiStore> MakeMemoryKpiStore(KpiLimits limits) {
+  return std::make_unique<TableKpiStore>(MakeMemoryTable(), limits);
+}
 
-Result<std::unique_ptr<KpiStore>> OpenKpiStore(const std::string& path) {
+Result<std::unique_ptr<KpiStore>> OpenKpiStore(const std::string& path, KpiLimits limits) {
   HONRYU_TRY(std::unique_ptr<Table> table, OpenTable(path));
-  auto store = std::make_unique<TableKpiStore>(std::move(table));
+  auto store = std::make_unique<TableKpiStore>(std::move(table), limits);
   HONRYU_TRY_VOID(store->Load());
   return std::unique_ptr<KpiStore>(std::move(store));
 }

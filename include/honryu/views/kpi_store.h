@@ -66,13 +66,18 @@ class KpiStore {
   virtual ~KpiStore() = default;
 
   /// Takes over rows and the position reached with them, together or not at
-  /// all.
+  /// all. Rows of a series beyond KpiLimits::max_series are left out: they cannot be added up here. Writers
+  /// keep below it by counting what is too much as one group (the aggregator's "__other__").
   virtual Result<void> Apply(const std::vector<KpiRow>& rows, const std::string& shard,
                              const SequenceNumber& position) = 0;
   virtual Result<Position> Positions() const = 0;
   /// Rows by start, then group.
   virtual Result<std::vector<KpiRow>> Find(const KpiQuery& query) const = 0;
   virtual Result<std::vector<KpiMetric>> Metrics() const = 0;
+  /// The same without the groups: what a query is checked against. Does not block on the disk.
+  virtual std::vector<KpiMetric> Names() const = 0;
+  /// Rows refused since the start because their series would have been one too many.
+  virtual std::uint64_t refused_rows() const = 0;
   /// The rows not yet final: the windows under way.
   virtual std::vector<KpiRow> Open() const = 0;
   /// Drops rows of windows that ended before `time`, and gives their number.
@@ -82,9 +87,14 @@ class KpiStore {
   virtual void SetListener(Listener listener) = 0;
 };
 
-std::unique_ptr<KpiStore> MakeMemoryKpiStore();
+/// Bounds on memory: names of all series are kept there.
+struct KpiLimits {
+  std::size_t max_series = 200000;  ///< Different (metric, window, group).
+};
+
+std::unique_ptr<KpiStore> MakeMemoryKpiStore(KpiLimits limits = {});
 /// Opens or creates a database in the folder `path`. A store in a newer format
 /// is refused (kFailedPrecondition).
-Result<std::unique_ptr<KpiStore>> OpenKpiStore(const std::string& path);
+Result<std::unique_ptr<KpiStore>> OpenKpiStore(const std::string& path, KpiLimits limits = {});
 
 }  // namespace honryu::views

@@ -134,9 +134,8 @@ async::Task<http::Response> QueryApi::Impl::Answer(Method method, async::Context
 
 async::Task<http::Response> QueryApi::Impl::Rows(async::Context /*ctx*/, const http::Request& request) {
   views::KpiStore* const from = &store;
-  Result<std::vector<views::KpiMetric>> known = co_await runtime.Blocking([from] { return from->Metrics(); });
-  if (!known.ok()) co_return Finish(request, StoreFailed(known.error()));
-  const Result<views::KpiQuery> query = ReadKpiQuery(request, config, *known, clock.Now());
+  const std::vector<views::KpiMetric> known = store.Names();
+  const Result<views::KpiQuery> query = ReadKpiQuery(request, config, known, clock.Now());
   if (!query.ok()) co_return Finish(request, ErrorAnswer(400, query.error().message()));
   Result<std::vector<views::KpiRow>> rows =
       co_await runtime.Blocking([from, asked = *query] { return from->Find(asked); });
@@ -206,10 +205,8 @@ std::vector<views::KpiRow> QueryApi::Impl::Snapshot(const LiveFilter& filter) co
 }
 
 async::Task<http::Response> QueryApi::Impl::Live(async::Context /*ctx*/, const http::Request& request) {
-  views::KpiStore* const from = &store;
-  Result<std::vector<views::KpiMetric>> known = co_await runtime.Blocking([from] { return from->Metrics(); });
-  if (!known.ok()) co_return Finish(request, StoreFailed(known.error()));
-  Result<LiveFilter> filter = ReadLiveFilter(request, config, *known);
+  const std::vector<views::KpiMetric> known = store.Names();
+  Result<LiveFilter> filter = ReadLiveFilter(request, config, known);
   if (!filter.ok()) co_return Finish(request, ErrorAnswer(400, filter.error().message()));
   std::shared_ptr<Subscriber> subscriber =
       feed.Subscribe(std::move(*filter), config.max_live, config.max_live_rows);

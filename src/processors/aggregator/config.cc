@@ -27,7 +27,8 @@ Result<void> AggregatorConfig::Validate() const {
       checkpoint_interval <= Duration::zero() || max_future < Duration::zero()) {
     return wrong("idle_timeout, emit_interval and checkpoint_interval must be above zero");
   }
-  if (max_groups < 1 || exact_users < 1) return wrong("max_groups and exact_users must be 1 or more");
+  if (max_groups < 1 || max_event_types < 1 || exact_users < 1)
+    return wrong("max_groups, max_event_types and exact_users must be 1 or more");
   if (max_window_memory.bytes < 1) return wrong("max_window_memory must be above zero");
   if (kpi_shards < 1 || late_shards < 1) return wrong("kpi_shards and late_shards must be 1 or more");
   return Ok();

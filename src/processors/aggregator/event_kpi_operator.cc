@@ -33,7 +33,7 @@ EventKpiOperator::Metrics::Metrics(obs::Registry& registry) {
   late = outcome("late");
   replayed = outcome("replayed");
   other_group = registry.MakeCounter("honryu_aggregator_other_group_total",
-                                     "Events counted as __other__ because a window has too many event types");
+                                     "Events counted as __other__ because there are too many event types");
   partial_rows = rows("partial");
   final_rows = rows("final");
   open_windows = registry.MakeGauge("honryu_aggregator_open_windows", "Windows not yet final");
@@ -221,7 +221,7 @@ void EventKpiOperator::Count(Window& window, const Source& source, const EventFi
   Add(window, window.all, fields);
   auto group = window.groups.find(fields.type);
   if (group == window.groups.end()) {
-    const bool full = window.groups.size() >= config_.max_groups;
+    const bool full = window.groups.size() >= config_.max_groups || !Admit(fields.type);
     if (full) metrics_.other_group.Add();
     Group fresh;
     fresh.users = analytics::DistinctCounter(config_.exact_users);
@@ -232,6 +232,14 @@ void EventKpiOperator::Count(Window& window, const Source& source, const EventFi
   }
   Add(window, group->second, fields);
   memory_ += window.memory - before;
+}
+
+// Names of types become series that readers keep for as long as rows live, so there must be an end to them.
+bool EventKpiOperator::Admit(const std::string& type) {
+  if (types_.contains(type)) return true;
+  if (types_.size() >= config_.max_event_types) return false;
+  types_.insert(type);
+  return true;
 }
 
 void EventKpiOperator::Add(Window& window, Group& group, const EventFields& fields) const {

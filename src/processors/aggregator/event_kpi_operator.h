@@ -8,6 +8,7 @@
 #include "processors/aggregator/kpi_state.h"
 
 #include <map>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -78,6 +79,7 @@ class EventKpiOperator final : public WindowOperator {
   bool IsClosed(const Size& size, std::int64_t start) const;
   void ProcessOne(const std::string& shard, Source& source, const client::StreamRecord& record);
   void Count(Window& window, const Source& source, const EventFields& fields);
+  bool Admit(const std::string& type);
   void Add(Window& window, Group& group, const EventFields& fields) const;
   void TakeLate(const std::string& shard, const client::StreamRecord& record, std::int64_t time_ms,
                 const std::vector<const std::string*>& sizes);
@@ -106,6 +108,7 @@ class EventKpiOperator final : public WindowOperator {
   std::map<std::string, SequenceNumber> processed_before_;  ///< By an earlier run; no later ones are replays.
   std::map<std::string, SequenceNumber> settled_;           ///< Up to here no record is needed again.
   std::size_t memory_ = 0;                                  ///< Of all open windows.
+  std::set<std::string> types_;  ///< Kept apart; see AggregatorConfig::max_event_types.
   std::vector<OutputRecord> late_;
   std::vector<const std::string*> missed_;  ///< Scratch of ProcessOne.
 };

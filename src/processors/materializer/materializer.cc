@@ -53,6 +53,8 @@ struct Materializer::Impl final : consumer::Handler {
         clock(source),
         rows(registry.MakeCounter("honryu_materializer_rows_total", "Rows taken into the store")),
         malformed(registry.MakeCounter("honryu_materializer_malformed_total", "Records that were no rows")),
+        refused(registry.MakeCounter("honryu_materializer_refused_total",
+                                     "Rows left out because there are too many different series")),
         expired(registry.MakeCounter("honryu_materializer_expired_total", "Rows dropped by the retention")),
         errors(registry.MakeCounter("honryu_materializer_errors_total", "Failed calls of the store")),
         worker(WorkerConfigOf(config), client, *this, std::move(home), clock, registry) {}
@@ -99,6 +101,11 @@ struct Materializer::Impl final : consumer::Handler {
       co_return applied;
     }
     rows.Add(static_cast<double>(count));
+    if (const std::uint64_t all = store.refused_rows(); all > told_refused) {
+      refused.Add(static_cast<double>(all - told_refused));
+      told_refused = all;
+      LOG_LIMITED(warn, "kpi rows left out: too many different series", {"shard", batch.shard_id});
+    }
     co_await Checkpoint(batch.shard_id, last);
     co_return Ok();
   }
@@ -146,7 +153,8 @@ struct Materializer::Impl final : consumer::Handler {
   async::Runtime& runtime;
   const async::Executor executor;
   const Clock& clock;
-  obs::Counter rows, malformed, expired, errors;
+  obs::Counter rows, malformed, refused, expired, errors;
+  std::uint64_t told_refused = 0;
   std::map<std::string, std::pair<std::shared_ptr<consumer::Checkpointer>, MonoTime>> checkpointers;
   consumer::Worker worker;
   async::TaskGroup background;

@@ -414,6 +414,23 @@ TEST_F(OperatorTest, RefusesStateThatItCannotRead) {
   EXPECT_EQ(op_->StartSource("s0", std::nullopt, "nonsense", now_).error().code(), ErrorCode::kCorrupt);
 }
 
+TEST_F(OperatorTest, TypesAreBoundedOverAllWindows) {
+  config_.max_event_types = 3;
+  config_.windows = {std::chrono::minutes(1)};
+  Open(1);
+  for (int i = 0; i < 10; ++i) Send("s0", {kBase + i * 60000, "t" + std::to_string(i), "u"});
+  Send("s0", {kBase + 600000, "t1", "u"});
+  Idle();
+  std::set<std::string> groups;
+  for (const auto& [id, value] : rows_.final) {
+    if (const std::size_t at = id.find("/events/event_type="); at != std::string::npos)
+      groups.insert(id.substr(at + 19));
+  }
+  EXPECT_EQ(groups, (std::set<std::string>{"t0", "t1", "t2", "__other__"}));
+  EXPECT_EQ(rows_.final.at("1m/2015-05-17T10:14:00.000Z/events/event_type=__other__"), 1u);
+  EXPECT_EQ(rows_.final.at("1m/2015-05-17T10:15:00.000Z/events/event_type=t1"), 1u);
+}
+
 /// One shard's log and what is saved for it, across crashes.
 struct ShardLog {
   std::vector<client::StreamRecord> records;

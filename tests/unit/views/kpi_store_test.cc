@@ -54,16 +54,17 @@ class KpiStoreTest : public ::testing::TestWithParam<bool> {
   void Reopen() {
     store_.reset();
     if (!GetParam()) {
-      store_ = MakeMemoryKpiStore();
+      store_ = MakeMemoryKpiStore(limits_);
       return;
     }
-    Result<std::unique_ptr<KpiStore>> opened = OpenKpiStore(path_);
+    Result<std::unique_ptr<KpiStore>> opened = OpenKpiStore(path_, limits_);
     ASSERT_TRUE(opened.ok()) << opened.error().message();
     store_ = std::move(*opened);
   }
   void Apply(const std::vector<KpiRow>& rows, std::uint64_t position = 1) {
     store_->Apply(rows, "shard-0", At(position)).value();
   }
+  KpiLimits limits_;
   std::string path_;
   std::unique_ptr<KpiStore> store_;
 };
@@ -152,6 +153,39 @@ TEST_P(KpiStoreTest, DropsOldRowsAndForgetsEmptySeries) {
   EXPECT_EQ(store_->Metrics()->size(), 1u);
   EXPECT_EQ(store_->Open().size(), 50u);
   EXPECT_EQ(store_->DropBefore(TimestampFromMs(0)).value(), 0u);
+}
+
+TEST_P(KpiStoreTest, SeriesAreBoundedAndRowsBeyondAreLeftOut) {
+  limits_.max_series = 3;
+  Reopen();
+  Apply({Row("events", "", 0, 1), Row("events", "type=a", 0, 1), Row("events", "type=b", 0, 1),
+         Row("events", "type=c", 0, 1), Row("events", "type=a", kMinute, 1)});
+  EXPECT_EQ(store_->refused_rows(), 1u);
+  EXPECT_EQ(store_->Metrics()->at(0).groups, (std::vector<std::string>{"", "type=a", "type=b"}));
+  Apply({Row("events", "type=d", 0, 1), Row("events", "type=b", 2 * kMinute, 7)}, 2);
+  EXPECT_EQ(store_->refused_rows(), 2u);
+  EXPECT_EQ(store_->Positions()->at("shard-0"), At(2));
+  KpiQuery query = Query("events", 0, 10 * kMinute);
+  query.group = "type";
+  query.all_groups = true;
+  EXPECT_EQ(store_->Find(query)->size(), 4u);
+  EXPECT_EQ(store_->DropBefore(TimestampFromMs(kMinute)).value(), 3u);  // "" is empty now: room for another
+  Apply({Row("events", "type=d", 3 * kMinute, 1)});
+  EXPECT_EQ(store_->refused_rows(), 2u);
+  EXPECT_EQ(store_->Metrics()->at(0).groups, (std::vector<std::string>{"type=a", "type=b", "type=d"}));
+}
+
+TEST_P(KpiStoreTest, NamesAreMetricsWithoutGroups) {
+  KpiRow hour = Row("events", "type=a", 0, 1);
+  hour.window = "1h";
+  Apply({Row("events", "", 0, 1), hour, Row("users", "", 0, 1)});
+  const auto names = store_->Names();
+  ASSERT_EQ(names.size(), 2u);
+  EXPECT_EQ(names[0].windows, (std::vector<std::string>{"1h", "1m"}));
+  EXPECT_TRUE(names[0].groups.empty());
+  store_->DropBefore(TimestampFromMs(kMinute)).value();
+  EXPECT_TRUE(store_->Names().empty());
+  EXPECT_TRUE(store_->Metrics()->empty());
 }
 
 TEST_P(KpiStoreTest, PositionsAreKeptByShard) {

@@ -36,6 +36,8 @@ struct AggregatorConfig {
   Duration checkpoint_interval = std::chrono::seconds(5);
   /// Event types kept apart in one window; those beyond it are counted together as "__other__".
   std::uint32_t max_groups = 1000;
+  /// Event types kept apart since the start, over all windows; newer ones are "__other__" too.
+  std::uint32_t max_event_types = 10000;
   /// Distinct users of one row are counted exactly up to this number, then estimated (standard error 0.81 %).
   std::uint32_t exact_users = 16384;
   /// Memory of open windows (estimate, bytes) above which shards that are ahead of the slowest one wait for
