@@ -4,6 +4,7 @@
 #include "honryu/api/gateway/gateway_api.h"
 #include "honryu/api/kinesis/kinesis_api.h"
 #include "honryu/api/query/query_api.h"
+#include "honryu/async/task_group.h"
 #include "honryu/client/local_client.h"
 #include "honryu/client/remote_client.h"
 #include "honryu/http/router.h"
@@ -16,6 +17,7 @@
 #include <atomic>
 #include <chrono>
 #include <filesystem>
+#include <future>
 #include <thread>
 
 namespace honryu::app {
@@ -27,10 +29,9 @@ std::string Join(const std::set<std::string>& roles) {
   return out;
 }
 
-async::Task<Result<void>> StartGateway(api::gateway::GatewayApi* gateway, Duration timeout) {
-  const async::Context ctx = async::Context::WithTimeout(timeout);
-  Result<void> started = co_await gateway->Start(ctx);
-  co_return started;
+async::Task<void> StartGateway(api::gateway::GatewayApi* gateway, std::promise<Result<void>>* outcome) {
+  Result<void> started = co_await gateway->Start(async::Context());
+  outcome->set_value(std::move(started));
 }
 
 }  // namespace
@@ -54,9 +55,13 @@ struct Process::Impl {
   void AddReadyCheck(const char* role, std::function<Result<void>()> ready_check);
   Result<void> StartListener(std::unique_ptr<http::Server>& server, const http::ServerConfig& config,
                              const http::Router& router);
-  /// Tries again while the broker is away, until start_timeout or a stop request.
+  /// Tries again while the broker is away, until a stop request or until `progress` has stood still for
+  /// start_timeout.
   Result<void> WithRetry(const char* what, const std::function<bool()>& stop_requested,
+                         const std::function<std::uint64_t()>& progress,
                          const std::function<Result<void>()>& attempt);
+  /// One attempt, cancelled by a stop request.
+  Result<void> TryGateway(const std::function<bool()>& stop_requested);
 
   const Settings settings;
   const std::set<std::string> roles;
@@ -97,13 +102,20 @@ Result<void> Process::Impl::StartListener(std::unique_ptr<http::Server>& server,
 }
 
 Result<void> Process::Impl::WithRetry(const char* what, const std::function<bool()>& stop_requested,
+                                      const std::function<std::uint64_t()>& progress,
                                       const std::function<Result<void>()>& attempt) {
-  const auto deadline = std::chrono::steady_clock::now() + settings.start_timeout;
+  auto deadline = std::chrono::steady_clock::now() + settings.start_timeout;
+  std::uint64_t reached = progress();
   for (;;) {
     Result<void> done = attempt();
-    if (done.ok() || !done.error().retryable()) return done;
+    if (done.ok()) return done;
     if (stop_requested())
-      return Error(ErrorCode::kCancelled, std::string(what) + ": stopped while it waited for the broker");
+      return Error(ErrorCode::kCancelled, std::string(what) + ": stopped while it started");
+    if (!done.error().retryable()) return done;
+    if (progress() != reached) {
+      reached = progress();
+      deadline = std::chrono::steady_clock::now() + settings.start_timeout;
+    }
     if (std::chrono::steady_clock::now() >= deadline) return done.error().WithContext(what);
     LOG_LIMITED(info, "waiting for the broker", {"component", what}, {"reason", done.error()});
     std::this_thread::sleep_for(std::chrono::milliseconds(200));
@@ -157,12 +169,24 @@ Result<void> Process::Impl::StartClient() {
   return Ok();
 }
 
+Result<void> Process::Impl::TryGateway(const std::function<bool()>& stop_requested) {
+  std::promise<Result<void>> outcome;
+  std::future<Result<void>> started = outcome.get_future();
+  async::TaskGroup group;
+  group.Spawn(runtime.NextExecutor(), "gateway start", StartGateway(gateway.get(), &outcome));
+  while (started.wait_for(std::chrono::milliseconds(100)) != std::future_status::ready) {
+    if (stop_requested()) group.Cancel();
+  }
+  HONRYU_TRY_VOID(runtime.BlockOn(group.Join()));
+  return started.get();
+}
+
 Result<void> Process::Impl::StartGatewayRole(const std::function<bool()>& stop_requested) {
   if (!Has("gateway")) return Ok();
   gateway = std::make_unique<api::gateway::GatewayApi>(settings.gateway, *streams, clock, runtime, metrics);
-  HONRYU_TRY_VOID(WithRetry("gateway", stop_requested, [this] {
-    return runtime.BlockOn(StartGateway(gateway.get(), std::chrono::seconds(30)));
-  }));
+  HONRYU_TRY_VOID(WithRetry(
+      "gateway", stop_requested, [this] { return gateway->start_progress(); },
+      [this, &stop_requested] { return TryGateway(stop_requested); }));
   gateway->Register(http_router);
   return Ok();
 }

@@ -165,7 +165,8 @@ void DescribeSettings(Settings& settings, Section& section) {
   section.Field("data_dir", &settings.data_dir, {.doc = "Folder of the log and all state."});
   section.Field("stop_grace", &settings.stop_grace, {.doc = "A graceful stop may take this long."},
                 {milliseconds(100), hours(1)});
-  section.Field("start_timeout", &settings.start_timeout, {.doc = "How long a start waits for its broker."},
+  section.Field("start_timeout", &settings.start_timeout,
+                {.doc = "How long a start waits for its broker without getting on."},
                 {seconds(1), hours(24)});
   section.Field(
       "allow_public", &settings.allow_public,

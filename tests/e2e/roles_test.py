@@ -7,6 +7,7 @@ broker by kill -9) and ingestion goes on without loss.
 import json
 import os
 import sys
+import time
 import urllib.parse
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))), "support"))
@@ -70,6 +71,15 @@ def main():
                     status, _ = daemon.request("admin", "GET", path)
                     assert status == 200, f"{daemon.name} {path}: {status}"
             print("ok: four daemons equal the all-in-one")
+
+            lonely = hp.Server(os.path.join(directory, "lonely"), ["gateway"], FAST + ["broker.endpoint=http://127.0.0.1:9"], "lonely")
+            lonely.start(wait_ready=False, wait_ports=False)
+            time.sleep(1)
+            assert lonely.process.poll() is None, "a gateway must wait for its broker"
+            begin = time.monotonic()
+            assert lonely.stop() == 0, "SIGTERM during the start must be a graceful stop"
+            assert time.monotonic() - begin < 10, "SIGTERM during the start took too long"
+            print("ok: a start that waits for its broker can be stopped")
 
             broker.kill()
             status, answer = post(gateway, events(10, 5000))

@@ -48,6 +48,26 @@ class FakeStreamClient final : public client::StreamClient {
     const std::lock_guard lock(mutex_);
     failing_streams_.insert_or_assign(std::move(stream), std::move(error));
   }
+  /// Writes to that stream work again.
+  void HealStream(const std::string& stream) {
+    const std::lock_guard lock(mutex_);
+    failing_streams_.erase(stream);
+  }
+  /// Deletes a stream with all it holds.
+  void DeleteStream(const std::string& stream) {
+    const std::lock_guard lock(mutex_);
+    streams_.erase(stream);
+  }
+  /// Every call of ListShards fails with this error; kUnset: none does.
+  void FailLists(Error error) {
+    const std::lock_guard lock(mutex_);
+    list_error_ = std::move(error);
+  }
+  /// Of each call of Read: how many records it gave back. Cleared by the call.
+  std::vector<std::size_t> TakeReadSizes() {
+    const std::lock_guard lock(mutex_);
+    return std::exchange(read_sizes_, {});
+  }
   /// From now on calls of Put wait until ReleasePuts().
   void HoldPuts() {
     const std::lock_guard lock(mutex_);
@@ -71,10 +91,11 @@ class FakeStreamClient final : public client::StreamClient {
     const std::lock_guard lock(mutex_);
     return held_.size();
   }
-  /// Each of the next `count` calls of Read fails with this error.
-  void FailReads(int count, Error error) {
+  /// After `after` good ones, each of the next `count` calls of Read fails with this error.
+  void FailReads(int count, Error error, int after = 0) {
     const std::lock_guard lock(mutex_);
     failing_reads_ = count;
+    good_reads_ = after;
     read_error_ = std::move(error);
   }
   /// Each of the next `count` calls of SaveCheckpoint fails with this error and saves nothing.
@@ -126,7 +147,7 @@ class FakeStreamClient final : public client::StreamClient {
   void FailLists(int count, Error error) {
     const std::lock_guard lock(mutex_);
     failing_lists_ = count;
-    list_error_ = std::move(error);
+    failing_list_error_ = std::move(error);
   }
   /// Calls of ListLeases so far, for this application.
   int LeaseLooks(const std::string& application) const {
@@ -180,8 +201,9 @@ class FakeStreamClient final : public client::StreamClient {
     const std::lock_guard lock(mutex_);
     if (failing_lists_ > 0) {
       --failing_lists_;
-      co_return list_error_;
+      co_return failing_list_error_;
     }
+    if (list_error_.code() != ErrorCode::kUnset) co_return list_error_;
     const auto found = streams_.find(stream);
     if (found == streams_.end()) co_return Error(ErrorCode::kNotFound, "no stream " + stream);
     std::vector<client::ShardDescription> shards;
@@ -360,7 +382,9 @@ class FakeStreamClient final : public client::StreamClient {
         found->second.begin(), found->second.end(),
         [&request](const Shard& candidate) { return candidate.description.shard_id == request.shard_id; });
     if (shard == found->second.end()) return Error(ErrorCode::kNotFound, "no shard " + request.shard_id);
-    if (failing_reads_ > 0) {
+    if (failing_reads_ > 0 && good_reads_ > 0) {
+      --good_reads_;
+    } else if (failing_reads_ > 0) {
       --failing_reads_;
       return read_error_;
     }
@@ -378,8 +402,12 @@ class FakeStreamClient final : public client::StreamClient {
     for (; place < shard->records.size() && batch.records.size() < request.max_records; ++place) {
       batch.records.push_back(shard->records[place]);
     }
+    read_sizes_.push_back(batch.records.size());
     batch.next = std::to_string(place);
-    if (place < shard->records.size()) batch.behind_latest = clock_.Now() - shard->records[place].arrival;
+    if (place < shard->records.size()) {  // never 0 then, which means "at the tip"
+      batch.behind_latest =
+          std::max<Duration>(std::chrono::milliseconds(1), clock_.Now() - shard->records[place].arrival);
+    }
     if (place == shard->records.size() && !shard->description.open) {
       batch.next.clear();
       for (const Shard& child : found->second) {
@@ -417,6 +445,9 @@ class FakeStreamClient final : public client::StreamClient {
   int failing_saves_ = 0;
   int failing_lists_ = 0;
   std::map<std::string, int> lease_looks_;
+  int good_reads_ = 0;
+  std::vector<std::size_t> read_sizes_;
+  Error failing_list_error_;
   Error list_error_;
   Error read_error_;
   Error save_error_;

@@ -51,7 +51,7 @@ class Server:
         self.log_path = os.path.join(data_dir, f"{name}.log")
         self.fixed_ports = {}
 
-    def start(self, timeout=60, wait_ready=True):
+    def start(self, timeout=60, wait_ready=True, wait_ports=True):
         os.makedirs(self.data_dir, exist_ok=True)
         ports_file = os.path.join(self.data_dir, f"{self.name}.ports.json")
         if os.path.exists(ports_file):
@@ -66,6 +66,8 @@ class Server:
         with open(self.log_path, "ab") as log:
             self.process = subprocess.Popen(command, stdout=log, stderr=log, stdin=subprocess.DEVNULL)
         deadline = time.monotonic() + timeout
+        if not wait_ports:
+            return self
         while time.monotonic() < deadline:
             if self.process.poll() is not None:
                 raise AssertionError(f"{self.name} exited with {self.process.returncode} at start:\n{self.log_tail()}")

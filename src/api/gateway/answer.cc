@@ -8,6 +8,12 @@ namespace honryu::api::gateway {
 
 namespace {
 
+/// A missing stream is made anew by the gateway; a cancelled write by whoever sends it again.
+bool MayPass(const Error& error) {
+  return error.retryable() || error.code() == ErrorCode::kCancelled || error.code() == ErrorCode::kNotFound ||
+         error.code() == ErrorCode::kFailedPrecondition;
+}
+
 void SetRetryAfter(Duration retry_after, http::Response* response) {
   const auto seconds = std::chrono::ceil<std::chrono::seconds>(retry_after).count();
   response->headers.Set("Retry-After", std::to_string(std::max<std::int64_t>(1, seconds)));
@@ -49,7 +55,7 @@ void WriteFailed(const std::vector<Outcome::Failed>& failed, codec::JsonWriter* 
     json->Key("reason");
     json->String(event.error.message());
     json->Key("retryable");
-    json->Bool(event.error.retryable() || event.error.code() == ErrorCode::kCancelled);
+    json->Bool(MayPass(event.error));
     json->EndObject();
   }
   json->EndArray();
@@ -60,12 +66,8 @@ void WriteFailed(const std::vector<Outcome::Failed>& failed, codec::JsonWriter* 
 int StatusOf(const Outcome& outcome) {
   int status = 200;
   for (const Outcome::Failed& event : outcome.failed) {
-    int own = 500;
+    int own = MayPass(event.error) ? 503 : 500;
     if (event.error.code() == ErrorCode::kOverloaded) own = 429;
-    if (event.error.code() == ErrorCode::kUnavailable || event.error.code() == ErrorCode::kDeadlineExceeded ||
-        event.error.code() == ErrorCode::kCancelled) {
-      own = 503;
-    }
     // 503 goes before 429, and a retryable status before 500: the rest of the request can still be saved.
     if (status == 200 || status == 500 || own == 503) status = own;
   }

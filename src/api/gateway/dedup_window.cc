@@ -97,7 +97,8 @@ DedupWindow::DedupWindow(DedupConfig config, const Clock& clock)
     : config_(config),
       clock_(clock),
       seed_(FreshSeed()),
-      generation_capacity_(std::max<std::size_t>(1, config.max_entries / kShards / kGenerations)),
+      generation_capacity_(
+          std::max<std::size_t>(1, static_cast<std::size_t>(config.max_entries / kShards / kGenerations))),
       shards_(std::make_unique<std::array<Shard, kShards>>()) {
   const MonoTime now = clock_.Mono();
   for (Shard& shard : *shards_) {
@@ -161,11 +162,20 @@ void DedupWindow::Release(const UInt128& id) {
   shard.in_flight.erase(id);
 }
 
-void DedupWindow::Remember(const UInt128& id) {
+bool DedupWindow::Remember(const UInt128& id, Duration age) {
+  const Duration span = config_.window / (kGenerations - 1);
   Shard& shard = ShardOf(id);
   const std::lock_guard lock(shard.mutex);
   TurnIfDue(shard);
-  Insert(shard, id);
+  // An id of the last half window goes where ids of the last turn are, older ones behind it; when a place is
+  // full, the next older one is better than none.
+  for (std::size_t back = age < span ? 1 : 2; back < kGenerations; ++back) {
+    IdSet& generation = shard.generations[(shard.current + kGenerations - back) % kGenerations];
+    if (generation.size() >= generation_capacity_) continue;
+    generation.Insert(id);
+    return true;
+  }
+  return false;
 }
 
 std::uint64_t DedupWindow::entries() const {

@@ -86,8 +86,12 @@ class DedupWindow {
   void Commit(const UInt128& id);
   /// The claimed id was not stored: it may be tried again.
   void Release(const UInt128& id);
-  /// Marks an id as seen that was stored in an earlier life of the process.
-  void Remember(const UInt128& id);
+  /// Marks an id as seen that was stored in an earlier life of the process, so long ago. It is forgotten when
+  /// it would have been without a restart. False when there is no room: nothing else is forgotten for it. To
+  /// be called with the newest ids first.
+  bool Remember(const UInt128& id, Duration age);
+  /// Ids that Remember has room for: the current generation is left to new ones.
+  std::uint64_t warm_capacity() const { return generation_capacity_ * (kGenerations - 1) * kShards; }
 
   std::uint64_t entries() const;
   /// How many ids the generations would have had to forget early.

@@ -6,6 +6,7 @@
 #include "api/gateway/event_writer.h"
 #include "api/gateway/gateway_metrics.h"
 #include "api/gateway/intake.h"
+#include "api/gateway/upkeep.h"
 #include "api/gateway/warm.h"
 #include "honryu/obs/log.h"
 
@@ -69,7 +70,11 @@ struct GatewayApi::Impl {
                    ? std::make_shared<DedupWindow>(DedupConfig{config.dedup_window, config.dedup_max_entries},
                                                    clock)
                    : nullptr),
-        events(client, config.stream, config.put_timeout, window.get()),
+        uncertain(
+            client, config.stream, clock, UncertainConfig(config),
+            UncertainIds::Metrics{metrics.uncertain, metrics.uncertain_found, metrics.uncertain_dropped}),
+        upkeep(client, WatchedStreams(config), config.probe_interval),
+        events(client, config.stream, config.put_timeout, window.get(), &uncertain),
         dead_letters(client, config.dead_letter_stream, kDeadLetterTimeout, nullptr) {
     // The registry may outlive the gateway: what it refreshes is shared with it.
     registry.OnCollect([shared_window = window, shared_budget = budget, gauges = metrics]() mutable {
@@ -80,7 +85,26 @@ struct GatewayApi::Impl {
     });
   }
 
+  static UncertainIds::Config UncertainConfig(const GatewayConfig& config) {
+    UncertainIds::Config uncertain;
+    uncertain.keep = std::min(uncertain.keep, config.dedup_window);
+    return uncertain;
+  }
+  static std::vector<Upkeep::Stream> WatchedStreams(const GatewayConfig& config) {
+    client::StreamSettings events;
+    events.shards = config.shards;
+    events.retention_hours = config.retention_hours;
+    client::StreamSettings letters;
+    letters.shards = config.dead_letter_shards;
+    letters.retention_hours = config.dead_letter_retention_hours;
+    return {{config.stream, events}, {config.dead_letter_stream, letters}};
+  }
+
+  /// Whether requests are looked at: the phase alone.
+  Result<void> Open() const;
   Result<void> Ready() const;
+  async::Task<Result<void>> Warm(async::Context ctx);
+  void Note(const std::string& stream, const std::vector<WriteResult>& results);
   async::Task<http::Response> Handle(async::Context ctx, const http::Request& request);
   async::Task<http::Response> Preflight(const http::Request& request);
   async::Task<http::Response> Post(async::Context ctx, const http::Request& request);
@@ -100,11 +124,22 @@ struct GatewayApi::Impl {
   const std::shared_ptr<DedupWindow> window;  // the same; null: no deduplication
   ByteBudget dead_letter_budget{kMaxDeadLetterBytes};
   std::atomic<Phase> phase{Phase::kStarting};
+  std::atomic<std::uint64_t> progress{0};
+  std::unique_ptr<DedupWarmer> warmer;  // while starting
+  UncertainIds uncertain;
+  Upkeep upkeep;
   EventWriter events;
   EventWriter dead_letters;
+  async::Executor executor;  // of the upkeep
+  async::TaskGroup group;
 };
 
 Result<void> GatewayApi::Impl::Ready() const {
+  HONRYU_TRY_VOID(Open());
+  return upkeep.Health();
+}
+
+Result<void> GatewayApi::Impl::Open() const {
   switch (phase.load()) {
     case Phase::kReady:
       return Ok();
@@ -119,8 +154,12 @@ Result<void> GatewayApi::Impl::Ready() const {
 /// What can be said without looking at the body.
 std::optional<http::Response> GatewayApi::Impl::TurnAway(const http::Request& request,
                                                          keys::ApiKeys::Caller* caller) {
-  if (const Result<void> ready = Ready(); !ready.ok()) {
-    return MakeError(503, "unavailable", ready.error().message(), request.request_id, config.retry_after);
+  if (const Result<void> open = Open(); !open.ok()) {
+    return MakeError(503, "unavailable", open.error().message(), request.request_id, config.retry_after);
+  }
+  if (upkeep.missing()) {
+    return MakeError(503, "unavailable", "the stream " + config.stream + " is missing and being made anew",
+                     request.request_id, config.retry_after);
   }
   if (!cors.Allows(request.headers.Get("Origin"))) {
     metrics.unauthorized.Add();
@@ -197,12 +236,25 @@ async::Task<http::Response> GatewayApi::Impl::Post(async::Context ctx, const htt
   co_return response;
 }
 
+/// Tells the upkeep what came of a write.
+void GatewayApi::Impl::Note(const std::string& stream, const std::vector<WriteResult>& results) {
+  const Error* failure = nullptr;
+  for (const WriteResult& result : results) {
+    if (result.outcome == WriteOutcome::kStored) {
+      upkeep.Note(stream, nullptr);
+      return;
+    }
+    if (result.outcome == WriteOutcome::kFailed && failure == nullptr) failure = &result.error;
+  }
+  if (failure != nullptr) upkeep.Note(stream, failure);
+}
+
 async::Task<http::Response> GatewayApi::Impl::Settle(async::Context ctx, const http::Request& request,
                                                      Intake& intake) {
   Outcome outcome;
-  outcome.rejected = &intake.rejected();
   std::vector<WriteItem> items = intake.TakeItems();
   std::vector<WriteResult> results = co_await events.Write(ctx, std::move(items));
+  Note(config.stream, results);
   for (std::size_t i = 0; i < results.size(); ++i) {
     switch (results[i].outcome) {
       case WriteOutcome::kStored:
@@ -211,6 +263,9 @@ async::Task<http::Response> GatewayApi::Impl::Settle(async::Context ctx, const h
       case WriteOutcome::kDuplicate:
         ++outcome.duplicates;
         break;
+      case WriteOutcome::kRefused:
+        intake.RefuseTaken(i, results[i].error);
+        break;
       case WriteOutcome::kFailed: {
         const Taken& taken = intake.taken()[i];
         outcome.failed.push_back({taken.index, taken.event_id, std::move(results[i].error)});
@@ -218,6 +273,7 @@ async::Task<http::Response> GatewayApi::Impl::Settle(async::Context ctx, const h
       }
     }
   }
+  outcome.rejected = &intake.rejected();
   if (!intake.rejected().empty()) outcome.dead_letters_lost = co_await PutDeadLetters(ctx, request, intake);
 
   metrics.accepted.Add(static_cast<double>(outcome.accepted));
@@ -258,6 +314,7 @@ async::Task<std::uint64_t> GatewayApi::Impl::PutDeadLetters(async::Context ctx, 
     std::vector<WriteItem> items(entries.size());
     for (std::size_t i = 0; i < items.size(); ++i) items[i].entry = std::move(entries[i]);
     std::vector<WriteResult> results = co_await dead_letters.Write(ctx, std::move(items));
+    Note(config.dead_letter_stream, results);
     for (std::size_t i = 0, part = 0; i < count; ++i) {
       bool whole = true;
       for (; part < ends[i]; ++part) {
@@ -287,34 +344,42 @@ async::Task<http::Response> GatewayApi::Impl::Preflight(const http::Request& req
 }
 
 GatewayApi::GatewayApi(GatewayConfig config, client::StreamClient& client, const Clock& clock,
-                       async::Runtime& /*runtime*/, obs::Registry& metrics)
-    : impl_(std::make_unique<Impl>(std::move(config), client, clock, metrics)) {}
+                       async::Runtime& runtime, obs::Registry& metrics)
+    : impl_(std::make_unique<Impl>(std::move(config), client, clock, metrics)) {
+  impl_->executor = runtime.NextExecutor();
+}
 
 GatewayApi::~GatewayApi() = default;
 
+async::Task<Result<void>> GatewayApi::Impl::Warm(async::Context ctx) {
+  if (window == nullptr) co_return Ok();
+  if (warmer == nullptr) {
+    const Timestamp now = clock.Now();
+    const Timestamp since = now - std::chrono::ceil<std::chrono::milliseconds>(config.dedup_window);
+    warmer = std::make_unique<DedupWarmer>(client, config.stream, since, now, *window, progress);
+  }
+  Result<void> read = co_await warmer->Run(ctx);
+  if (!read.ok()) co_return read.error().WithContext("read the dedup window");
+  LOG(info, "dedup window read", {"ids", warmer->ids()}, {"records", warmer->records()},
+      {"back_to", FormatTimestamp(warmer->reached())});
+  warmer.reset();
+  co_return Ok();
+}
+
 async::Task<Result<void>> GatewayApi::Start(async::Context ctx) {
   Impl& impl = *impl_;
-  client::StreamSettings settings;
-  settings.shards = impl.config.shards;
-  settings.retention_hours = impl.config.retention_hours;
-  Result<void> ensured = co_await impl.client.EnsureStream(ctx, impl.config.stream, settings);
-  if (!ensured.ok()) co_return ensured.error().WithContext("create stream " + impl.config.stream);
-  settings.shards = impl.config.dead_letter_shards;
-  settings.retention_hours = impl.config.dead_letter_retention_hours;
-  ensured = co_await impl.client.EnsureStream(ctx, impl.config.dead_letter_stream, settings);
-  if (!ensured.ok()) co_return ensured.error().WithContext("create stream " + impl.config.dead_letter_stream);
-  if (impl.window != nullptr) {
-    const Timestamp now = impl.clock.Now();
-    const Timestamp since = now - std::chrono::ceil<std::chrono::milliseconds>(impl.config.dedup_window);
-    Result<std::uint64_t> ids =
-        co_await WarmDedupWindow(ctx, impl.client, impl.config.stream, since, now, *impl.window);
-    if (!ids.ok()) co_return ids.error().WithContext("read the dedup window");
-    LOG(info, "dedup window read", {"ids", *ids}, {"early_turns", impl.window->early_turns()});
-  }
+  Result<void> done = co_await impl.upkeep.EnsureAll(ctx);
+  if (!done.ok()) co_return done;
+  done = co_await impl.Warm(ctx);
+  if (!done.ok()) co_return done;
   Phase expected = Phase::kStarting;
-  impl.phase.compare_exchange_strong(expected, Phase::kReady);
-  co_return impl.Ready();
+  if (impl.phase.compare_exchange_strong(expected, Phase::kReady)) {
+    impl.group.Spawn(impl.executor, "gateway upkeep", impl.upkeep.Run());
+  }
+  co_return impl.Open();
 }
+
+std::uint64_t GatewayApi::start_progress() const { return impl_->progress.load(); }
 
 void GatewayApi::Register(http::Router& router) {
   Impl* const impl = impl_.get();
@@ -336,8 +401,12 @@ void GatewayApi::BeginStop() { impl_->phase.store(Phase::kStopping); }
 
 async::Task<void> GatewayApi::Stop(MonoTime deadline) {
   BeginStop();
+  impl_->group.Cancel();
   co_await impl_->events.Stop(deadline);
   co_await impl_->dead_letters.Stop(deadline);
+  co_await impl_->uncertain.Stop();
+  Result<void> joined = co_await impl_->group.Join();
+  (void)joined;
 }
 
 }  // namespace honryu::api::gateway

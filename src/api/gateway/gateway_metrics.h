@@ -39,6 +39,14 @@ struct GatewayMetrics {
         dedup_early_turns(
             registry.MakeGauge("honryu_gateway_dedup_early_turns",
                                "Times that ids were forgotten before the window's end for lack of room")),
+        uncertain(registry.MakeGauge("honryu_gateway_uncertain_ids",
+                                     "Event ids whose last write ended without a known outcome")),
+        uncertain_found(
+            registry.MakeCounter("honryu_gateway_uncertain_stored_total",
+                                 "Events that turned out to be stored although their write had no answer")),
+        uncertain_dropped(registry.MakeCounter(
+            "honryu_gateway_uncertain_dropped_total",
+            "Event ids with an unknown outcome that were not remembered for lack of room")),
         in_flight_bytes(
             registry.MakeGauge("honryu_gateway_in_flight_bytes", "Bytes of bodies being worked on")) {
     for (std::size_t i = 0; i < kRejectReasons; ++i) {
@@ -52,7 +60,9 @@ struct GatewayMetrics {
   obs::Counter bytes, rate_limited, overloaded, unauthorized, dead_letters, dead_letters_lost, skewed,
       clamped;
   obs::Histogram request_seconds, request_events;
-  obs::Gauge dedup_entries, dedup_early_turns, in_flight_bytes;
+  obs::Gauge dedup_entries, dedup_early_turns, uncertain;
+  obs::Counter uncertain_found, uncertain_dropped;
+  obs::Gauge in_flight_bytes;
   std::array<obs::Counter, kRejectReasons> rejected_by;
 
  private:

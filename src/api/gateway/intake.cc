@@ -3,6 +3,8 @@
 #include "api/gateway/stored_event.h"
 #include "honryu/base/random.h"
 
+#include <algorithm>
+
 namespace honryu::api::gateway {
 
 namespace {
@@ -91,7 +93,7 @@ void Intake::TakeValue(BytesView raw, const JsonScanner& scanner) {
     AppendStoredEvent(event, context_.received, received_text_, made_id, arena_);
     const std::size_t length = arena_.size() - offset;
     if (length + event.partition_key.size() <= config_.max_record.bytes) {
-      taken_.push_back({index, id});
+      taken_.push_back({index, id, raw});
       skewed_ += event.clock_skew_ms.has_value() ? 1 : 0;
       clamped_ += event.timestamp_clamped ? 1 : 0;
       slots_.push_back({std::move(event.partition_key), offset, length, made_id.empty()});
@@ -104,6 +106,18 @@ void Intake::TakeValue(BytesView raw, const JsonScanner& scanner) {
                         std::to_string(config_.max_record.bytes)};
   }
   rejected_.push_back({index, std::move(*reject), ShownEventId(scanner), raw});
+}
+
+void Intake::RefuseTaken(std::size_t i, const Error& error) {
+  const RejectReason reason =
+      error.code() == ErrorCode::kTooLarge ? RejectReason::kTooLarge : RejectReason::kValue;
+  Rejected refused{taken_[i].index,
+                   Reject{reason, "", "the log does not take this event: " + error.message()},
+                   FormatUuid(taken_[i].event_id), taken_[i].raw};
+  const auto place =
+      std::upper_bound(rejected_.begin(), rejected_.end(), refused.index,
+                       [](std::uint32_t index, const Rejected& other) { return index < other.index; });
+  rejected_.insert(place, std::move(refused));
 }
 
 std::vector<WriteItem> Intake::TakeItems() {

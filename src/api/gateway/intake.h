@@ -23,6 +23,7 @@ struct Rejected {
 struct Taken {
   std::uint32_t index = 0;
   UInt128 event_id;  ///< The client's or the server's.
+  BytesView raw;     ///< Into the request's body.
 };
 
 /// "1b4e28ba-2fa1-4d3b-883f-0016d3cca427" of ParseUuid's number.
@@ -47,6 +48,8 @@ class Intake {
   /// Taken events whose time was corrected by sent_at, and those whose time lay in the future.
   std::uint64_t skewed() const { return skewed_; }
   std::uint64_t clamped() const { return clamped_; }
+  /// Refuses a taken event after all: the log will not have it.
+  void RefuseTaken(std::size_t i, const Error& error);
   /// The records, item i belonging to taken()[i]. Call once, at the end.
   std::vector<WriteItem> TakeItems();
 

@@ -1,61 +1,95 @@
 #include "api/gateway/warm.h"
 
-#include "api/gateway/event.h"
+#include "honryu/obs/log.h"
+
+#include <algorithm>
 
 namespace honryu::api::gateway {
 
 namespace {
 
-constexpr std::size_t kSliceBytes = 256 << 10;  // About a quarter of a millisecond between pauses.
+using std::chrono::milliseconds;
 
-/// Remembers the ids of a batch, with pauses for the event loop's other work. True when a record is newer
-/// than `until`.
-async::Task<bool> RememberBatch(client::ReadBatch& batch, Timestamp until, DedupWindow& window,
-                                std::uint64_t* ids) {
-  JsonScanner scanner;
-  JsonLimits limits;
-  limits.max_value_bytes = 0;
-  scanner.SetLimits(limits);
-  std::size_t read = 0;
-  for (const client::StreamRecord& record : batch.records) {
-    if (record.arrival > until) co_return true;
-    if (const std::optional<UInt128> id = EventIdOf(record.data, &scanner); id.has_value()) {
-      window.Remember(*id);
-      ++*ids;
-    }
-    read += record.data.size();
-    if (read < kSliceBytes) continue;
-    read = 0;
-    co_await async::Yield();
-  }
-  co_return false;
-}
+/// A slice is about so many records: enough that what a read takes beyond the slice's end is little beside
+/// it.
+constexpr std::uint64_t kSliceRecords = 400'000;
+/// Also how far the broker's clock may lag behind ours without a detour.
+constexpr Duration kFirstSlice = std::chrono::seconds(10);
+constexpr Duration kLeastSlice = milliseconds(100);
 
 }  // namespace
 
-async::Task<Result<std::uint64_t>> WarmDedupWindow(async::Context ctx, client::StreamClient& client,
-                                                   std::string stream, Timestamp since, Timestamp until,
-                                                   DedupWindow& window) {
-  std::uint64_t ids = 0;
-  Result<std::vector<client::ShardDescription>> shards = co_await client.ListShards(ctx, stream);
-  if (!shards.ok()) co_return shards.error().WithContext("list shards of " + stream);
-  for (const client::ShardDescription& shard : *shards) {
-    client::ReadRequest request;
-    request.stream = stream;
-    request.shard_id = shard.shard_id;
-    request.from = client::FromTimestamp{since};
-    // An empty batch ends the shard unless it says that there is more; it may say so only so often.
-    for (int empty = 0; empty < 100;) {
-      Result<client::ReadBatch> batch = co_await client.Read(ctx, request);
-      if (!batch.ok()) co_return batch.error().WithContext("read " + stream + " " + shard.shard_id);
-      const bool past = co_await RememberBatch(*batch, until, window, &ids);
-      if (past || batch->next.empty()) break;
-      if (batch->records.empty() && batch->behind_latest == Duration::zero()) break;
-      empty = batch->records.empty() ? empty + 1 : 0;
-      request.from = client::FromCursor{std::move(batch->next)};
-    }
+DedupWarmer::DedupWarmer(client::StreamClient& client, std::string stream, Timestamp since, Timestamp until,
+                         DedupWindow& window, std::atomic<std::uint64_t>& progress)
+    : client_(client),
+      stream_(std::move(stream)),
+      since_(since),
+      until_(until),
+      window_(window),
+      progress_(progress),
+      upper_(until),
+      lower_(until),
+      width_(kFirstSlice) {
+  JsonLimits limits;
+  limits.max_value_bytes = 0;
+  scanner_.SetLimits(limits);
+}
+
+void DedupWarmer::Visit(const client::StreamRecord& record) {
+  ++records_;
+  progress_.fetch_add(1, std::memory_order_relaxed);
+  const std::optional<UInt128> id = EventIdOf(record.data, &scanner_);
+  if (id.has_value()) slice_.emplace_back(record.arrival, *id);
+}
+
+void DedupWarmer::Keep() {
+  std::sort(slice_.begin(), slice_.end(), [](const auto& a, const auto& b) { return a.first > b.first; });
+  for (const auto& [arrival, id] : slice_) {
+    if (window_.Remember(id, until_ - arrival)) ++ids_;
   }
-  co_return ids;
+  slice_.clear();
+}
+
+/// Records without an id cost time as well.
+bool DedupWarmer::Enough() const {
+  return ids_ >= window_.warm_capacity() || records_ >= 2 * window_.warm_capacity();
+}
+
+async::Task<Result<void>> DedupWarmer::Run(async::Context ctx) {
+  const StreamScan::Visitor visit = [this](const client::StreamRecord& record) { Visit(record); };
+  while (upper_ > since_ && !Enough()) {
+    if (scan_ == nullptr) {
+      lower_ = std::max(since_, upper_ - std::chrono::ceil<milliseconds>(width_));
+      // The newest records may bear times of a clock that is ahead of ours: the first slice has no end.
+      std::optional<Timestamp> end;
+      if (upper_ != until_) end = upper_;
+      scan_ = std::make_unique<StreamScan>(client_, stream_, lower_, end);
+    }
+    Result<void> read = co_await scan_->Resume(ctx, visit);
+    if (!read.ok() && read.error().code() == ErrorCode::kInvalidArgument && lower_ > since_ &&
+        slice_.empty()) {
+      // The slice lies in the future of the broker's clock.
+      scan_.reset();
+      width_ *= 2;
+      continue;
+    }
+    if (!read.ok()) co_return read;
+    const std::uint64_t records = scan_->records();
+    scan_.reset();
+    Keep();
+    upper_ = lower_;
+    progress_.fetch_add(1, std::memory_order_relaxed);
+    if (records < kSliceRecords / 2) width_ *= 2;
+    if (records > kSliceRecords * 2) width_ = std::max(kLeastSlice, Duration(width_ / 2));
+    if (records == 0) continue;
+    LOG_LIMITED(info, "reading the dedup window", {"back_to", FormatTimestamp(upper_)},
+                {"begin", FormatTimestamp(since_)}, {"records", records_}, {"ids", ids_});
+  }
+  if (upper_ > since_) {
+    LOG(warn, "the dedup window has no room for all ids of its time: the oldest were left out",
+        {"back_to", FormatTimestamp(upper_)}, {"ids", ids_});
+  }
+  co_return Ok();
 }
 
 }  // namespace honryu::api::gateway

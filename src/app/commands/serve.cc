@@ -65,6 +65,11 @@ int RunServe(const ServeOptions& options) {
   const Duration grace = settings->stop_grace;
   Process process(std::move(*settings), roles);
   if (const Result<void> started = process.Start(StopRequested); !started.ok()) {
+    if (StopRequested() && started.error().code() == ErrorCode::kCancelled) {
+      LOG(info, "honryu has stopped before it was ready");
+      obs::FlushLog();
+      return 0;
+    }
     LOG(error, "start failed", {"error", started.error()});
     obs::FlushLog();
     return Fail(started.error());

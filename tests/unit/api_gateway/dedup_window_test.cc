@@ -80,17 +80,48 @@ TEST(DedupWindow, RemembersForTheWindowAndForgetsAfterOneAndAHalf) {
 TEST(DedupWindow, ForgetsEverythingAfterALongSilence) {
   Fixture f;
   DedupWindow window(f.config, f.clock);
-  window.Remember(Id(1));
+  EXPECT_TRUE(window.Remember(Id(1), minutes(1)));
   f.clock.Advance(std::chrono::hours(5));
   EXPECT_EQ(window.TryClaim(Id(1), f.ticket, 0).claim, Claim::kMine);
   EXPECT_EQ(window.entries(), 0u);
+}
+
+TEST(DedupWindow, RememberedIdsLiveAsLongAsIfThereHadBeenNoRestart) {
+  for (const int age : {0, 100, 299, 300, 450, 599}) {
+    Fixture f;
+    DedupWindow window(f.config, f.clock);
+    ASSERT_TRUE(window.Remember(Id(1), seconds(age)));
+    f.clock.Advance(minutes(10) - seconds(age) - seconds(1));
+    EXPECT_EQ(window.TryClaim(Id(1), f.ticket, 0).claim, Claim::kSeen) << age;
+    f.clock.Advance(minutes(5) + seconds(1));
+    EXPECT_EQ(window.TryClaim(Id(1), f.ticket, 0).claim, Claim::kMine) << age;
+  }
+}
+
+TEST(DedupWindow, WhatIsRememberedFirstStaysAndLeavesRoomForNewIds) {
+  Fixture f;
+  f.config.max_entries = 4800;
+  DedupWindow window(f.config, f.clock);
+  EXPECT_EQ(window.warm_capacity(), 3200u);
+  std::uint64_t kept = 0;
+  for (std::uint64_t i = 1; i <= 100000; ++i) kept += window.Remember(Id(i), seconds(1)) ? 1 : 0;
+  EXPECT_EQ(kept, 3200u);
+  EXPECT_EQ(window.entries(), 3200u);
+  EXPECT_EQ(window.TryClaim(Id(1), f.ticket, 0).claim, Claim::kSeen);  // the newest
+  ASSERT_EQ(window.TryClaim(Id(200000), f.ticket, 0).claim, Claim::kMine);
+  window.Commit(Id(200000));
+  EXPECT_EQ(window.TryClaim(Id(1), f.ticket, 0).claim, Claim::kSeen);
+  EXPECT_EQ(window.early_turns(), 0u);
 }
 
 TEST(DedupWindow, BoundsItsEntriesAndSaysWhenTheWindowGetsShort) {
   Fixture f;
   f.config.max_entries = 4800;  // 100 a generation of each of 16 shards
   DedupWindow window(f.config, f.clock);
-  for (std::uint64_t i = 1; i <= 100000; ++i) window.Remember(Id(i));
+  for (std::uint64_t i = 1; i <= 100000; ++i) {
+    ASSERT_EQ(window.TryClaim(Id(i), f.ticket, 0).claim, Claim::kMine);
+    window.Commit(Id(i));
+  }
   EXPECT_LE(window.entries(), 4800u);
   EXPECT_GT(window.entries(), 3000u);
   EXPECT_GT(window.early_turns(), 100u);

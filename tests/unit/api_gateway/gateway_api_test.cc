@@ -10,6 +10,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <chrono>
+#include <functional>
 #include <thread>
 
 namespace honryu::api::gateway {
@@ -54,6 +56,15 @@ class Gateway : public ::testing::Test {
     request.peer = "127.0.0.1:9";
     request.request_id = "req-1";
     return runtime_.BlockOn(router_.Handle({}, request));
+  }
+  /// Gives what runs in the background time to do it.
+  static bool Eventually(const std::function<bool()>& check) {
+    const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds(20);
+    while (!check()) {
+      if (std::chrono::steady_clock::now() > deadline) return false;
+      std::this_thread::yield();
+    }
+    return true;
   }
   static Json Parse(BytesView text) {
     Result<Json> parsed = Json::Parse(text);
@@ -347,6 +358,187 @@ TEST_F(Gateway, ServesCompressedBodiesOverTheWire) {
   server.BeginStop();
   runtime_.BlockOn(server.Stop(std::chrono::steady_clock::now() + std::chrono::seconds(5)));
   EXPECT_EQ(client_.Records("events").size(), 2000u);
+}
+
+TEST_F(Gateway, ADeletedStreamIsMadeAnew) {
+  Start();
+  client_.DeleteStream("events");
+  const http::Response refused = Post(Event(kId1));
+  EXPECT_EQ(refused.status, 503);
+  EXPECT_EQ(refused.headers.Get("Retry-After"), "1");
+  ASSERT_TRUE(Eventually([this] { return gateway_->Ready().ok(); }));
+  EXPECT_EQ(Number(Post(Event(kId1)), "accepted"), 1);
+}
+
+TEST_F(Gateway, AStreamThatIsNotActiveYetIsWorthARetry) {
+  Start();
+  client_.FailPuts(1, Error(ErrorCode::kFailedPrecondition, "CREATING"));
+  const http::Response refused = Post(Event(kId1));
+  EXPECT_EQ(refused.status, 503);
+  EXPECT_THAT(std::string(refused.body.view()), HasSubstr("\"retryable\":true"));
+  ASSERT_TRUE(Eventually([this] { return gateway_->Ready().ok(); }));
+  EXPECT_EQ(Post(Event(kId1)).status, 200);
+}
+
+TEST_F(Gateway, ADeletedDeadLetterStreamIsMadeAnew) {
+  Start();
+  client_.DeleteStream("events-dlq");
+  EXPECT_EQ(Number(Post("{}"), "dead_letters_lost"), 1);
+  EXPECT_TRUE(gateway_->Ready().ok());
+  EXPECT_TRUE(Eventually([this] { return Number(Post("{}"), "dead_letters_lost") == -1; }));
+  EXPECT_GE(client_.Records("events-dlq").size(), 1u);
+}
+
+TEST_F(Gateway, WhatTheLogFindsTooLargeIsPutAside) {
+  Start();
+  client_.FailEntries([](const client::PutEntry& entry) -> std::optional<Error> {
+    if (entry.partition_key != "big") return std::nullopt;
+    return Error(ErrorCode::kTooLarge, "record too large: 7 bytes, limit 6");
+  });
+  const std::string big = Event(kId1, ",\"user_id\":\"big\"");
+  const http::Response response = Post("[{}," + big + "," + Event(kId2) + ",7]");
+  client_.FailEntries(nullptr);
+  EXPECT_EQ(response.status, 200);
+  EXPECT_EQ(Number(response, "accepted"), 1);
+  const Json answer = Parse(response.body);
+  EXPECT_TRUE(answer.Find("failed")->array().empty());
+  const auto& rejected = answer.Find("rejected")->array();
+  ASSERT_EQ(rejected.size(), 3u);
+  for (const std::int64_t i : {0, 1, 2})
+    EXPECT_EQ(rejected[static_cast<std::size_t>(i)].Find("index")->IntOr(-1), i == 2 ? 3 : i);
+  EXPECT_EQ(rejected[1].Find("code")->StringOr(""), "too_large");
+  EXPECT_EQ(rejected[1].Find("event_id")->StringOr(""), kId1);
+  const auto letters = client_.Records("events-dlq");
+  ASSERT_EQ(letters.size(), 3u);
+  EXPECT_EQ(Parse(letters[1].data).Find("original")->StringOr(""), big);
+  EXPECT_EQ(Number(Post(big), "accepted"), 1);  // its id is free
+}
+
+TEST_F(Gateway, IsNotReadyWhileWritesFail) {
+  GatewayConfig config;
+  config.probe_interval = std::chrono::hours(1);
+  Start(config);
+  client_.FailStream("events", Error(ErrorCode::kUnavailable, "connection refused"));
+  EXPECT_EQ(Post(Event(kId1)).status, 503);
+  const Result<void> ready = gateway_->Ready();
+  ASSERT_FALSE(ready.ok());
+  EXPECT_THAT(ready.error().message(), HasSubstr("connection refused"));
+  client_.HealStream("events");
+  EXPECT_EQ(Post(Event(kId1)).status, 200);
+  EXPECT_TRUE(gateway_->Ready().ok());
+}
+
+TEST_F(Gateway, NoticesADeadBrokerWithoutTraffic) {
+  GatewayConfig config;
+  config.probe_interval = std::chrono::milliseconds(1);
+  Start(config);
+  client_.FailLists(Error(ErrorCode::kUnavailable, "connection refused"));
+  EXPECT_TRUE(Eventually([this] { return !gateway_->Ready().ok(); }));
+  client_.FailLists(Error());
+  EXPECT_TRUE(Eventually([this] { return gateway_->Ready().ok(); }));
+}
+
+TEST_F(Gateway, AStartGoesOnWhereItStopped) {
+  Start();
+  http::Headers headers;
+  headers.Add("Content-Type", "application/x-ndjson");
+  constexpr int kEvents = 30000;  // of one shard: three reads
+  for (int i = 0; i < kEvents; i += 10000) {
+    std::string body;
+    for (int k = i; k < i + 10000; ++k)
+      body += "{\"event_id\":\"00000000-0000-4000-8000-" + std::to_string(100000000000 + k) +
+              "\",\"event_type\":\"t\",\"user_id\":\"u\"}\n";
+    ASSERT_EQ(Number(Post(body, headers), "accepted"), 10000);
+  }
+  Make();
+  std::uint64_t progress = gateway_->start_progress();
+  int attempts = 0;
+  for (;; ++attempts) {
+    ASSERT_LT(attempts, 100);
+    client_.FailReads(1, Error(ErrorCode::kUnavailable, "broker away"), 1);  // every second one fails
+    if (runtime_.BlockOn(gateway_->Start({})).ok()) break;
+    EXPECT_FALSE(gateway_->Ready().ok());
+    EXPECT_GE(gateway_->start_progress(), progress);
+    progress = gateway_->start_progress();
+  }
+  client_.FailReads(0, Error());
+  EXPECT_GT(attempts, 2);
+  // Every record once: progress counts records, and a handful of slices.
+  EXPECT_GE(gateway_->start_progress(), static_cast<std::uint64_t>(kEvents));
+  EXPECT_LE(gateway_->start_progress(), static_cast<std::uint64_t>(kEvents + 20));
+  EXPECT_EQ(Number(Post(Event("00000000-0000-4000-8000-100000000000")), "duplicates"), 1);
+  EXPECT_EQ(Number(Post(Event("00000000-0000-4000-8000-100000029999")), "duplicates"), 1);
+}
+
+TEST_F(Gateway, AStartReadsNoMoreThanTheNewestIdsThatFit) {
+  GatewayConfig config;
+  config.dedup_max_entries = 4800;
+  Start(config);
+  http::Headers headers;
+  headers.Add("Content-Type", "application/x-ndjson");
+  std::uint64_t id = 100000000000;
+  for (int second = 0; second < 300; ++second) {  // 100 events a second, five minutes
+    std::string body;
+    for (int k = 0; k < 100; ++k, ++id)
+      body += "{\"event_id\":\"00000000-0000-4000-8000-" + std::to_string(id) +
+              "\",\"event_type\":\"t\",\"user_id\":\"u" + std::to_string(k) + "\"}\n";
+    ASSERT_EQ(Number(Post(body, headers), "accepted"), 100);
+    clock_.Advance(std::chrono::seconds(1));
+  }
+  client_.TakeReadSizes();
+  Start(config);
+  std::size_t read = 0;
+  for (const std::size_t size : client_.TakeReadSizes()) read += size;
+  EXPECT_LT(read, 25000u);
+  // 16 shards of 200 hold about the last thirty seconds, in all shards of the stream.
+  for (std::uint64_t back = 1; back <= 2500; back += 7) {
+    const std::string text = "00000000-0000-4000-8000-" + std::to_string(id - back);
+    ASSERT_EQ(Number(Post(Event(text.c_str())), "duplicates"), 1) << back;
+  }
+}
+
+TEST_F(Gateway, ARetryAfterALostAnswerIsNotStoredTwice) {
+  Start();
+  client_.LoseAnswers(1, Error(ErrorCode::kUnavailable, "connection reset"));
+  EXPECT_EQ(Post("[" + Event(kId1) + "," + Event(kId2) + "]").status, 503);
+  clock_.Advance(std::chrono::seconds(30));
+  client_.FailReads(1, Error(ErrorCode::kUnavailable, "broker away"));
+  const http::Response unknown = Post(Event(kId1));
+  EXPECT_EQ(unknown.status, 503);  // not known yet: not stored on suspicion
+  EXPECT_THAT(std::string(unknown.body.view()), HasSubstr("ended without an answer"));
+  const http::Response again = Post("[" + Event(kId1) + "," + Event(kId2) + "]");
+  EXPECT_EQ(again.status, 200);
+  EXPECT_EQ(Number(again, "duplicates"), 2);
+  EXPECT_EQ(client_.Records("events").size(), 2u);
+  EXPECT_THAT(registry_.Render(), HasSubstr("honryu_gateway_uncertain_stored_total 2"));
+  EXPECT_THAT(registry_.Render(), HasSubstr("honryu_gateway_uncertain_ids 0"));
+}
+
+TEST_F(Gateway, ARetryOfWhatWasNotStoredIsStored) {
+  Start();
+  client_.FailPuts(1, Error(ErrorCode::kUnavailable, "the log could not write"));
+  EXPECT_EQ(Post(Event(kId1)).status, 503);
+  EXPECT_EQ(Number(Post(Event(kId1)), "accepted"), 1);
+  EXPECT_EQ(Number(Post(Event(kId1)), "duplicates"), 1);
+  EXPECT_EQ(client_.Records("events").size(), 1u);
+}
+
+TEST_F(Gateway, ABatchThatRecoveryKeptLaterIsFound) {
+  Start();
+  Post("{\"event_type\":\"before\"}");
+  client_.FailPuts(2, Error(ErrorCode::kUnavailable, "fsync failed"));
+  EXPECT_EQ(Post(Event(kId1)).status, 503);
+  clock_.Advance(std::chrono::seconds(60));
+  EXPECT_EQ(Post(Event(kId1)).status, 503);  // looked for in vain, and failed again
+  // The log is opened anew and keeps the first attempt's batch, behind all that was there.
+  client::PutEntry kept;
+  kept.partition_key = "k";
+  kept.data = Bytes(Event(kId1));
+  std::vector<client::PutEntry> entries;
+  entries.push_back(std::move(kept));
+  ASSERT_TRUE(runtime_.BlockOn(client_.Put({}, "events", std::move(entries))).ok());
+  EXPECT_EQ(Number(Post(Event(kId1)), "duplicates"), 1);
+  EXPECT_EQ(client_.Records("events").size(), 2u);
 }
 
 TEST_F(Gateway, RefusesBeforeStartAndAfterStop) {

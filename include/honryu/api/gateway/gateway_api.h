@@ -22,13 +22,19 @@ class GatewayApi {
   GatewayApi(const GatewayApi&) = delete;
   GatewayApi& operator=(const GatewayApi&) = delete;
 
-  /// Creates the streams if need be and reads the last dedup window of the stream, so that a retry that
-  /// crosses a restart is not stored twice. Until it has succeeded requests get 503. May be called again
-  /// after a failure.
+  /// Creates the streams if need be and reads the last dedup window of the stream (at most the newest ids
+  /// that the window has room for), so that a retry that crosses a restart is not stored twice. Until it has
+  /// succeeded requests get 503. After a failure, cancellation included, it may be called again and goes on
+  /// where it stopped. Every step has a deadline of its own, the whole only that of `ctx`: see
+  /// start_progress().
   async::Task<Result<void>> Start(async::Context ctx);
+  /// Rises while Start gets on. Any thread.
+  std::uint64_t start_progress() const;
   /// Adds the routes. Before the server starts.
   void Register(http::Router& router);
-  /// ok once Start has succeeded and until BeginStop; else kUnavailable. For readiness checks.
+  /// ok once Start has succeeded and until BeginStop, while writing works as far as is known (from the last
+  /// write, or from asking the broker when there was none lately); else kUnavailable with the reason. For
+  /// readiness checks.
   Result<void> Ready() const;
   /// Refuses new requests (503) at once.
   void BeginStop();

@@ -63,6 +63,8 @@ struct GatewayConfig {
 
   Duration put_timeout = std::chrono::seconds(10);  ///< Of one write to the log.
   Duration retry_after = std::chrono::seconds(1);   ///< Advice to clients that are pushed back.
+  Duration probe_interval =
+      std::chrono::seconds(2);  ///< Between two looks at the broker while nothing is written.
 
   /// kInvalidArgument with every fault found, or ok.
   Result<void> Validate() const;
