@@ -176,8 +176,11 @@ Result<void> Process::Impl::TryGateway(const std::function<bool()>& stop_request
   group.Spawn(runtime.NextExecutor(), "gateway start", StartGateway(gateway.get(), &outcome));
   while (started.wait_for(std::chrono::milliseconds(100)) != std::future_status::ready) {
     if (stop_requested()) group.Cancel();
+    if (group.running() == 0) break;  // its end comes after the outcome, unless it threw
   }
   HONRYU_TRY_VOID(runtime.BlockOn(group.Join()));
+  if (started.wait_for(std::chrono::seconds(0)) != std::future_status::ready)
+    return Error(ErrorCode::kInternal, "the start of the gateway failed; see the log");
   return started.get();
 }
 

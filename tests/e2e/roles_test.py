@@ -2,7 +2,8 @@
 """Separate gateway, broker, aggregator and query daemons behave as the all-in-one does.
 
 The same events are posted to both; both must give the same final KPI rows. Then the gateway and the broker are restarted (the
-broker by kill -9) and ingestion goes on without loss.
+broker by kill -9) and ingestion goes on without loss; the aggregator and the query daemon are killed with events on their way, and the
+KPI rows are still those of the all-in-one.
 """
 import json
 import os
@@ -17,11 +18,11 @@ FAST = ["aggregator.idle_timeout=1s"]
 RANGE = ("2024-05-01T00:00:00Z", "2024-05-02T00:00:00Z")
 
 
-def events(count, offset=0):
+def events(count, offset=0, hour=10):
     for i in range(offset, offset + count):
         minute, second = (i // 40) % 20, i % 40
         yield {"event_id": f"00000000-0000-4000-8000-{i:012d}", "event_type": ("page_view", "button_click", "error")[i % 3],
-               "timestamp": f"2024-05-01T10:{minute:02d}:{second:02d}+00:00", "user_id": f"u{i % 17}", "properties": {"名前": "渋谷"}}
+               "timestamp": f"2024-05-01T{hour}:{minute:02d}:{second:02d}+00:00", "user_id": f"u{i % 17}", "properties": {"名前": "渋谷"}}
 
 
 def post(server, batch):
@@ -51,6 +52,11 @@ def main():
             assert status == 200 and answer["accepted"] == 800, answer
             hp.eventually(lambda: settled(server, 800), what="all-in-one windows final")
             together = everything(server)
+            for hour in (11, 12):
+                status, answer = post(server, events(800, 1000 * hour, hour))
+                assert status == 200 and answer["accepted"] == 800, answer
+                hp.eventually(lambda total=800 * (hour - 9): settled(server, total), what=f"all-in-one windows of {hour}h final")
+            all_hours = everything(server)
             assert server.stop() == 0
         daemons = []
         try:
@@ -90,6 +96,22 @@ def main():
             gateway.start()
             status, answer = post(gateway, events(10, 5000))
             assert answer["accepted"] == 0 and answer["duplicates"] == 10, f"a retry over a restart was stored twice: {answer}"
+            # Killed with events on their way, and with all windows of an hour open: what they knew comes back, once.
+            status, answer = post(gateway, events(800, 11000, 11))
+            assert status == 200 and answer["accepted"] == 800, answer
+            aggregator.kill()
+            query.kill()
+            aggregator.start()
+            query.start()
+            hp.eventually(lambda: settled(query, 1600), what="windows final after the aggregator and the query were killed")
+            query.kill()
+            query.start()
+            aggregator.kill()
+            status, answer = post(gateway, events(800, 12000, 12))
+            assert status == 200 and answer["accepted"] == 800, answer
+            aggregator.start()
+            hp.eventually(lambda: settled(query, 2400), what="windows final after the aggregator was away")
+            assert everything(query) == all_hours, "restarts lost or doubled events in the key figures"
             for daemon in (query, aggregator, gateway, broker):
                 assert daemon.stop() == 0, f"{daemon.name} did not stop gracefully"
             print("ok: restarts lose and double nothing")
