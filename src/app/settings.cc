@@ -112,6 +112,12 @@ void DescribeBroker(Settings& settings, Section& section) {
                 {.doc = "Shard iterators expire after it."}, {seconds(1), hours(24)});
   section.Field("retention_check", &settings.broker.retention_check,
                 {.doc = "Time between two rounds of retention."}, {milliseconds(100), hours(1)});
+  section.Enum(
+      "quotas", &settings.broker.quotas,
+      {.doc = "unlimited: what memory and disk bear; aws: the limits of a Kinesis shard, 1 MiB/s and "
+              "1,000 records/s in, 2 MiB/s and 5 reads/s out (long polls of this server's own roles "
+              "do not count)."},
+      {{"unlimited", broker::QuotaProfile::kUnlimited}, {"aws", broker::QuotaProfile::kAws}});
   section.Field("update_delay", &settings.broker.update_delay,
                 {.doc = "A stream is UPDATING at least as long before its shards are split or merged."},
                 {milliseconds(0), seconds(60)});

@@ -21,6 +21,12 @@ BrokerMetrics::BrokerMetrics(obs::Registry& registry)
                                                 {{"reason", "unavailable"}})),
       rejected_other(registry.MakeCounter("honryu_broker_put_rejected_total", "Put calls refused.",
                                           {{"reason", "other"}})),
+      throttled_records(registry.MakeCounter("honryu_broker_throttled_records_total",
+                                             "WriteProvisionedThroughputExceeded: records above the quota of "
+                                             "their shard.")),
+      throttled_reads(registry.MakeCounter("honryu_broker_throttled_reads_total",
+                                           "ReadProvisionedThroughputExceeded: reads above the quota of "
+                                           "their shard.")),
       streams(registry.MakeGauge("honryu_broker_streams", "Streams in any state.")),
       shards(registry.MakeGauge("honryu_broker_open_shards", "Open shards of all streams.")) {}
 
@@ -33,7 +39,23 @@ Broker::Impl::Impl(BrokerConfig c, log::LogEngine& e, log::MetaStore& m, const C
       runtime(r),
       metrics(g),
       stream_metrics(g),
-      calls(r, "the broker") {}
+      calls(r, "the broker") {
+  if (config.quotas == QuotaProfile::kAws) quotas.emplace(clock);
+}
+
+namespace {
+constexpr std::string_view kQuotaError = "the quota is used up of ";
+}  // namespace
+
+Error QuotaError(std::uint32_t shard) {
+  return Error(ErrorCode::kOverloaded, std::string(kQuotaError) + ShardIdText(shard));
+}
+
+std::optional<std::uint32_t> ShardOfQuotaError(const Error& error) {
+  const std::string_view text = error.message();
+  if (error.code() != ErrorCode::kOverloaded || !text.starts_with(kQuotaError)) return std::nullopt;
+  return ParseShardId(text.substr(kQuotaError.size()));
+}
 
 Broker::Broker(BrokerConfig config, log::LogEngine& engine, log::MetaStore& meta, const Clock& clock,
                async::Runtime& runtime, obs::Registry& metrics)
@@ -156,6 +178,8 @@ async::Task<Result<std::vector<Result<PutPlace>>>> Broker::Impl::PutBy(
   std::vector<Result<PutPlace>> results(entries.size());
   std::vector<Traffic::Entry> metered;  // of an on-demand stream
   if (state.traffic != nullptr) metered.reserve(entries.size());
+  std::vector<ShardQuotas::Write> writes;  // with quotas: of those entries that are small enough
+  std::vector<std::size_t> written;        // entry of each write
   std::uint64_t total_bytes = 0;
   std::size_t taken = 0;
   for (std::size_t i = 0; i < entries.size(); ++i) {
@@ -174,6 +198,20 @@ async::Task<Result<std::vector<Result<PutPlace>>>> Broker::Impl::PutBy(
     if (state.traffic != nullptr) metered.push_back({state.stream.shards[routes[i]].index, hash, size});
     total_bytes += size;
     ++taken;
+    if (!quotas) continue;
+    writes.push_back({state.stream.shards[routes[i]].index, size});
+    written.push_back(i);
+  }
+  if (quotas) {
+    quotas->TakeWrites(state.stream.incarnation, writes);
+    for (std::size_t w = 0; w < writes.size(); ++w) {
+      if (writes[w].taken) continue;
+      results[written[w]] = QuotaError(writes[w].shard);
+      routes[written[w]] = kNowhere;
+      total_bytes -= writes[w].bytes;
+      --taken;
+      metrics.throttled_records.Add();
+    }
   }
   // Only the shards that are met get a target: a stream may have thousands, most calls bring a few records.
   struct Target {
@@ -216,9 +254,13 @@ async::Task<Result<std::vector<Result<PutPlace>>>> Broker::Impl::PutBy(
     builders.push_back(std::move(targets[t].builder));
   }
   Result<void> packed = co_await Pack(std::move(builders), total_bytes, &parts);
-  if (!packed.ok()) co_return packed.error();
+  if (!packed.ok()) {
+    if (quotas) quotas->ReturnWrites(state.stream.incarnation, writes);
+    co_return packed.error();
+  }
   Result<std::vector<log::AppendResult>> appended = co_await engine.Append(std::move(ctx), std::move(parts));
   if (!appended.ok()) {
+    if (quotas) quotas->ReturnWrites(state.stream.incarnation, writes);
     const ErrorCode code = appended.error().code();
     if (code == ErrorCode::kFenced) co_return appended.error();
     (code == ErrorCode::kOverloaded    ? metrics.rejected_overloaded

@@ -4,6 +4,7 @@
 #include "honryu/async/task_group.h"
 #include "honryu/broker/broker.h"
 #include "honryu/broker/sequence.h"
+#include "quotas.h"
 #include "reshape.h"
 #include "stream_metrics.h"
 #include "stream_state.h"
@@ -18,10 +19,14 @@
 
 namespace honryu::broker {
 
+/// ShardOfQuotaError reads it.
+Error QuotaError(std::uint32_t shard);
+
 struct BrokerMetrics {
   explicit BrokerMetrics(obs::Registry& registry);
   obs::Histogram put_seconds;
   obs::Counter rejected_overloaded, rejected_unavailable, rejected_other;
+  obs::Counter throttled_records, throttled_reads;
   obs::Gauge streams, shards;
 };
 
@@ -88,6 +93,7 @@ struct Broker::Impl {
   async::Runtime& runtime;
   BrokerMetrics metrics;
   StreamMetricsTable stream_metrics;  // outlives the states, which hold parts of it
+  std::optional<ShardQuotas> quotas;  ///< Set with the profile kAws.
 
   std::shared_ptr<const StreamTable> table = std::make_shared<StreamTable>();  // accessed atomically
   std::mutex control;

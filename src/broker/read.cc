@@ -149,6 +149,11 @@ async::Task<Result<ReadResult>> Broker::Read(async::Context ctx, ShardPlace plac
       state->stream.incarnation == place.incarnation ? state->FindShard(place.shard, &at) : nullptr;
   if (shard == nullptr) co_return Missing(place.stream, place.shard);
   const log::PartitionId partition = state->partitions[at];
+  const bool counts = impl_->quotas && wait <= Duration::zero();
+  if (counts && !impl_->quotas->TakeRead(place.incarnation, place.shard)) {
+    impl_->metrics.throttled_reads.Add();
+    co_return QuotaError(place.shard);
+  }
   log::ReadLimits limits;
   limits.max_records = max_records;
   limits.max_bytes = max_bytes;
@@ -179,6 +184,7 @@ async::Task<Result<ReadResult>> Broker::Read(async::Context ctx, ShardPlace plac
         {EncodeSequence({created_s, record.offset, ToMs(record.time) / 1000, place.shard}), record.time,
          parts->partition_key, parts->data});
   }
+  if (counts) impl_->quotas->ChargeRead(place.incarnation, place.shard, static_cast<std::uint64_t>(bytes));
   const bool caught_up = outcome->next >= outcome->end;
   if (!caught_up && !outcome->records.empty()) {
     result.behind_latest =

@@ -53,11 +53,6 @@ class FakeStreamClient final : public client::StreamClient {
     const std::lock_guard lock(mutex_);
     failing_streams_.erase(stream);
   }
-  /// Deletes a stream with all it holds.
-  void DeleteStream(const std::string& stream) {
-    const std::lock_guard lock(mutex_);
-    streams_.erase(stream);
-  }
   /// Every call of ListShards fails with this error; kUnset: none does.
   void FailLists(Error error) {
     const std::lock_guard lock(mutex_);

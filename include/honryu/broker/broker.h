@@ -30,6 +30,12 @@ struct OnDemandConfig {
   int max_shards = 1000;
 };
 
+/// What a shard may be asked for.
+enum class QuotaProfile {
+  kUnlimited,  ///< As much as memory and disk bear.
+  kAws,        ///< As a shard of Kinesis: 1 MiB/s and 1,000 records/s in, 2 MiB/s and 5 reads/s out.
+};
+
 struct BrokerConfig {
   int max_streams = 1000;
   int max_shards_per_stream = 10000;
@@ -41,6 +47,7 @@ struct BrokerConfig {
   /// How long a stream is seen as UPDATING before its shards change; clients of Kinesis expect to see it.
   Duration update_delay = Duration::zero();
   OnDemandConfig on_demand;
+  QuotaProfile quotas = QuotaProfile::kUnlimited;
 };
 
 enum class StreamStatus { kCreating, kActive, kUpdating, kDeleting };
@@ -134,6 +141,9 @@ struct LeaseRow {
   bool finished = false;
 };
 
+/// The shard whose quota refused a record or a read; nullopt for every other error.
+std::optional<std::uint32_t> ShardOfQuotaError(const Error& error);
+
 /// Streams, shards, sequence numbers, iterators and leases on a LogEngine. Knows no HTTP and no wire format.
 /// Thread-safe: the data path reads an immutable snapshot of the streams; changes are serialised. Errors:
 /// kNotFound (stream or shard), kAlreadyExists, kFailedPrecondition (not ACTIVE), kInvalidArgument,
@@ -187,7 +197,7 @@ class Broker {
   async::Task<Result<void>> SetShardCount(async::Context ctx, std::string name, int count);
 
   /// Routes by MD5 or explicit hash key and appends; result i belongs to entry i. One commit for all entries
-  /// of a call.
+  /// of a call. kOverloaded of one entry: its shard's quota is used up (ShardOfQuotaError).
   async::Task<Result<std::vector<Result<PutPlace>>>> Put(async::Context ctx, std::string stream,
                                                          std::vector<PutRecordEntry> entries);
 
@@ -199,7 +209,9 @@ class Broker {
     std::optional<Timestamp> time;
   };
   async::Task<Result<ShardPlace>> FindPlace(async::Context ctx, IteratorRequest request);
-  /// `wait` > 0: when nothing is there, waits that long for a record. kNotFound after delete and re-create.
+  /// `wait` > 0: when nothing is there, waits that long for a record; such reads, which only our own
+  /// consumers make, do not count against a quota. kNotFound after delete and re-create; kOverloaded when the
+  /// shard's quota is used up.
   async::Task<Result<ReadResult>> Read(async::Context ctx, ShardPlace place, std::uint32_t max_records,
                                        std::uint64_t max_bytes, Duration wait);
   /// Token text for a place, and back. kInvalidArgument; kExpired after iterator_lifetime. Tokens are

@@ -122,6 +122,9 @@ struct KinesisApi::Impl {
   wire::Fault NotActive(std::string_view stream, broker::StreamStatus status) const;
   /// A broker's error about a stream, in Kinesis's words.
   wire::Fault FaultOf(const Error& error, std::string_view stream) const;
+  /// Text of ProvisionedThroughputExceededException for a kOverloaded.
+  std::string RateExceeded(const Error& error, std::string_view stream) const;
+  wire::PutResultShape PutShapeOf(const Result<broker::PutPlace>& result, std::string_view stream) const;
   wire::StreamShape ShapeOf(const broker::Stream& stream) const;
   std::string Account() const { return " under account " + config.account_id; }
 

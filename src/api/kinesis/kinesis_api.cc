@@ -246,6 +246,15 @@ Fault KinesisApi::Impl::NotActive(std::string_view stream, broker::StreamStatus 
                                                        std::string(StatusName(status))};
 }
 
+std::string KinesisApi::Impl::RateExceeded(const Error& error, std::string_view stream) const {
+  // Kinesis knows shards only; the second form is our own, for a full queue.
+  if (const std::optional<std::uint32_t> shard = broker::ShardOfQuotaError(error)) {
+    return "Rate exceeded for shard " + wire::ShardIdOf(*shard) + " in stream " + std::string(stream) +
+           Account() + ".";
+  }
+  return "Rate exceeded for stream " + std::string(stream) + Account() + ": " + error.message();
+}
+
 Fault KinesisApi::Impl::FaultOf(const Error& error, std::string_view stream) const {
   switch (error.code()) {
     case ErrorCode::kNotFound:
@@ -265,8 +274,7 @@ Fault KinesisApi::Impl::FaultOf(const Error& error, std::string_view stream) con
     case ErrorCode::kTooLarge:
       return {FaultName::kLimitExceededException, error.message()};
     case ErrorCode::kOverloaded:
-      return {FaultName::kProvisionedThroughputExceededException,
-              "Rate exceeded for stream " + std::string(stream) + Account() + ": " + error.message()};
+      return {FaultName::kProvisionedThroughputExceededException, RateExceeded(error, stream)};
     case ErrorCode::kUnavailable:
     case ErrorCode::kDeadlineExceeded:
     case ErrorCode::kCancelled:

@@ -33,26 +33,24 @@ broker::IteratorType TypeOf(ShardIteratorType type) {
   return broker::IteratorType::kTrimHorizon;
 }
 
-wire::PutResultShape PutShapeOf(const Result<broker::PutPlace>& result, const std::string& stream,
-                                const std::string& account) {
+}  // namespace
+
+// A record's error is one of two names to every producer library: throttled, or failed for now.
+wire::PutResultShape KinesisApi::Impl::PutShapeOf(const Result<broker::PutPlace>& result,
+                                                  std::string_view stream) const {
   wire::PutResultShape shape;
   if (result.ok()) {
     shape.shard = result->shard;
     shape.sequence = result->sequence;
-    return shape;
-  }
-  // A record's error is one of two names to every producer library: throttled, or failed for now.
-  if (result.error().code() == ErrorCode::kOverloaded) {
+  } else if (result.error().code() == ErrorCode::kOverloaded) {
     shape.error = FaultName::kProvisionedThroughputExceededException;
-    shape.message = "Rate exceeded for stream " + stream + account + ": " + result.error().message();
+    shape.message = RateExceeded(result.error(), stream);
   } else {
     shape.error = FaultName::kInternalFailure;
     shape.message = "Internal service failure: " + result.error().message();
   }
   return shape;
 }
-
-}  // namespace
 
 // The server's own limit was judged when the request was read; a stream may have a lower one. As with that,
 // one record too many fails the whole call: no retry will ever store it.
@@ -99,13 +97,12 @@ async::Task<Outcome> KinesisApi::Impl::Put(async::Context ctx, wire::PutRecordsR
     if (code == ErrorCode::kTooLarge) co_return Outcome::Failed(Invalid(places.error().message()));
     co_return Outcome::Failed(FaultOf(places.error(), stream));
   }
-  const std::string account = Account();
   std::vector<wire::PutResultShape> results;
   results.reserve(places->size());
   std::size_t throttled = 0;
   std::size_t failed = 0;
   for (const Result<broker::PutPlace>& place : *places) {
-    const wire::PutResultShape& shape = results.emplace_back(PutShapeOf(place, stream, account));
+    const wire::PutResultShape& shape = results.emplace_back(PutShapeOf(place, stream));
     if (shape.error) ++(*shape.error == FaultName::kInternalFailure ? failed : throttled);
   }
   metrics.put_throttled.Add(static_cast<double>(throttled));

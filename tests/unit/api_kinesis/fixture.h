@@ -25,16 +25,19 @@ class KinesisApiTest : public ::testing::Test {
   KinesisApiTest() {
     engine_ = log::MakeMemoryEngine(clock_);
     meta_ = log::MakeMemoryMetaStore();
-    broker_ = std::make_unique<broker::Broker>(broker::BrokerConfig(), *engine_, *meta_, clock_, runtime_,
-                                               registry_);
-    EXPECT_TRUE(broker_->Start().ok());
-    Configure(KinesisApiConfig());
+    StartBroker(broker::BrokerConfig());
   }
   ~KinesisApiTest() override {
     runtime_.BlockOn(broker_->Stop(SystemClock().Mono() + std::chrono::seconds(10)));
     EXPECT_TRUE(engine_->Close().ok());
   }
 
+  void StartBroker(const broker::BrokerConfig& config) {
+    if (broker_ != nullptr) runtime_.BlockOn(broker_->Stop(SystemClock().Mono() + std::chrono::seconds(10)));
+    broker_ = std::make_unique<broker::Broker>(config, *engine_, *meta_, clock_, runtime_, registry_);
+    EXPECT_TRUE(broker_->Start().ok());
+    Configure(KinesisApiConfig());
+  }
   void Configure(KinesisApiConfig config) {
     api_ = std::make_unique<KinesisApi>(std::move(config), *broker_, clock_, registry_);
   }

@@ -1,0 +1,68 @@
+#pragma once
+
+#include "honryu/base/time.h"
+
+#include <cstdint>
+#include <map>
+#include <mutex>
+#include <span>
+#include <utility>
+
+namespace honryu::broker {
+
+/// A budget that fills at `rate` a second up to one second's worth. It may be overdrawn, and then refuses
+/// until the debt is paid: so a read of 10 MiB is possible at 2 MiB/s, and followed by four seconds of
+/// silence.
+class TokenBucket {
+ public:
+  TokenBucket(double rate, MonoTime now) : rate_(rate), level_(rate), at_(now) {}
+  /// Whether `amount`, or a second's worth if it is more than that, is there.
+  bool Has(double amount, MonoTime now);
+  void Take(double amount) { level_ -= amount; }
+  void Return(double amount);
+  bool IsFull(MonoTime now);
+
+ private:
+  void Fill(MonoTime now);
+  double rate_, level_;
+  MonoTime at_;
+};
+
+/// The shard limits of Kinesis ("Quotas and limits", Amazon Kinesis Data Streams developer guide). Writes:
+/// 1 MiB and 1,000 records a second; reads: 2 MiB and 5 calls. Thread-safe; calls nothing while locked.
+class ShardQuotas {
+ public:
+  /// `clock` must outlive this.
+  explicit ShardQuotas(const Clock& clock) : clock_(clock) {}
+
+  struct Write {
+    std::uint32_t shard = 0;
+    std::uint64_t bytes = 0;  ///< Data and partition key.
+    bool taken = false;       ///< Set by TakeWrites.
+  };
+  /// Judges the writes in order: one that is too much does not stop a smaller one behind it.
+  void TakeWrites(std::uint64_t incarnation, std::span<Write> writes);
+  /// For those that were taken and then not stored.
+  void ReturnWrites(std::uint64_t incarnation, std::span<const Write> writes);
+
+  /// Takes one call; false when the shard's calls or bytes are used up.
+  bool TakeRead(std::uint64_t incarnation, std::uint32_t shard);
+  void ChargeRead(std::uint64_t incarnation, std::uint32_t shard, std::uint64_t bytes);
+
+  /// Shards remembered: those used within the last seconds, about.
+  std::size_t size() const;
+
+ private:
+  struct Shard {
+    explicit Shard(MonoTime now);
+    TokenBucket write_bytes, write_records, read_bytes, read_calls;
+  };
+  Shard& Find(std::uint64_t incarnation, std::uint32_t shard, MonoTime now);
+
+  const Clock& clock_;
+  mutable std::mutex mutex_;  // leaf
+  std::map<std::pair<std::uint64_t, std::uint32_t>, Shard> shards_;
+  std::size_t sweep_at_ = 0;
+};
+
+}  // namespace honryu::broker

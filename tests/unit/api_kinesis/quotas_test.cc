@@ -1,0 +1,72 @@
+#include "tests/unit/api_kinesis/fixture.h"
+
+namespace honryu::api::kinesis {
+namespace {
+
+class QuotaTexts : public KinesisApiTest {
+ protected:
+  QuotaTexts() {
+    broker::BrokerConfig config;
+    config.quotas = broker::QuotaProfile::kAws;
+    StartBroker(config);
+    MakeStream("s", 2);
+  }
+  // Puts `count` records into one of the two shards.
+  codec::Json PutMany(int count, const std::string& data, bool high = false) {
+    std::string body = R"({"StreamName":"s","Records":[)";
+    for (int i = 0; i < count; ++i) {
+      body.append(i == 0 ? "" : ",").append(R"({"PartitionKey":"k","ExplicitHashKey":")");
+      body.append(high ? "340282366920938463463374607431768211455" : "0").append(R"(","Data":")");
+      body.append(codec::Base64Encode(data)).append(R"("})");
+    }
+    return OkJson("PutRecords", body + "]}");
+  }
+  static std::int64_t Failed(const codec::Json& answer) {
+    return static_cast<std::int64_t>(answer.Find("FailedRecordCount")->DoubleOr(-1));
+  }
+  static constexpr const char* kRate =
+      "Rate exceeded for shard shardId-000000000000 in stream s under account 000000000000.";
+};
+
+TEST_F(QuotaTexts, OfEachRecordOfPutRecords) {
+  EXPECT_EQ(Failed(PutMany(500, "x")), 0);
+  EXPECT_EQ(Failed(PutMany(400, "x")), 0);
+  const codec::Json answer = PutMany(101, "x");
+  EXPECT_EQ(Failed(answer), 1);
+  const auto& records = answer.Find("Records")->array();
+  ASSERT_EQ(records.size(), 101U);
+  EXPECT_EQ(Text(records[99], "ShardId"), "shardId-000000000000");
+  EXPECT_EQ(Text(records[100], "ErrorCode"), "ProvisionedThroughputExceededException");
+  EXPECT_EQ(Text(records[100], "ErrorMessage"), kRate);
+  EXPECT_EQ(records[100].Find("SequenceNumber"), nullptr);
+  EXPECT_EQ(Failed(PutMany(3, "x")), 3) << "and still status 200";
+  EXPECT_EQ(Failed(PutMany(3, "x", true)), 0) << "the other shard";
+  clock_.Advance(std::chrono::seconds(1));
+  EXPECT_EQ(Failed(PutMany(3, "x")), 0);
+}
+
+TEST_F(QuotaTexts, BytesCountDataAndKey) {
+  // 16 times 64 KiB with their keys: the last byte is one too many.
+  EXPECT_EQ(Failed(PutMany(16, std::string((64 << 10) - 1, 'x'))), 0);
+  EXPECT_EQ(Failed(PutMany(1, "")), 1);
+}
+
+TEST_F(QuotaTexts, OfPutRecord) {
+  EXPECT_EQ(Failed(PutMany(500, "x")), 0);
+  EXPECT_EQ(Failed(PutMany(500, "x")), 0);
+  EXPECT_EQ(
+      Refused("PutRecord", R"({"StreamName":"s","PartitionKey":"k","ExplicitHashKey":"0","Data":"eA=="})"),
+      std::string("400 ProvisionedThroughputExceededException: ") + kRate);
+}
+
+TEST_F(QuotaTexts, OfGetRecords) {
+  const std::string iterator = Iterator("s", "TRIM_HORIZON");
+  const std::string body = R"({"ShardIterator":")" + iterator + R"("})";
+  for (int i = 0; i < 5; ++i) Ok("GetRecords", body);
+  EXPECT_EQ(Refused("GetRecords", body), std::string("400 ProvisionedThroughputExceededException: ") + kRate);
+  clock_.Advance(std::chrono::milliseconds(200));
+  Ok("GetRecords", body);
+}
+
+}  // namespace
+}  // namespace honryu::api::kinesis
