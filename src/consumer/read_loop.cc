@@ -1,4 +1,5 @@
 #include "consumer/worker_impl.h"
+#include "honryu/client/aggregation.h"
 #include "honryu/obs/log.h"
 
 #include <algorithm>
@@ -92,6 +93,38 @@ async::Task<bool> Worker::Impl::Process(HeldShard& held, Batch batch) {
   co_return false;
 }
 
+// Hands over what a read gave, aggregates opened, in batches of about max_records: an aggregate of a million
+// tiny records must not be one batch. A batch ends between two records of the stream, never inside an
+// aggregate.
+async::Task<bool> Worker::Impl::ProcessRead(HeldShard& held, client::ReadBatch read) {
+  if (!client::MayHoldAggregates(read.records)) {
+    Batch batch;
+    batch.shard_id = held.id();
+    batch.records = std::move(read.records);
+    batch.behind_latest = read.behind_latest;
+    const bool done = co_await Process(held, std::move(batch));
+    co_return done;
+  }
+  std::size_t next = 0;
+  while (next < read.records.size() && Going(held)) {
+    Batch batch;
+    batch.shard_id = held.id();
+    while (next < read.records.size() && batch.records.size() < config.max_records) {
+      std::vector<client::StreamRecord> one;
+      one.push_back(std::move(read.records[next++]));
+      one = client::OpenAggregates(std::move(one), held.shard);
+      std::ranges::move(one, std::back_inserter(batch.records));
+    }
+    batch.behind_latest = read.behind_latest;
+    if (next < read.records.size())
+      batch.behind_latest = std::max<Duration>(batch.behind_latest, std::chrono::milliseconds(1));
+    if (batch.records.empty()) continue;  // empty aggregates, or records of another shard
+    const bool done = co_await Process(held, std::move(batch));
+    if (!done) co_return false;
+  }
+  co_return Going(held);
+}
+
 async::Task<bool> Worker::Impl::ReachEnd(HeldShard& held) {
   for (int failures = 1; Going(held); ++failures) {
     Result<void> done = co_await handler.OnShardEnd(held.id());
@@ -139,19 +172,16 @@ async::Task<void> Worker::Impl::RunShard(std::shared_ptr<HeldShard> held) {
     read_failures = 0;
     held->metrics.iterator_age_ms.Set(static_cast<double>(ToMs(read->behind_latest)));
     from = client::FromCursor{read->next};
+    const bool at_end = read->next.empty();
     if (!read->records.empty()) {
       const client::StreamRecord& last = read->records.back();
       resume = client::AfterSequence{last.sequence};
       const Timestamp newest = last.arrival;
-      Batch batch;
-      batch.shard_id = held->id();
-      batch.records = std::move(read->records);
-      batch.behind_latest = read->behind_latest;
       const bool caught_up = read->behind_latest == Duration::zero();
-      healthy = co_await Process(*held, std::move(batch));
+      healthy = co_await ProcessRead(*held, std::move(*read));
       const double age_s = static_cast<double>(ToMs(clock.Now()) - ToMs(newest)) / 1000;
       held->metrics.lag_s.Set(caught_up && healthy ? 0 : std::max(0.0, age_s));
-    } else if (!read->next.empty()) {
+    } else if (!at_end) {
       held->metrics.lag_s.Set(0);
       Result<void> idle = co_await handler.OnIdle(held->id());
       if (!idle.ok()) {
@@ -160,7 +190,7 @@ async::Task<void> Worker::Impl::RunShard(std::shared_ptr<HeldShard> held) {
                     {"shard", held->id()}, {"error", idle.error()});
       }
     }
-    if (healthy && read->next.empty()) {
+    if (healthy && at_end) {
       healthy = co_await ReachEnd(*held);
       if (healthy) held->phase = HeldShard::Phase::kReadToEnd;
     }

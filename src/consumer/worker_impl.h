@@ -56,6 +56,7 @@ struct Worker::Impl {
   static async::Task<void> PollTask(client::StreamClient& client, client::ReadRequest request,
                                     Duration patience, async::OneShot<client::ReadBatch> out);
   async::Task<bool> Process(HeldShard& held, Batch batch);
+  async::Task<bool> ProcessRead(HeldShard& held, client::ReadBatch read);
   async::Task<bool> ReachEnd(HeldShard& held);
   /// Decides after the n-th failure of a handler's call; false: give up, the shard halts.
   async::Task<bool> PauseAfterFailure(HeldShard& held, const Error& error, int failures);

@@ -52,6 +52,13 @@ def main():
         hp.run_cli("put", "logs", "one", "--key", "k", *end)
         rows = [json.loads(line) for line in hp.run_cli("get", "logs", "--json", "--from", "-5m", *end).stdout.splitlines()]
         assert len(rows) == 1201 and any(r["data"] == "one" and r["partition_key"] == "k" for r in rows)
+        lines = [f"small {i}" for i in range(3000)]
+        put = hp.run_cli("put", "logs", "--lines", "--aggregate", *end, input="\n".join(lines).encode()).stdout.decode().splitlines()
+        assert len(put) == 3000 and len(set(put)) < 10, f"{len(put)} lines of {len(set(put))} records"
+        got = hp.run_cli("get", "logs", *end).stdout.decode().splitlines()
+        assert sorted(line for line in got if line.startswith("small")) == sorted(lines)
+        raw = hp.run_cli("get", "logs", "--raw", "--json", *end).stdout.decode().splitlines()
+        assert len(raw) == 1201 + len(set(put)), len(raw)
         with subprocess.Popen([hp.BINARY, "tail", "logs", *end], stdout=subprocess.PIPE) as tail:
             time.sleep(1)  # LATEST means: from when the tail began
             hp.run_cli("put", "logs", "seen by tail", *end)

@@ -29,6 +29,7 @@ struct StreamRecord {
   Timestamp arrival;
   std::string partition_key;
   Bytes data;
+  std::uint32_t sub_sequence = 0;  ///< Place within an opened aggregate (client/aggregation.h).
 };
 
 struct ShardDescription {

@@ -34,7 +34,8 @@ struct ShardStart {
   std::shared_ptr<Checkpointer> checkpointer;
 };
 
-/// One read's yield, in order. Sequence numbers may have gaps. `records` is never empty.
+/// One read's yield, in order, with KPL aggregates opened. Sequence numbers may have gaps, and the records of
+/// an aggregate have the same one; a batch never ends between those. `records` is never empty.
 struct Batch {
   std::string shard_id;
   std::vector<client::StreamRecord> records;

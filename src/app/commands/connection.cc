@@ -1,6 +1,7 @@
 #include "connection.h"
 
 #include "honryu/client/signing.h"
+#include "honryu/wire/fault.h"
 
 #include <csignal>
 #include <cstdio>
@@ -77,8 +78,10 @@ Result<codec::Json> Connection::Call(const std::string& operation, const std::st
   if (response.status != 200) {
     const codec::Json* name = json.Find("__type");
     const codec::Json* message = json.Find("message");
-    return Error(ErrorCode::kInvalidArgument,
-                 std::string(name != nullptr ? name->StringOr("error") : "error") + ": " +
+    const std::string_view type = name != nullptr ? name->StringOr("error") : "error";
+    const std::optional<wire::FaultName> fault = wire::FindFault(type);
+    return Error(fault ? wire::TraitsOf(*fault).code : ErrorCode::kInvalidArgument,
+                 std::string(type) + ": " +
                      std::string(message != nullptr ? message->StringOr("")
                                                     : "HTTP " + std::to_string(response.status)));
   }

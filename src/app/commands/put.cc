@@ -1,6 +1,7 @@
 #include "command.h"
 #include "connection.h"
 #include "honryu/base/random.h"
+#include "honryu/client/aggregation.h"
 
 #include <cstdio>
 #include <iostream>
@@ -18,20 +19,30 @@ struct PutOptions {
   std::string key;
   std::vector<std::string> data;
   bool lines = false;
+  bool aggregate = false;
 };
 
-async::Task<Result<std::vector<Result<client::PutPosition>>>> PutAll(client::StreamClient* streams,
-                                                                     std::string stream,
-                                                                     std::vector<client::PutEntry> entries) {
+using Results = Result<std::vector<Result<client::PutPosition>>>;
+
+async::Task<Results> PutAll(client::StreamClient* streams, std::string stream,
+                            std::vector<client::PutEntry> entries) {
   const async::Context ctx = async::Context::WithTimeout(std::chrono::seconds(30));
-  Result<std::vector<Result<client::PutPosition>>> done =
-      co_await streams->Put(ctx, std::move(stream), std::move(entries));
+  Results done = co_await streams->Put(ctx, std::move(stream), std::move(entries));
+  co_return done;
+}
+
+async::Task<Results> PutAggregated(client::AggregatingWriter* writer, std::vector<client::PutEntry> entries) {
+  const async::Context ctx = async::Context::WithTimeout(std::chrono::seconds(30));
+  Results done = co_await writer->Put(ctx, std::move(entries));
   co_return done;
 }
 
 // Sends one batch and prints a line per record; returns the number of failures.
-int SendBatch(Connection& connection, const PutOptions& options, std::vector<client::PutEntry> entries) {
-  auto done = connection.runtime().BlockOn(PutAll(&connection.streams(), options.stream, std::move(entries)));
+int SendBatch(Connection& connection, client::AggregatingWriter& writer, const PutOptions& options,
+              std::vector<client::PutEntry> entries) {
+  const Results done = connection.runtime().BlockOn(
+      options.aggregate ? PutAggregated(&writer, std::move(entries))
+                        : PutAll(&connection.streams(), options.stream, std::move(entries)));
   if (!done.ok()) return Fail(done.error());
   int failures = 0;
   for (const Result<client::PutPosition>& result : *done) {
@@ -53,6 +64,7 @@ client::PutEntry Entry(const PutOptions& options, std::string data) {
 
 int RunPut(const PutOptions& options) {
   Connection connection(options.endpoint);
+  client::AggregatingWriter writer(connection.streams(), options.stream);
   std::vector<client::PutEntry> entries;
   for (const std::string& data : options.data) entries.push_back(Entry(options, data));
   int failures = 0;
@@ -62,16 +74,16 @@ int RunPut(const PutOptions& options) {
       line.assign(std::istreambuf_iterator<char>(std::cin), {});
       entries.push_back(Entry(options, line));
     } else {
-      constexpr std::size_t kBatch = 500;  // one PutRecords call
+      const std::size_t kBatch = options.aggregate ? 10000 : 500;  // one PutRecords call is 500 records
       while (std::getline(std::cin, line)) {
         entries.push_back(Entry(options, line));
         if (entries.size() < kBatch) continue;
-        failures += SendBatch(connection, options, std::move(entries));
+        failures += SendBatch(connection, writer, options, std::move(entries));
         entries.clear();
       }
     }
   }
-  if (!entries.empty()) failures += SendBatch(connection, options, std::move(entries));
+  if (!entries.empty()) failures += SendBatch(connection, writer, options, std::move(entries));
   return failures == 0 ? 0 : 1;
 }
 
@@ -86,6 +98,8 @@ void AddPutCommand(CLI::App& app, int* exit_code) {
                       "Records; without any, standard input is one record (or one a line, with --lines)");
   command->add_option("-k,--key", options->key, "Partition key; a random one per record if not given");
   command->add_flag("-l,--lines", options->lines, "Every line of standard input is a record");
+  command->add_flag("-a,--aggregate", options->aggregate,
+                    "Pack records as the Kinesis Producer Library does: far fewer, and larger, of them");
   command->add_option("--endpoint", options->endpoint, "Kinesis endpoint of the broker")
       ->capture_default_str()
       ->envname("HONRYU_ENDPOINT");

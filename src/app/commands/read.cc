@@ -1,6 +1,7 @@
 #include "command.h"
 #include "connection.h"
 #include "honryu/base/units.h"
+#include "honryu/client/aggregation.h"
 
 #include <algorithm>
 #include <cstdio>
@@ -18,11 +19,12 @@ struct ReadOptions {
   std::string from = "trim_horizon";
   std::uint64_t limit = 0;
   bool json = false;
+  bool raw = false;
   bool follow = false;
 };
 
 struct Reader {
-  std::string shard_id;
+  client::ShardDescription shard;
   client::StartPosition position;
   bool done = false;
 };
@@ -57,6 +59,10 @@ void Print(const ReadOptions& options, const std::string& shard, const client::S
   writer.String(shard);
   writer.Key("sequence");
   writer.PlainString(record.sequence.ToDecimal());
+  if (record.sub_sequence > 0) {
+    writer.Key("sub_sequence");
+    writer.Uint(record.sub_sequence);
+  }
   writer.Key("arrival");
   writer.PlainString(FormatTimestamp(record.arrival));
   writer.Key("partition_key");
@@ -80,6 +86,18 @@ async::Task<Result<std::vector<client::ShardDescription>>> Shards(client::Stream
   co_return shards;
 }
 
+// Children that are not read yet, from their beginning.
+void AddChildren(const std::vector<client::ShardDescription>& shards,
+                 const std::vector<std::string>& children, std::vector<Reader>& readers) {
+  for (const client::ShardDescription& shard : shards) {
+    const bool is_child = std::find(children.begin(), children.end(), shard.shard_id) != children.end();
+    const bool known = std::any_of(readers.begin(), readers.end(), [&](const Reader& reader) {
+      return reader.shard.shard_id == shard.shard_id;
+    });
+    if (is_child && !known) readers.push_back({shard, client::FromTrimHorizon{}, false});
+  }
+}
+
 int RunRead(const ReadOptions& options) {
   InstallStopSignals();
   Connection connection(options.endpoint);
@@ -89,8 +107,7 @@ int RunRead(const ReadOptions& options) {
   if (!shards.ok()) return Fail(shards.error());
   std::vector<Reader> readers;
   for (const client::ShardDescription& shard : *shards) {
-    if (options.shard.empty() || options.shard == shard.shard_id)
-      readers.push_back({shard.shard_id, *from, false});
+    if (options.shard.empty() || options.shard == shard.shard_id) readers.push_back({shard, *from, false});
   }
   if (readers.empty())
     return Fail(Error(ErrorCode::kNotFound, "no shard " + options.shard + " in " + options.stream));
@@ -103,22 +120,28 @@ int RunRead(const ReadOptions& options) {
       if (readers[i].done) continue;
       client::ReadRequest request;
       request.stream = options.stream;
-      request.shard_id = readers[i].shard_id;
+      request.shard_id = readers[i].shard.shard_id;
       request.from = readers[i].position;
       const auto batch = connection.runtime().BlockOn(ReadOnce(&connection.streams(), request));
+      if (!batch.ok() && batch.error().code() == ErrorCode::kOverloaded) {  // the shard's quota of reads
+        (void)connection.runtime().BlockOn(async::SleepFor(std::chrono::milliseconds(250)));
+        open = true;
+        continue;
+      }
       if (!batch.ok()) return Fail(batch.error());
-      for (const client::StreamRecord& record : batch->records) {
-        Print(options, readers[i].shard_id, record);
+      std::vector<client::StreamRecord> records = batch->records;
+      if (!options.raw) records = client::OpenAggregates(std::move(records), readers[i].shard);
+      for (const client::StreamRecord& record : records) {
+        Print(options, readers[i].shard.shard_id, record);
         if (options.limit != 0 && ++printed >= options.limit) return 0;
       }
       any = any || !batch->records.empty();
       if (batch->next.empty()) {
         readers[i].done = true;
-        for (const std::string& child : batch->children) {
-          const bool known = std::any_of(readers.begin(), readers.end(),
-                                         [&](const Reader& r) { return r.shard_id == child; });
-          if (!known && options.shard.empty()) readers.push_back({child, client::FromTrimHorizon{}, false});
-        }
+        if (!options.shard.empty() || batch->children.empty()) continue;
+        const auto now = connection.runtime().BlockOn(Shards(&connection.streams(), options.stream));
+        if (!now.ok()) return Fail(now.error());
+        AddChildren(*now, batch->children, readers);
         continue;
       }
       readers[i].position = client::FromCursor{batch->next};
@@ -146,6 +169,7 @@ void AddReadOptions(CLI::App* command, ReadOptions& options) {
       ->capture_default_str();
   command->add_option("-n,--limit", options.limit, "Stop after this many records (0: no limit)")
       ->capture_default_str();
+  command->add_flag("--raw", options.raw, "Print aggregates of the Kinesis Producer Library as they are");
   command->add_flag("--json", options.json,
                     "Print shard, sequence number, arrival, key and data as one JSON object a line");
   command->add_option("--endpoint", options.endpoint, "Kinesis endpoint of the broker")

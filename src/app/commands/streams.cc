@@ -52,6 +52,7 @@ int List(const StreamsOptions& options) {
     for (const codec::Json& name : names->array()) {
       one.stream = after = std::string(name.StringOr(""));
       const auto answer = connection.Call("DescribeStreamSummary", Body(one, false));
+      if (!answer.ok() && answer.error().code() == ErrorCode::kNotFound) continue;  // deleted meanwhile
       if (!answer.ok()) return Fail(answer.error());
       const codec::Json* summary = answer->Find("StreamDescriptionSummary");
       if (summary == nullptr)

@@ -161,11 +161,13 @@ void EventKpiOperator::Process(const std::string& shard, std::span<const client:
   if (found == sources_.end()) return;
   for (auto& [name, other] : sources_) other.silent_since_data = false;
   Source& source = found->second;
-  for (const client::StreamRecord& record : records) {
-    if (source.last.has_value() && !SameShard(record.sequence, *source.last)) ForgetRecords(shard, source);
-    if (source.last.has_value() && record.sequence <= *source.last) continue;
-    ProcessOne(shard, source, record);
-    source.last = record.sequence;
+  for (std::size_t i = 0; i < records.size(); ++i) {
+    const SequenceNumber& sequence = records[i].sequence;
+    if (source.last.has_value() && !SameShard(sequence, *source.last)) ForgetRecords(shard, source);
+    if (source.last.has_value() && sequence <= *source.last) continue;
+    ProcessOne(shard, source, records[i]);
+    // Records of one aggregate share their number, and are in one batch.
+    if (i + 1 == records.size() || records[i + 1].sequence != sequence) source.last = sequence;
   }
   source.last_data = now;
   metrics_.memory.Set(static_cast<double>(memory_));
@@ -259,10 +261,11 @@ void EventKpiOperator::TakeLate(const std::string& shard, const client::StreamRe
   out.late = true;
   out.partition_key = shard;
   const std::string sequence = record.sequence.ToDecimal();
+  const std::string within = record.sub_sequence > 0 ? "/" + std::to_string(record.sub_sequence) : "";
   codec::JsonWriter json(out.json);
   json.BeginObject();
   json.Key("id");
-  json.String(shard + "/" + sequence);
+  json.String(shard + "/" + sequence + within);
   json.Key("reason");
   json.String("its windows are final");
   json.Key("windows");

@@ -134,6 +134,27 @@ TEST_F(OperatorTest, PartialRowsComeOnlyWhenTheyChangeAndAFinalOneOnce) {
   EXPECT_EQ(rows_.final.at("1m/2015-05-17T10:05:00.000Z/errors/"), 0u);
 }
 
+TEST_F(OperatorTest, RecordsOfOneAggregateShareTheirNumberAndAllCount) {
+  config_.windows = {std::chrono::minutes(1)};
+  Open(1);
+  Send("s0", {kBase, "view", "u"});
+  std::vector<client::StreamRecord> aggregate;
+  for (std::uint32_t i = 0; i < 3; ++i) {
+    aggregate.push_back(Record(2, {kBase + i * 60000, "view", "u" + std::to_string(i)}));
+    aggregate.back().sub_sequence = i;
+  }
+  for (int times = 0; times < 2; ++times) op_->Process("s0", aggregate, now_);  // the second is a repetition
+  Drain();
+  sequence_ = 2;
+  Send("s0", {kBase + 180000, "view", "u"});
+  Drain();
+  EXPECT_EQ(rows_.final.at("1m/2015-05-17T10:05:00.000Z/events/"), 2u);
+  EXPECT_EQ(rows_.final.at("1m/2015-05-17T10:06:00.000Z/events/"), 1u);
+  EXPECT_EQ(rows_.partial.at("1m/2015-05-17T10:07:00.000Z/events/"), 1u);
+  // The window of the third one still needs it, and so the whole aggregate.
+  EXPECT_EQ(op_->SafePosition("s0"), Record(1, {kBase, "view", "u"}).sequence);
+}
+
 TEST_F(OperatorTest, LateEventsAreReportedAndChangeNothingFinal) {
   Open(1);
   Send("s0", {kBase, "view", "u"});

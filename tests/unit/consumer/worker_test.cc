@@ -1,6 +1,7 @@
 #include "honryu/consumer/worker.h"
 
 #include "honryu/async/runtime.h"
+#include "honryu/client/aggregation.h"
 #include "tests/support/fake_stream_client.h"
 
 #include <gtest/gtest.h>
@@ -48,6 +49,7 @@ class Recorder final : public Handler {
         ++failed_;
         return;
       }
+      if (batch.records.front().sequence == last_[batch.shard_id]) ++cut_;
       for (const client::StreamRecord& record : batch.records) {
         const SequenceNumber before = last_[batch.shard_id];
         if (record.sequence <= before) ++repeated_;
@@ -97,6 +99,7 @@ class Recorder final : public Handler {
   std::map<std::string, SequenceNumber> last_;
   std::size_t listed_ = 0;
   int repeated_ = 0;
+  int cut_ = 0;  ///< Batches that begin with the record that the one before ended with.
   int failed_ = 0;
 
  private:
@@ -183,6 +186,25 @@ TEST_F(WorkerTest, ReadsEveryShardInOrderAndGivesTheLeasesBack) {
   EXPECT_NE(Metrics().find("honryu_consumer_lease_changes_total{application=\"app\",change=\"released\","
                            "stream=\"events\"} 4"),
             std::string::npos);
+}
+
+TEST_F(WorkerTest, OpensAggregatesAndHandsThemOverInBatchesThatNeverCutOne) {
+  client::AggregatingWriter writer(client_, kStream, client::AggregationConfig{.max_bytes = 2000});
+  std::vector<client::PutEntry> entries;
+  for (int i = 0; i < 1000; ++i)
+    entries.push_back({"key-" + std::to_string(i), Bytes("record-" + std::to_string(i)), std::nullopt});
+  const auto results = runtime_.BlockOn(writer.Put({}, std::move(entries)));
+  for (const auto& result : results.value()) EXPECT_TRUE(result.ok());
+  Recorder recorder(true);
+  WorkerConfig config = Config("a");
+  config.max_records = 10;
+  auto worker = Make(config, recorder);
+  EXPECT_TRUE(recorder.Await([](const Recorder& r) { return r.seen_.size() == 1000; }));
+  Stop(*worker);
+  // Each batch saved its last record's number: where a batch had cut an aggregate, the next would begin with
+  // it.
+  EXPECT_EQ(recorder.order_.size(), 1000u);
+  EXPECT_EQ(recorder.cut_, 0);
 }
 
 TEST_F(WorkerTest, GoesOnBehindTheCheckpointWithTheSavedState) {
