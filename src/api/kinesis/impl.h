@@ -109,6 +109,10 @@ struct KinesisApi::Impl {
   // leases.cc
   async::Task<Outcome> Lease(async::Context ctx, const codec::Json& body, wire::Operation operation);
 
+  // sts.cc
+  /// The answer to GetCallerIdentity; nullopt: the request is another one.
+  std::optional<http::Response> CallerIdentity(const http::Request& request) const;
+
   // access.cc
   /// The streams that a request names, by name, ARN, iterator or page token.
   std::vector<std::string> StreamsOf(wire::Operation operation, const codec::Json& body) const;
@@ -131,7 +135,8 @@ struct KinesisApi::Impl {
   const KinesisApiConfig config;
   broker::Broker& broker;
   const Clock& clock;
-  std::optional<auth::Verifier> verifier;  ///< Set when there are access keys.
+  std::optional<auth::Verifier> verifier;      ///< Set when there are access keys.
+  std::optional<auth::Verifier> sts_verifier;  ///< For signatures in the scope "sts"; likewise.
   const http::OriginList origins;
   wire::Limits limits;
   Metrics metrics;

@@ -92,7 +92,9 @@ KinesisApi::Impl::Impl(KinesisApiConfig config_in, broker::Broker& broker_in, co
   auth::VerifierConfig verify;
   verify.keys = config.access_keys;
   verify.allow_unsigned_payload = config.allow_unsigned_payload;
-  verifier.emplace(std::move(verify));
+  verifier.emplace(verify);
+  verify.services = {"sts"};
+  sts_verifier.emplace(std::move(verify));
 }
 
 KinesisApi::KinesisApi(KinesisApiConfig config, broker::Broker& broker, const Clock& clock,
@@ -118,6 +120,10 @@ async::Task<http::Response> KinesisApi::Handle(async::Context ctx, const http::R
 async::Task<http::Response> KinesisApi::Impl::Handle(async::Context ctx, const http::Request& request) {
   const MonoTime began = clock.Mono();
   const std::optional<Operation> operation = wire::FindOperation(request.headers.Get("X-Amz-Target"));
+  if (std::optional<http::Response> identity = CallerIdentity(request)) {
+    metrics.Count(operation, identity->status < 300 ? "ok" : "protocol", clock.Mono() - began);
+    co_return std::move(*identity);
+  }
   if (std::optional<http::Response> refused = JudgeProtocol(request, origins, operation.has_value())) {
     metrics.Count(operation, refused->status < 300 ? "ok" : "protocol", clock.Mono() - began);
     co_return std::move(*refused);

@@ -136,6 +136,35 @@ TEST_F(Access, MembersThatMeanNothingDoNotHelp) {
       Denied("ListShards", "mobile"));
 }
 
+TEST_F(Access, CallerIdentityIsSignedForItsOwnService) {
+  const auto ask = [this](const std::string& service, const std::string& form) {
+    http::Request request = MakeRequest(
+        "POST", {{"Host", "127.0.0.1:4567"}, {"Content-Type", "application/x-www-form-urlencoded"}}, form);
+    const auth::Signer signer{.access_key = std::string(kWriter), .secret = kSecret, .service = service};
+    const auth::RequestView view{request.method, request.target, request.headers.fields(), request.body};
+    for (auth::HeaderField& field : auth::SignatureHeaders(signer, view, clock_.Now()))
+      request.headers.Add(field.first, field.second);
+    const http::Response response = Send(request);
+    return std::to_string(response.status) + " " + std::string(response.body.view());
+  };
+  const std::string form = "Action=GetCallerIdentity&Version=2011-06-15";
+  EXPECT_EQ(ask("sts", form),
+            "200 <GetCallerIdentityResponse "
+            "xmlns=\"https://sts.amazonaws.com/doc/2011-06-15/\"><GetCallerIdentityResult><Arn>arn:aws:iam::"
+            "000000000000:user/WRITER</Arn><UserId>WRITER</UserId><Account>000000000000</Account></"
+            "GetCallerIdentityResult><ResponseMetadata><RequestId>11111111-2222-4333-8444-555555555555</"
+            "RequestId></ResponseMetadata></GetCallerIdentityResponse>");
+  EXPECT_EQ(ask("kinesis", form),
+            "403 <ErrorResponse "
+            "xmlns=\"https://sts.amazonaws.com/doc/2011-06-15/\"><Error><Type>Sender</"
+            "Type><Code>SignatureDoesNotMatch</Code><Message>Credential should be scoped to correct service: "
+            "'sts'.</Message></Error><RequestId>11111111-2222-4333-8444-555555555555</RequestId></"
+            "ErrorResponse>");
+  EXPECT_EQ(ask("sts", "Action=AssumeRole").substr(0, 27), "403 <AccessDeniedException>");
+  Configure(KinesisApiConfig());
+  EXPECT_NE(ask("any", form).find("<Arn>arn:aws:iam::000000000000:root</Arn>"), std::string::npos);
+}
+
 TEST_F(Access, ConsumersBelongToTheirStream) {
   const auto consumer = [](const std::string& stream) {
     return R"({"ConsumerARN":"arn:aws:kinesis:us-east-1:000000000000:stream/)" + stream +
