@@ -209,8 +209,8 @@ class Broker {
     std::optional<Timestamp> time;
   };
   async::Task<Result<ShardPlace>> FindPlace(async::Context ctx, IteratorRequest request);
-  /// `wait` > 0: when nothing is there, waits that long for a record; such reads, which only our own
-  /// consumers make, do not count against a quota. kNotFound after delete and re-create; kOverloaded when the
+  /// `wait` > 0: when nothing is there, waits that long for a record; such reads (of our own consumers and of
+  /// subscriptions) do not count against a quota. kNotFound after delete and re-create; kOverloaded when the
   /// shard's quota is used up.
   async::Task<Result<ReadResult>> Read(async::Context ctx, ShardPlace place, std::uint32_t max_records,
                                        std::uint64_t max_bytes, Duration wait);
