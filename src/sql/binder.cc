@@ -9,7 +9,8 @@
 namespace honryu::sql {
 Columns Scope::ToColumns() const {
   Columns out;
-  for (const ScopeColumn& column : columns) out.push_back({column.name, column.type, column.not_null});
+  for (const ScopeColumn& column : columns)
+    out.push_back({column.hidden ? std::string() : column.name, column.type, column.not_null});
   return out;
 }
 
@@ -151,6 +152,7 @@ Result<BoundPtr> Binder::BindColumn(const Expr& expr) {
   const auto [place, used] = *found;
   const ScopeColumn& column = scope_.columns[place];
   BoundPtr bound;
+  if (column.used != nullptr) *column.used = 1;
   if (column.row_time && column.type == TimestampType()) {
     bound = MakeRowTime();
   } else {

@@ -2,6 +2,7 @@
 
 #include "honryu/sql/ast.h"
 #include "sql/bound.h"
+#include "sql/window.h"
 
 #include <functional>
 #include <optional>
@@ -21,10 +22,13 @@ struct ScopeColumn {
   bool hidden = false;    ///< Not part of *.
   bool not_null = false;
   bool monotonic = false;  ///< Never goes back from row to row (window_start and the like).
+  std::optional<WindowDefinition> bucket = {};  ///< It is the start of this window of the row's time.
+  unsigned char* used = nullptr;                ///< Set to 1 by whoever reads the column.
 };
 
 struct Scope {
   std::vector<ScopeColumn> columns;
+  /// Hidden ones have no name.
   Columns ToColumns() const;
 };
 

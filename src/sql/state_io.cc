@@ -54,6 +54,7 @@ void StateWriter::Put(const Row& row) {
   I64(row.time);
   U8(row.final ? 1 : 0);
   U64(row.revision);
+  U64(row.id);
   U64(row.values.size());
   for (const Value& value : row.values) Put(value);
 }
@@ -111,6 +112,7 @@ void StateReader::Take(Row& row) {
   row.time = I64();
   row.final = U8() != 0;
   row.revision = static_cast<std::uint32_t>(U64());
+  row.id = U64();
   row.values.resize(Count());
   for (Value& value : row.values) Take(value);
 }

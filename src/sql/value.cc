@@ -83,6 +83,7 @@ std::string RowToJson(const Columns& columns, const std::vector<Value>& values) 
   writer.BeginObject();
   const std::size_t count = std::min(columns.size(), values.size());
   for (std::size_t i = 0; i < count; ++i) {
+    if (columns[i].name.empty()) continue;
     writer.Key(columns[i].name);
     const Value& value = values[i];
     const Type& type = columns[i].type;

@@ -63,6 +63,8 @@ struct Row {
   std::vector<Value> values;
   bool final = true;           ///< False: an early result that a later row replaces.
   std::uint32_t revision = 0;  ///< Above 0: a correction of a final row, because of late input.
+  /// The same for the same window and key of a query, in every run; 0: the row is not of a window.
+  std::uint64_t id = 0;
 };
 
 /// A column of a stream, table or result.

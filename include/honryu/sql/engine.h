@@ -1,0 +1,110 @@
+#pragma once
+
+#include "honryu/base/result.h"
+#include "honryu/sql/table_function.h"
+#include "honryu/sql/value.h"
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace honryu::sql {
+
+/// A record as a shard has it.
+struct SourceRecord {
+  std::string_view data;  ///< A JSON object.
+  std::int64_t arrival_ms = 0;
+  std::string_view partition_key, sequence_number;
+};
+
+struct EngineOptions {
+  /// CURRENT_TIMESTAMP, and the clock's first reading.
+  std::int64_t start_ms = 0;
+  /// A shard that showed nothing for this long does not hold results back.
+  std::int64_t idle_timeout_ms = 5000;
+  /// Event times further ahead of the arrival than this are set back to it.
+  std::int64_t max_skew_ms = 300'000;
+  /// Groups that one operator may hold; a row that needs one more goes to the error stream. 0: no bound.
+  std::size_t max_groups = 10'000'000;
+  TableFunctionRegistry functions;
+};
+
+/// A row of a result stream. The references hold during the call only.
+struct OutputRow {
+  const std::string& stream;
+  const Columns& columns;
+  const Row& row;  ///< May have further values behind the columns.
+};
+
+struct EngineCounters {
+  std::uint64_t rows_in = 0;               ///< Records given in.
+  std::uint64_t rows_out = 0;              ///< Rows of result streams.
+  std::uint64_t error_rows = 0;            ///< Rows that went to the error stream.
+  std::uint64_t late_rows = 0;             ///< Rows behind the watermark.
+  std::uint64_t clamped_times = 0;         ///< Event times that lay too far ahead.
+  std::uint64_t skipped_partial_rows = 0;  ///< Early results that an aggregate above did not take.
+};
+
+/// Runs a program of stream SQL: rows and time in, result rows out. Pure and deterministic: the same calls
+/// give the same rows, also across Snapshot and Restore. Rows come out during the calls that cause them. Not
+/// thread-safe.
+///
+/// Time: a stream with a watermark has event time, others the time of arrival. The watermark of a source is
+/// the least over its shards of what each has shown, less the bound; shards that are idle (by AdvanceTime) do
+/// not count, and when all are, the watermark follows the clock.
+///
+/// Streams that appear by themselves: ERROR_STREAM, for rows that could not be processed, and LATE_ROWS.
+class Engine {
+ public:
+  using Sink = std::function<void(const OutputRow& output)>;
+
+  /// `prelude` declares what the host feeds (may be empty); `program` is the user's. kInvalidArgument, with
+  /// the place shown, for errors in either.
+  static Result<std::unique_ptr<Engine>> Create(std::string_view prelude, std::string_view program,
+                                                EngineOptions options, Sink sink);
+  /// The plan of a program as text.
+  static Result<std::string> Explain(std::string_view prelude, std::string_view program,
+                                     const TableFunctionRegistry& functions);
+
+  virtual ~Engine() = default;
+
+  /// A stream that takes records: one that no query of the program writes. kNotFound, kFailedPrecondition.
+  virtual Result<std::size_t> FindSource(std::string_view stream) const = 0;
+  /// Names of the sources that queries read.
+  virtual std::vector<std::string> Sources() const = 0;
+  /// Adds a shard of a source, or finds it again after Restore.
+  virtual std::size_t AddShard(std::size_t source, std::string_view shard) = 0;
+  /// The shard has ended: it holds nothing back any more.
+  virtual void CloseShard(std::size_t source, std::size_t shard) = 0;
+  virtual void Push(std::size_t source, std::size_t shard, const SourceRecord& record) = 0;
+  /// The same for values in place of JSON, one per column.
+  virtual void PushRow(std::size_t source, std::size_t shard, std::int64_t arrival_ms,
+                       std::vector<Value> values) = 0;
+  /// Moves the clock; idle shards, EMIT EVERY. Never goes back.
+  virtual void AdvanceTime(std::int64_t now_ms) = 0;
+  /// Says that nothing older comes from a source, whatever its shards have shown.
+  virtual void AdvanceWatermark(std::size_t source, std::int64_t watermark_ms) = 0;
+  /// Nothing comes any more: every window closes.
+  virtual void Finish() = 0;
+
+  /// Puts rows into a reference table in place of those it had, between two rows. kNotFound;
+  /// kInvalidArgument: a row has another number of values than the table has columns.
+  virtual Result<void> SetTable(std::string_view table, std::vector<std::vector<Value>> rows) = 0;
+  virtual Result<Columns> TableColumns(std::string_view table) const = 0;
+
+  /// All state but the reference tables.
+  virtual std::string Snapshot() const = 0;
+  /// Takes a snapshot of the same program; the engine must be new. kCorrupt; kFailedPrecondition: of another
+  /// program or a newer version. After an error the engine is of no use.
+  virtual Result<void> Restore(std::string_view snapshot) = 0;
+
+  virtual EngineCounters counters() const = 0;
+  virtual std::size_t StateBytes() const = 0;
+  /// Groups, sessions and rows held.
+  virtual std::size_t StateEntries() const = 0;
+};
+
+}  // namespace honryu::sql

@@ -1,0 +1,51 @@
+#pragma once
+
+#include "sql/aggregate.h"
+#include "sql/window.h"
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace honryu::sql {
+
+/// Groups of one window: key bytes to slots. Groups keep the order in which they came. The keys lie in one
+/// string and the slots in one array: a group with one count costs its key and some 60 bytes.
+class GroupTable {
+ public:
+  explicit GroupTable(std::size_t slots_per_group) : width_(slots_per_group) {}
+
+  /// The group's number; a new one has empty slots.
+  std::size_t FindOrAdd(std::string_view key);
+  std::size_t size() const { return groups_.size(); }
+  std::string_view key(std::size_t group) const;
+  Slot* slots(std::size_t group) { return slots_.data() + group * width_; }
+  const Slot* slots(std::size_t group) const { return slots_.data() + group * width_; }
+
+  struct Group {
+    std::uint64_t key_start = 0;
+    std::int64_t touched = kNoWatermark;  ///< Newest row's time.
+    std::uint32_t hash = 0;
+    std::uint32_t revision = 0;  ///< Of the last final row.
+    bool dirty = false;          ///< Changed since it was last given out.
+    bool emitted = false;        ///< A final row was given out.
+  };
+  Group& group(std::size_t number) { return groups_[number]; }
+  const Group& group(std::size_t number) const { return groups_[number]; }
+  /// Forgets groups that were not touched at or behind `time`.
+  void Expire(std::int64_t time);
+  std::size_t Bytes() const;
+
+ private:
+  void Grow();
+
+  std::size_t width_;
+  std::string keys_;
+  std::vector<Group> groups_;
+  std::vector<Slot> slots_;
+  std::vector<std::uint32_t>
+      index_;  ///< Open addressing, a power of two; group + 1, 0 is empty; half full at most.
+};
+
+}  // namespace honryu::sql

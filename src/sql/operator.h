@@ -1,0 +1,124 @@
+#pragma once
+
+#include "sql/plan.h"
+#include "sql/state_io.h"
+
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+namespace honryu::sql {
+
+/// A row that could not be processed, as the error stream shows it.
+struct RowError {
+  std::string_view name;
+  std::string message;
+  std::string pump;
+  std::int64_t row_time = 0;
+  std::string row;  ///< As JSON.
+};
+
+/// What the operators of one engine share.
+struct Runtime {
+  EvalContext eval;
+  std::int64_t now_ms = 0;
+  std::function<void(RowError error)> on_error;
+  /// A row behind the watermark: the stream for such rows (empty: it is dropped), the pump, the row's
+  /// columns.
+  std::function<void(const std::string& stream, const std::string& pump, const Columns& columns,
+                     const Row& row)>
+      on_late;
+  std::uint64_t skipped_partial_rows = 0;
+  std::size_t max_groups = 0;  ///< Of one operator.
+};
+
+/// A step of a query at work. Rows and watermarks are pushed in; each call pushes on what comes out. Belongs
+/// to one engine and its thread.
+class Stage {
+ public:
+  Stage(Runtime& runtime, std::string pump) : runtime_(runtime), pump_(std::move(pump)) {}
+  virtual ~Stage() = default;
+  Stage(const Stage&) = delete;
+  Stage& operator=(const Stage&) = delete;
+
+  virtual void OnRow(std::size_t input, const Row& row) = 0;
+  /// No row older than `watermark` comes through `input` any more.
+  virtual void OnWatermark(std::size_t input, std::int64_t watermark) = 0;
+  /// The wall clock moved to Runtime::now_ms.
+  virtual void OnTime() {}
+  virtual void Save(StateWriter&) const {}
+  virtual void Load(StateReader&) {}
+  /// Memory of the state, roughly, and groups or rows held.
+  virtual std::size_t StateBytes() const { return 0; }
+  virtual std::size_t StateEntries() const { return 0; }
+
+  void SetOutput(Stage* next, std::size_t input) {
+    next_ = next;
+    next_input_ = input;
+  }
+
+ protected:
+  void Emit(const Row& row) { next_->OnRow(next_input_, row); }
+  void Forward(std::int64_t watermark) { next_->OnWatermark(next_input_, watermark); }
+  /// Reports what `runtime_.eval` holds, and clears it.
+  void Report(const Columns& columns, const Row& row);
+  /// True, and reported, if the evaluation of this row failed.
+  bool Failed(const Columns& columns, const Row& row) {
+    if (!runtime_.eval.failed()) return false;
+    Report(columns, row);
+    return true;
+  }
+
+  Runtime& runtime_;
+  std::string pump_;
+
+ private:
+  Stage* next_ = nullptr;
+  std::size_t next_input_ = 0;
+};
+
+/// The least watermark of several inputs.
+class JointWatermark {
+ public:
+  explicit JointWatermark(std::size_t inputs) : inputs_(inputs, kNoWatermark) {}
+  /// True if the joint watermark moved.
+  bool Set(std::size_t input, std::int64_t watermark);
+  std::int64_t value() const { return value_; }
+  void Save(StateWriter& out) const;
+  void Load(StateReader& in);
+
+ private:
+  std::vector<std::int64_t> inputs_;
+  std::int64_t value_ = kNoWatermark;
+};
+
+/// Tables that joins look up, by name; the host swaps their rows.
+class ReferenceTables {
+ public:
+  struct Rows {
+    std::vector<std::vector<Value>> rows;
+    std::uint64_t version = 0;  ///< Rises with every swap.
+  };
+  const Rows& Of(const std::string& name) const;
+  void Swap(const std::string& name, std::vector<std::vector<Value>> rows);
+
+ private:
+  std::map<std::string, Rows> tables_;
+};
+
+std::unique_ptr<Stage> MakeFilter(Runtime& runtime, std::string pump, PlanNode& node);
+std::unique_ptr<Stage> MakeProject(Runtime& runtime, std::string pump, PlanNode& node);
+std::unique_ptr<Stage> MakeAssignWindows(Runtime& runtime, std::string pump, PlanNode& node);
+std::unique_ptr<Stage> MakeUnion(Runtime& runtime, std::string pump, PlanNode& node);
+std::unique_ptr<Stage> MakeLimit(Runtime& runtime, std::string pump, PlanNode& node);
+std::unique_ptr<Stage> MakeSort(Runtime& runtime, std::string pump, PlanNode& node);
+std::unique_ptr<Stage> MakeWindowAggregate(Runtime& runtime, std::string pump, PlanNode& node);
+std::unique_ptr<Stage> MakeSpanAggregate(Runtime& runtime, std::string pump, PlanNode& node);
+std::unique_ptr<Stage> MakeOver(Runtime& runtime, std::string pump, PlanNode& node);
+std::unique_ptr<Stage> MakeStreamJoin(Runtime& runtime, std::string pump, PlanNode& node);
+std::unique_ptr<Stage> MakeTableJoin(Runtime& runtime, std::string pump, PlanNode& node,
+                                     const ReferenceTables& tables);
+std::unique_ptr<Stage> MakeTableFunction(Runtime& runtime, std::string pump, PlanNode& node);
+
+}  // namespace honryu::sql
