@@ -146,7 +146,7 @@ Result<AggregateCall> BindAggregate(Binder& binder, const Expr& expr) {
   if (expr.distinct && expr.text != "COUNT" && expr.text != "MIN" && expr.text != "MAX")
     return binder.Fail(expr.at, "DISTINCT is only for COUNT");
   call.type = request.type;
-  call.text = expr.text + (expr.distinct ? "(DISTINCT" : "(") + (plain_count ? "*)" : "…)");
+  call.text = expr.text + (expr.distinct ? "(DISTINCT " : "(") + (plain_count ? "*)" : "…)");
   call.signature = expr.text + (expr.distinct ? " DISTINCT(" : "(");
   for (const BoundPtr& arg : call.args) call.signature += arg->signature + ",";
   call.signature += ")" + (call.filter ? " FILTER " + call.filter->signature : "");

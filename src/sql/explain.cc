@@ -55,7 +55,7 @@ class Explainer {
       case PlanNode::Kind::kScan:
         return Line(depth, Scan(*node.stream));
       case PlanNode::Kind::kFilter:
-        Line(depth, "Filter " + node.predicate->signature);
+        Line(depth, "Filter " + node.detail);
         break;
       case PlanNode::Kind::kProject: {
         std::string columns;

@@ -111,7 +111,8 @@ Result<void> Planner::FindWindow(const Select& select, PlanNode& input, PlanNode
   return Ok();
 }
 
-Result<void> Planner::SetEmission(const Select& select, const Query& query, PlanNode& node) {
+Result<void> Planner::SetEmission(const Select& select, const Query& query, const Scope& input,
+                                  PlanNode& node) {
   node.emit.kind = query.emit.kind;
   node.emit.every = query.emit.every;
   LateRows& late = node.late;
@@ -140,6 +141,10 @@ Result<void> Planner::SetEmission(const Select& select, const Query& query, Plan
     }
     stream->output = true;
     late.stream = stream->name;
+    for (const ScopeColumn& column :
+         input.columns)  // a stream of its own shape takes columns of the same names
+      for (const Column& wanted : stream->columns)
+        if (column.used != nullptr && column.name == wanted.name) *column.used = 1;
   }
   if (node.window.kind == WindowKind::kUnbounded) {
     if (query.emit.kind != EmitKind::kChanges && query.emit.kind != EmitKind::kEvery)
@@ -178,6 +183,10 @@ Result<BoundPtr> Planner::BindGrouped(const Expr& expr, PlanNode& node, Binder& 
     return MakeColumn(keys + 3 + place, type, name);
   }
   if (expr.kind == ExprKind::kLiteral || expr.kind == ExprKind::kInterval) return BoundPtr();
+  if (const auto which = WindowColumnOf(expr); which.has_value() &&
+                                               node.window.kind != WindowKind::kUnbounded &&
+                                               node.window.kind != WindowKind::kMonotonic)
+    return window_column(*which);
   if (const auto bound = input.Bind(expr); bound.ok()) {
     for (std::size_t i = 0; i < keys; ++i)
       if (node.exprs[i]->signature == (*bound)->signature)
@@ -185,9 +194,7 @@ Result<BoundPtr> Planner::BindGrouped(const Expr& expr, PlanNode& node, Binder& 
     for (const std::string& window : windows)
       if (window == (*bound)->signature) return window_column(kStart);
   }
-  if (const auto which = WindowColumnOf(expr);
-      which.has_value() && node.window.kind != WindowKind::kUnbounded)
-    return window_column(*which);
+
   if (expr.kind != ExprKind::kColumn) return BoundPtr();
   const std::string name = UpperCase(expr.path.back().text);
   if (name == "ROWTIME") return MakeRowTime();
@@ -206,10 +213,12 @@ Result<PlanPtr> Planner::PlanGroup(PlanPtr input, const Select& select, const Qu
   std::vector<bool> is_window;
   HONRYU_TRY_VOID(FindWindow(select, source->kind == PlanNode::Kind::kAssignWindows ? *source : *input, *node,
                              is_window));
-  const Scope scope = input->scope;
+  Scope scope = input->scope;
   if (source->kind == PlanNode::Kind::kAssignWindows) {
     if (*source->windows_used != 0)
       return Fail(select.where->at, "WHERE comes before the windows: use HAVING");
+    for (ScopeColumn& column : scope.columns)
+      if (column.used == source->windows_used.get()) column.used = nullptr;
     PlanPtr below = std::move(source->inputs[0]);
     if (source == input.get()) {
       input = std::move(below);
@@ -218,7 +227,7 @@ Result<PlanPtr> Planner::PlanGroup(PlanPtr input, const Select& select, const Qu
       input->width = input->inputs[0]->width;
     }
   }
-  HONRYU_TRY_VOID(SetEmission(select, query, *node));
+  HONRYU_TRY_VOID(SetEmission(select, query, scope, *node));
   Binder binder(text_, scope);
   std::vector<std::string> windows;
   for (std::size_t i = 0; i < select.group.keys.size(); ++i) {
@@ -253,7 +262,10 @@ Result<PlanPtr> Planner::PlanGroup(PlanPtr input, const Select& select, const Qu
   }
   PlanPtr grouped = std::move(node);
   grouped->inputs.push_back(std::move(input));
-  if (having) grouped = Filter(std::move(grouped), std::move(having));
+  if (having) {
+    grouped = Filter(std::move(grouped), std::move(having));
+    grouped->detail = ToSql(*select.having);
+  }
   project->inputs[0] = std::move(grouped);
   return project;
 }

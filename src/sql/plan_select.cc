@@ -1,3 +1,4 @@
+#include "honryu/sql/parser.h"
 #include "sql/planner.h"
 
 #include <algorithm>
@@ -137,6 +138,7 @@ Result<PlanPtr> Planner::PlanSelect(const Select& select, const Query& query) {
     Binder binder(text_, input->scope);
     HONRYU_TRY(BoundPtr predicate, binder.BindBoolean(*select.where));
     input = Filter(std::move(input), std::move(predicate));
+    input->detail = ToSql(*select.where);
   }
   bool aggregate = select.group.kind != GroupKind::kNone || select.group.ksql.has_value() || select.having;
   bool over = false;

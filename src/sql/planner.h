@@ -69,7 +69,7 @@ class Planner {
   Result<Bucket> GroupFunction(const Expr& key, const Scope& scope);
   Result<BoundPtr> BindGrouped(const Expr& expr, PlanNode& node, Binder& input,
                                const std::vector<std::string>& windows);
-  Result<void> SetEmission(const Select& select, const Query& query, PlanNode& node);
+  Result<void> SetEmission(const Select& select, const Query& query, const Scope& input, PlanNode& node);
 
   // plan_over.cc
   Result<PlanPtr> PlanOver(PlanPtr input, const Select& select);

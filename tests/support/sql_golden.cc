@@ -129,6 +129,11 @@ class Runner {
     in >> what;
     if (what == "finish") return engine_->Finish();
     in >> time;
+    if (time.size() == 10 && time[4] == '-') {  // with a date
+      std::string clock;
+      in >> clock;
+      time += " " + clock;
+    }
     std::getline(in, rest);
     if (!rest.empty()) rest.erase(0, 1);
     if (what == "time") return engine_->AdvanceTime(TimeOf(time));

@@ -58,7 +58,8 @@ TEST_P(Golden, RowsAreThoseOfTheFileWhereverItIsRestartedOrSplit) {
     const Rows expected = golden.output;
     Rows straight = RunGoldenCase(golden, {});
     for (const auto& [stream, lines] : golden.output) straight[stream];  // an empty section expects no rows
-    EXPECT_EQ(Text(straight), Text(expected));
+    if (Text(straight) != Text(expected))
+      ADD_FAILURE() << "expected\n" << Text(expected) << "found\n" << Text(straight);
     if (HasFailure()) continue;
     GoldenRun always;
     always.restart_every = 1;

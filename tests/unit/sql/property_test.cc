@@ -1,0 +1,305 @@
+#include "honryu/base/random.h"
+#include "honryu/sql/engine.h"
+
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <cstdlib>
+#include <functional>
+#include <map>
+#include <memory>
+#include <random>
+#include <set>
+#include <string>
+#include <vector>
+
+// Random small inputs; every result computed again from the definition, in the plainest way, and compared.
+namespace honryu::sql {
+namespace {
+
+struct Event {
+  std::int64_t time = 0;
+  std::string key;
+  std::int64_t value = 0;
+};
+using Events = std::vector<Event>;
+/// "time key fields…" of each row; order does not matter.
+using Lines = std::multiset<std::string>;
+
+constexpr std::int64_t kDisorder = 20;  // ms that rows may be out of order
+constexpr std::string_view kPrelude =
+    "CREATE STREAM e (k VARCHAR, v BIGINT, ts TIMESTAMP, WATERMARK FOR ts AS ts - INTERVAL '0.02' SECOND);"
+    "CREATE STREAM f (k VARCHAR, v BIGINT, ts TIMESTAMP, WATERMARK FOR ts AS ts - INTERVAL '0.02' SECOND);";
+
+std::uint64_t Seed() {
+  if (const char* given = std::getenv("HONRYU_SEED")) return std::strtoull(given, nullptr, 10);
+  return std::random_device{}();
+}
+
+// Times wander up; each may lie up to kDisorder behind the newest, so that no row is late.
+Events RandomEvents(Random& random, std::size_t most) {
+  Events events;
+  std::int64_t newest = static_cast<std::int64_t>(random.Below(1000)) - 300;  // before 1970 too
+  for (std::size_t left = random.Below(most + 1); left > 0; --left) {
+    newest += static_cast<std::int64_t>(random.Below(random.Chance(0.1) ? 120 : 12));
+    Event event;
+    event.time = newest - static_cast<std::int64_t>(random.Below(kDisorder + 1));
+    event.key = std::string(1, static_cast<char>('a' + random.Below(3)));
+    event.value = static_cast<std::int64_t>(random.Below(5));
+    events.push_back(event);
+  }
+  return events;
+}
+
+std::string Line(std::int64_t time, const std::string& key, const std::vector<std::int64_t>& fields) {
+  std::string line = std::to_string(time) + " " + key;
+  for (const std::int64_t field : fields) line += " " + std::to_string(field);
+  return line;
+}
+
+// Runs a query over `events` of stream e (and `others` of f, taken in turn), replacing the engine by its
+// snapshot now and then. The first column is the key, the others are whole numbers; NULL is -999.
+Lines RunQuery(const std::string& query, const Events& events, const Events& others, Random& random) {
+  Lines lines;
+  std::unique_ptr<Engine> engine;
+  const auto start = [&] {
+    EngineOptions options;
+    options.max_skew_ms = 1'000'000'000;
+    auto made = Engine::Create(kPrelude, query, options, [&](const OutputRow& output) {
+      std::vector<std::int64_t> fields;
+      for (std::size_t i = 1; i < output.columns.size(); ++i)
+        fields.push_back(output.row.values[i].is_null() ? -999 : output.row.values[i].as_int());
+      lines.insert(Line(output.row.time, output.row.values[0].text(), fields));
+    });
+    EXPECT_TRUE(made.ok()) << made.error().message();
+    engine = std::move(*made);
+  };
+  start();
+  for (std::size_t i = 0; i < std::max(events.size(), others.size()); ++i) {
+    for (const auto* stream : {&events, &others}) {
+      if (i >= stream->size()) continue;
+      const Event& event = (*stream)[i];
+      const std::size_t source = *engine->FindSource(stream == &events ? "e" : "f");
+      const std::string json = "{\"k\":\"" + event.key + "\",\"v\":" + std::to_string(event.value) +
+                               ",\"ts\":" + std::to_string(event.time) + "}";
+      SourceRecord record;
+      record.data = json;
+      engine->Push(source, engine->AddShard(source, "0"), record);
+    }
+    if (random.Chance(0.05)) {
+      const std::string snapshot = engine->Snapshot();
+      start();
+      const auto restored = engine->Restore(snapshot);
+      EXPECT_TRUE(restored.ok());
+    }
+  }
+  engine->Finish();
+  EXPECT_EQ(engine->counters().late_rows, 0u);
+  EXPECT_EQ(engine->counters().error_rows, 0u);
+  return lines;
+}
+
+// COUNT(*), SUM(v), MIN(v), COUNT(DISTINCT v), and the time of the first and last by definition.
+std::vector<std::int64_t> Aggregates(const Events& rows) {
+  std::int64_t sum = 0, least = rows[0].value;
+  std::set<std::int64_t> different;
+  for (const Event& row : rows) {
+    sum += row.value;
+    least = std::min(least, row.value);
+    different.insert(row.value);
+  }
+  return {static_cast<std::int64_t>(rows.size()), sum, least, static_cast<std::int64_t>(different.size())};
+}
+constexpr const char* kAggregates = "COUNT(*), SUM(v), MIN(v), COUNT(DISTINCT v)";
+
+// Every window [start, end) that could matter is tried against every row.
+Lines ByWindows(const Events& events, const std::vector<std::pair<std::int64_t, std::int64_t>>& windows) {
+  Lines lines;
+  for (const auto& [start, end] : windows) {
+    for (const char* key : {"a", "b", "c"}) {
+      Events inside;
+      for (const Event& event : events)
+        if (event.key == key && event.time >= start && event.time < end) inside.push_back(event);
+      if (!inside.empty()) lines.insert(Line(end, key, Aggregates(inside)));
+    }
+  }
+  return lines;
+}
+
+std::map<std::string, Events> ByKey(const Events& events) {
+  std::map<std::string, Events> keys;
+  for (const Event& event : events) {  // behind those of the same time
+    Events& rows = keys[event.key];
+    auto at = rows.end();
+    while (at != rows.begin() && (at - 1)->time > event.time) --at;
+    rows.insert(at, event);
+  }
+  return keys;
+}
+
+class Property : public ::testing::Test {
+ protected:
+  void Check(const std::string& query, const std::function<Lines(const Events&, const Events&)>& reference,
+             bool two = false) {
+    const std::uint64_t seed = Seed();
+    SCOPED_TRACE("HONRYU_SEED=" + std::to_string(seed));
+    std::cout << "seed " << seed << "\n";
+    Random random(seed);
+    for (int round = 0; round < 60; ++round) {
+      const Events events = RandomEvents(random, 60);
+      const Events others = two ? RandomEvents(random, 60) : Events();
+      const Lines expected = reference(events, others);
+      const Lines found = RunQuery(query, events, others, random);
+      ASSERT_EQ(found, expected) << "round " << round << " of " << query;
+    }
+  }
+};
+
+TEST_F(Property, TumblingWindows) {
+  Check("SELECT k, " + std::string(kAggregates) + " FROM e GROUP BY k, STEP(ts BY INTERVAL '0.05' SECOND)",
+        [](const Events& events, const Events&) {
+          std::vector<std::pair<std::int64_t, std::int64_t>> windows;
+          for (std::int64_t n = -20; n < 200; ++n) windows.emplace_back(n * 50, n * 50 + 50);
+          return ByWindows(events, windows);
+        });
+}
+
+TEST_F(Property, HoppingWindows) {
+  Check("SELECT k, " + std::string(kAggregates) +
+            " FROM HOP(e, ts, INTERVAL '0.03' SECOND, INTERVAL '0.07' SECOND) GROUP BY k, window_start, "
+            "window_end",
+        [](const Events& events, const Events&) {
+          std::vector<std::pair<std::int64_t, std::int64_t>> windows;
+          for (std::int64_t n = -30; n < 300; ++n) windows.emplace_back(n * 30, n * 30 + 70);
+          return ByWindows(events, windows);
+        });
+}
+
+TEST_F(Property, CumulatingWindows) {
+  Check("SELECT k, " + std::string(kAggregates) +
+            " FROM CUMULATE(e, ts, INTERVAL '0.02' SECOND, INTERVAL '0.1' SECOND) GROUP BY k, window_start, "
+            "window_end",
+        [](const Events& events, const Events&) {
+          std::vector<std::pair<std::int64_t, std::int64_t>> windows;
+          for (std::int64_t n = -10; n < 100; ++n)
+            for (std::int64_t step = 1; step <= 5; ++step) windows.emplace_back(n * 100, n * 100 + step * 20);
+          return ByWindows(events, windows);
+        });
+}
+
+TEST_F(Property, Sessions) {
+  Check("SELECT k, " + std::string(kAggregates) +
+            ", UNIX_TIMESTAMP(window_start) FROM SESSION(e, ts, INTERVAL '0.04' SECOND)"
+            " GROUP BY k, window_start, window_end",
+        [](const Events& events, const Events&) {
+          Lines lines;
+          for (const auto& [key, rows] : ByKey(events)) {
+            for (std::size_t first = 0; first < rows.size();) {
+              std::size_t end = first + 1;
+              while (end < rows.size() && rows[end].time - rows[end - 1].time < 40) ++end;
+              const Events session(rows.begin() + static_cast<std::ptrdiff_t>(first),
+                                   rows.begin() + static_cast<std::ptrdiff_t>(end));
+              auto fields = Aggregates(session);
+              fields.push_back(rows[first].time);
+              lines.insert(Line(session.back().time + 40, key, fields));
+              first = end;
+            }
+          }
+          return lines;
+        });
+}
+
+TEST_F(Property, StaggerWindows) {
+  Check("SELECT k, " + std::string(kAggregates) +
+            " FROM e WINDOWED BY STAGGER (PARTITION BY k RANGE INTERVAL '0.06' SECOND)",
+        [](const Events& events, const Events&) {
+          Lines lines;
+          std::map<std::string, std::vector<Events>>
+              open;  // each begins with its first row, in order of arrival
+          for (const Event& event : events) {
+            auto& windows = open[event.key];
+            std::vector<Events*> fits;
+            for (Events& window : windows)
+              if (event.time >= window[0].time && event.time < window[0].time + 60) fits.push_back(&window);
+            // Of several, the one that began first.
+            std::sort(fits.begin(), fits.end(),
+                      [](const Events* a, const Events* b) { return (*a)[0].time < (*b)[0].time; });
+            if (fits.empty()) {
+              windows.push_back({event});
+            } else {
+              fits[0]->push_back(event);
+            }
+          }
+          for (const auto& [key, windows] : open)
+            for (const Events& window : windows)
+              lines.insert(Line(window[0].time + 60, key, Aggregates(window)));
+          return lines;
+        });
+}
+
+TEST_F(Property, SlidingRanges) {
+  Check(
+      "SELECT k, COUNT(*) OVER w, SUM(v) OVER w, MIN(v) OVER w, COUNT(DISTINCT v) OVER w FROM e"
+      " WINDOW w AS (PARTITION BY k RANGE INTERVAL '0.05' SECOND PRECEDING)",
+      [](const Events& events, const Events&) {
+        Lines lines;
+        for (const Event& event : events) {
+          Events frame;
+          for (const Event& other : events)
+            if (other.key == event.key && other.time <= event.time && other.time > event.time - 50)
+              frame.push_back(other);
+          lines.insert(Line(event.time, event.key, Aggregates(frame)));
+        }
+        return lines;
+      });
+}
+
+TEST_F(Property, SlidingRows) {
+  Check(
+      "SELECT k, COUNT(*) OVER w, SUM(v) OVER w, MIN(v) OVER w, COUNT(DISTINCT v) OVER w FROM e"
+      " WINDOW w AS (PARTITION BY k ROWS 3 PRECEDING)",
+      [](const Events& events, const Events&) {
+        Lines lines;
+        for (const auto& [key, rows] : ByKey(events)) {
+          for (std::size_t i = 0; i < rows.size(); ++i) {
+            const std::size_t first = i < 3 ? 0 : i - 3;
+            const Events frame(rows.begin() + static_cast<std::ptrdiff_t>(first),
+                               rows.begin() + static_cast<std::ptrdiff_t>(i) + 1);
+            lines.insert(Line(rows[i].time, key, Aggregates(frame)));
+          }
+        }
+        return lines;
+      });
+}
+
+TEST_F(Property, OuterJoinsOfStreams) {
+  for (const std::string kind : {"JOIN", "LEFT JOIN", "RIGHT JOIN", "FULL JOIN"}) {
+    Check(
+        "SELECT COALESCE(e.k, f.k), e.v, f.v FROM e " + kind +
+            " f ON e.k = f.k AND f.ts BETWEEN e.ts - INTERVAL '0.03' SECOND AND e.ts + INTERVAL '0.05' "
+            "SECOND",
+        [&](const Events& left, const Events& right) {
+          Lines lines;
+          std::vector<bool> matched(right.size(), false);
+          for (const Event& a : left) {
+            bool any = false;
+            for (std::size_t i = 0; i < right.size(); ++i) {
+              const Event& b = right[i];
+              if (a.key != b.key || b.time < a.time - 30 || b.time > a.time + 50) continue;
+              any = matched[i] = true;
+              lines.insert(Line(std::max(a.time, b.time), a.key, {a.value, b.value}));
+            }
+            if (!any && (kind == "LEFT JOIN" || kind == "FULL JOIN"))
+              lines.insert(Line(a.time + 50, a.key, {a.value, -999}));
+          }
+          for (std::size_t i = 0; i < right.size(); ++i)
+            if (!matched[i] && (kind == "RIGHT JOIN" || kind == "FULL JOIN"))
+              lines.insert(Line(right[i].time + 30, right[i].key, {-999, right[i].value}));
+          return lines;
+        },
+        true);
+  }
+}
+
+}  // namespace
+}  // namespace honryu::sql
