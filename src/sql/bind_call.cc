@@ -6,6 +6,7 @@
 #include "sql/cast.h"
 
 #include <cmath>
+#include <limits>
 
 namespace honryu::sql {
 namespace {
@@ -26,17 +27,24 @@ void CeilTime(EvalContext&, Args args, Value& out) {
 
 void Step(EvalContext& context, Args args, Value& out) {
   if (args[1]->as_int() <= 0) return context.Fail("InvalidArgument", "STEP needs a step above 0");
+  if (args[0]->as_int() < std::numeric_limits<std::int64_t>::min() + args[1]->as_int())
+    return context.Fail("NumericOverflow", "STEP left the range of BIGINT");
   out.SetInt(analytics::WindowStart(args[0]->as_int(), args[1]->as_int()));
 }
 
-void TimeDifference(EvalContext&, Args args, Value& out) {
-  out.SetInt((args[0]->as_int() - args[1]->as_int()) / args[2]->as_int());
+void TimeDifference(EvalContext& context, Args args, Value& out) {
+  std::int64_t difference = 0;
+  if (__builtin_sub_overflow(args[0]->as_int(), args[1]->as_int(), &difference))
+    return context.Fail("NumericOverflow", "a difference of times left the range of BIGINT");
+  out.SetInt(difference / args[2]->as_int());
 }
 
 void FloorReal(EvalContext&, Args args, Value& out) { out.SetDouble(std::floor(args[0]->as_double())); }
 void CeilReal(EvalContext&, Args args, Value& out) { out.SetDouble(std::ceil(args[0]->as_double())); }
 void AbsReal(EvalContext&, Args args, Value& out) { out.SetDouble(std::fabs(args[0]->as_double())); }
-void AbsWhole(EvalContext&, Args args, Value& out) {
+void AbsWhole(EvalContext& context, Args args, Value& out) {
+  if (args[0]->as_int() == std::numeric_limits<std::int64_t>::min())
+    return context.Fail("NumericOverflow", "a whole number left the range of BIGINT");
   out.SetInt(args[0]->as_int() < 0 ? -args[0]->as_int() : args[0]->as_int());
 }
 void NullIf(EvalContext&, Args args, Value& out) {

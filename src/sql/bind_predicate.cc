@@ -23,6 +23,18 @@ void In(EvalContext&, Args args, Value& out) {
   out.SetBool(false);
 }
 
+// value >= low AND value <= high, of three values.
+void Between(EvalContext&, Args args, Value& out) {
+  const auto order = [&](std::size_t i) -> std::optional<int> {
+    if (args[0]->is_null() || args[i]->is_null()) return {};
+    return CompareValues(*args[0], *args[i]);
+  };
+  const std::optional<int> low = order(1), high = order(2);
+  if ((low.has_value() && *low < 0) || (high.has_value() && *high > 0)) return out.SetBool(false);
+  if (!low.has_value() || !high.has_value()) return out.SetNull();
+  out.SetBool(true);
+}
+
 char EscapeOf(Args args) { return args.size() > 2 && !args[2]->text().empty() ? args[2]->text()[0] : '\0'; }
 
 void Like(EvalContext&, Args args, Value& out) {
@@ -70,13 +82,9 @@ Result<BoundPtr> Binder::BindIn(const Expr& expr) {
 }
 
 Result<BoundPtr> Binder::BindBetween(const Expr& expr) {
-  HONRYU_TRY(BoundPtr value, Bind(*expr.args[0]));
-  HONRYU_TRY(BoundPtr low, Bind(*expr.args[1]));
-  HONRYU_TRY(BoundPtr above, Compare(Operator::kGreaterEqual, std::move(value), std::move(low), expr.at));
-  HONRYU_TRY(BoundPtr again, Bind(*expr.args[0]));
-  HONRYU_TRY(BoundPtr high, Bind(*expr.args[2]));
-  HONRYU_TRY(BoundPtr below, Compare(Operator::kLessEqual, std::move(again), std::move(high), expr.at));
-  return Negated(MakeAnd(std::move(above), std::move(below)), expr.negated);
+  HONRYU_TRY(std::vector<BoundPtr> values, BindArgs(expr));
+  HONRYU_TRY_VOID(Unify(values, expr.at, "BETWEEN"));
+  return Negated(MakeNative("BETWEEN", Between, true, std::move(values), BooleanType()), expr.negated);
 }
 
 Result<BoundPtr> Binder::BindLike(const Expr& expr) {
@@ -93,20 +101,16 @@ Result<BoundPtr> Binder::BindLike(const Expr& expr) {
 }
 
 Result<BoundPtr> Binder::BindCase(const Expr& expr) {
-  std::vector<BoundPtr> conditions, values;
+  std::vector<BoundPtr> tests, values;  // with an operand, that is the first of the tests
   const std::size_t from = expr.has_operand ? 1 : 0;
   const std::size_t end = expr.args.size() - (expr.has_else ? 1 : 0);
+  if (expr.has_operand) {
+    HONRYU_TRY(BoundPtr operand, Bind(*expr.args[0]));
+    tests.push_back(std::move(operand));
+  }
   for (std::size_t i = from; i + 1 < end; i += 2) {
-    BoundPtr condition;
-    if (expr.has_operand) {
-      HONRYU_TRY(BoundPtr operand, Bind(*expr.args[0]));
-      HONRYU_TRY(BoundPtr wanted, Bind(*expr.args[i]));
-      HONRYU_TRY(condition,
-                 Compare(Operator::kEqual, std::move(operand), std::move(wanted), expr.args[i]->at));
-    } else {
-      HONRYU_TRY(condition, BindBoolean(*expr.args[i]));
-    }
-    conditions.push_back(std::move(condition));
+    HONRYU_TRY(BoundPtr test, expr.has_operand ? Bind(*expr.args[i]) : BindBoolean(*expr.args[i]));
+    tests.push_back(std::move(test));
     HONRYU_TRY(BoundPtr value, Bind(*expr.args[i + 1]));
     values.push_back(std::move(value));
   }
@@ -114,13 +118,17 @@ Result<BoundPtr> Binder::BindCase(const Expr& expr) {
     HONRYU_TRY(BoundPtr value, Bind(*expr.args.back()));
     values.push_back(std::move(value));
   }
+  if (expr.has_operand) {
+    HONRYU_TRY_VOID(Unify(tests, expr.at, "CASE"));
+  }
   HONRYU_TRY(const Type type, Unify(values, expr.at, "CASE"));
   std::vector<BoundPtr> parts;
+  if (expr.has_operand) parts.push_back(std::move(tests[0]));
   for (std::size_t i = 0; i < values.size(); ++i) {
-    if (i < conditions.size()) parts.push_back(std::move(conditions[i]));
+    if (from + i < tests.size()) parts.push_back(std::move(tests[from + i]));
     parts.push_back(std::move(values[i]));
   }
-  return MakeCase(std::move(parts), type);
+  return MakeCase(std::move(parts), type, expr.has_operand);
 }
 
 }  // namespace honryu::sql

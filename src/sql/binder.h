@@ -91,8 +91,9 @@ class Binder {
 BoundPtr MakeAnd(BoundPtr left, BoundPtr right);
 BoundPtr MakeOr(BoundPtr left, BoundPtr right);
 BoundPtr MakeNot(BoundPtr operand);
-/// CASE: conditions and values in turn, one value more for ELSE; only what is needed runs.
-BoundPtr MakeCase(std::vector<BoundPtr> parts, Type type);
+/// CASE: conditions and values in turn, one value more for ELSE; only what is needed runs. With `operand`,
+/// the first part is what the others in place of conditions are compared with.
+BoundPtr MakeCase(std::vector<BoundPtr> parts, Type type, bool operand = false);
 /// The first that is not NULL.
 BoundPtr MakeCoalesce(std::vector<BoundPtr> parts, Type type);
 

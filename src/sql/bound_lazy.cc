@@ -33,8 +33,13 @@ class Logic final : public Bound {
 
 class CaseOf final : public Bound {
  public:
-  CaseOf(std::vector<BoundPtr> parts, Type of_type, bool coalesce)
-      : Bound(of_type, coalesce ? "COALESCE(" : "CASE("), parts_(std::move(parts)), coalesce_(coalesce) {
+  CaseOf(std::vector<BoundPtr> parts, Type of_type, bool coalesce, bool operand)
+      : Bound(of_type, coalesce  ? "COALESCE("
+                       : operand ? "CASE OF("
+                                 : "CASE("),
+        parts_(std::move(parts)),
+        coalesce_(coalesce),
+        operand_(operand) {
     constant = true;
     for (const BoundPtr& part : parts_) {
       signature += part->signature + ",";
@@ -52,17 +57,21 @@ class CaseOf final : public Bound {
       return null_;
     }
     std::size_t i = 0;
+    const Value* operand = operand_ ? &parts_[i++]->Eval(context) : nullptr;
     for (; i + 1 < parts_.size(); i += 2) {
-      const Value& condition = parts_[i]->Eval(context);
+      const Value& test = parts_[i]->Eval(context);
       if (context.failed()) return null_;
-      if (!condition.is_null() && condition.as_bool()) return parts_[i + 1]->Eval(context);
+      if (test.is_null()) continue;
+      const bool holds =
+          operand_ ? !operand->is_null() && CompareValues(*operand, test) == 0 : test.as_bool();
+      if (holds) return parts_[i + 1]->Eval(context);
     }
     return i < parts_.size() ? parts_[i]->Eval(context) : null_;
   }
 
  private:
   std::vector<BoundPtr> parts_;
-  bool coalesce_;
+  bool coalesce_, operand_;
   Value null_;
 };
 
@@ -81,11 +90,11 @@ BoundPtr MakeNot(BoundPtr operand) {
   args.push_back(std::move(operand));
   return MakeNative("NOT", Not, false, std::move(args), BooleanType());
 }
-BoundPtr MakeCase(std::vector<BoundPtr> parts, Type type) {
-  return std::make_unique<CaseOf>(std::move(parts), type, false);
+BoundPtr MakeCase(std::vector<BoundPtr> parts, Type type, bool operand) {
+  return std::make_unique<CaseOf>(std::move(parts), type, false, operand);
 }
 BoundPtr MakeCoalesce(std::vector<BoundPtr> parts, Type type) {
-  return std::make_unique<CaseOf>(std::move(parts), type, true);
+  return std::make_unique<CaseOf>(std::move(parts), type, true, false);
 }
 
 }  // namespace honryu::sql

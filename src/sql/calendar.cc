@@ -3,6 +3,7 @@
 #include "honryu/analytics/window.h"
 #include "honryu/base/time.h"
 
+#include <algorithm>
 #include <array>
 #include <chrono>
 #include <cstdio>
@@ -11,6 +12,12 @@ namespace honryu::sql {
 namespace {
 
 constexpr std::int64_t kDayMs = 86'400'000;
+
+// Keeps arithmetic on times from outside in range: years -32767 to 32767, which is what std::chrono has.
+std::int64_t Sane(std::int64_t ms) {
+  constexpr std::int64_t kFar = 32'000LL * 365 * kDayMs;
+  return std::clamp(ms, -kFar, kFar);
+}
 
 std::int64_t DaysOf(std::int64_t ms) { return analytics::WindowStart(ms, kDayMs) / kDayMs; }
 
@@ -48,6 +55,7 @@ std::optional<int> Digits(std::string_view text, std::size_t* at, std::size_t le
 }  // namespace
 
 std::int64_t FloorToUnit(std::int64_t ms, TimeUnit unit) {
+  ms = Sane(ms);
   if (unit == TimeUnit::kWeek) {  // 1970-01-01 was a Thursday
     return analytics::WindowStart(ms + 3 * kDayMs, 7 * kDayMs) - 3 * kDayMs;
   }
@@ -77,6 +85,7 @@ std::int64_t CeilToUnit(std::int64_t ms, TimeUnit unit) {
 }
 
 std::int64_t AddMonths(std::int64_t ms, std::int64_t months) {
+  ms = Sane(ms);
   const std::chrono::year_month_day date = DateOf(ms);
   const std::int64_t rest = ms - DaysOf(ms) * kDayMs;
   const std::chrono::year_month month =
@@ -87,6 +96,7 @@ std::int64_t AddMonths(std::int64_t ms, std::int64_t months) {
 }
 
 std::int64_t ExtractUnit(std::int64_t ms, TimeUnit unit) {
+  ms = Sane(ms);
   const std::int64_t days = DaysOf(ms);
   const std::int64_t rest = ms - days * kDayMs;
   const std::chrono::year_month_day date = DateOf(ms);
@@ -123,12 +133,14 @@ std::int64_t ExtractUnit(std::int64_t ms, TimeUnit unit) {
 }
 
 void AppendDate(std::int64_t ms, std::string& out) {
+  ms = Sane(ms);
   const std::chrono::year_month_day date = DateOf(ms);
   Append(out, "%04lld-%02lld-%02lld", static_cast<int>(date.year()), static_cast<unsigned>(date.month()),
          static_cast<unsigned>(date.day()));
 }
 
 void AppendTimeOfDay(std::int64_t ms, std::string& out) {
+  ms = Sane(ms);
   const std::int64_t rest = ms - DaysOf(ms) * kDayMs;
   Append(out, "%02lld:%02lld:%02lld", rest / 3'600'000, rest / 60'000 % 60, rest / 1000 % 60);
   Append(out, ".%03lld", rest % 1000, 0, 0);

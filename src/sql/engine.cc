@@ -10,7 +10,8 @@
 namespace honryu::sql {
 namespace {
 
-constexpr std::string_view kMagic = "HRYUSQL1";  // format 1
+// docs/formats/sql-snapshot.md
+constexpr std::string_view kMagic = "HRYUSQL1";
 constexpr std::uint64_t kFormat = 1;
 
 class EngineImpl final : public Engine {

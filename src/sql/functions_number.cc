@@ -100,7 +100,8 @@ void Geohash(EvalContext& context, Args args, Value& out) {
 // A square cell of `size` degrees: "row:column".
 void GridCell(EvalContext& context, Args args, Value& out) {
   const double size = args[2]->as_double();
-  if (!(size > 0) || !(std::fabs(args[0]->as_double()) <= 90) || !(std::fabs(args[1]->as_double()) <= 360))
+  if (!(size >= 1e-9) || !(std::fabs(args[0]->as_double()) <= 90) ||
+      !(std::fabs(args[1]->as_double()) <= 360))
     return context.Fail("InvalidArgument", "GRID_CELL needs a latitude, a longitude and a size above 0");
   out.SetText(std::to_string(static_cast<long long>(std::floor(args[0]->as_double() / size))) + ":" +
               std::to_string(static_cast<long long>(std::floor(args[1]->as_double() / size))));

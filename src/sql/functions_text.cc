@@ -164,7 +164,8 @@ void Overlay(EvalContext& context, Args args, Value& out) {
   const std::int64_t from = args[2]->as_int();
   const std::int64_t count =
       args.size() > 3 ? args[3]->as_int() : static_cast<std::int64_t>(CountCharacters(args[1]->text()));
-  if (from < 1 || count < 0) return context.Fail("InvalidArgument", "OVERLAY counts from 1");
+  if (from < 1 || count < 0 || from > 1'000'000'000 || count > 1'000'000'000)
+    return context.Fail("InvalidArgument", "OVERLAY counts from 1");
   std::string result(Part(text, 1, from - 1));
   result += args[1]->text();
   result += Part(text, from + count, 1'000'000'000);

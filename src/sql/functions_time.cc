@@ -8,7 +8,12 @@ using Args = std::span<const Value* const>;
 
 void UnixTimestamp(EvalContext&, Args args, Value& out) { out.SetInt(args[0]->as_int()); }
 
-void TsDiff(EvalContext&, Args args, Value& out) { out.SetInt(args[1]->as_int() - args[0]->as_int()); }
+void TsDiff(EvalContext& context, Args args, Value& out) {
+  std::int64_t difference = 0;
+  if (__builtin_sub_overflow(args[1]->as_int(), args[0]->as_int(), &difference))
+    return context.Fail("NumericOverflow", "a difference of times left the range of BIGINT");
+  out.SetInt(difference);
+}
 
 void CharToTimestamp(EvalContext& context, Args args, Value& out) {
   const auto read = ParseByPattern(args[0]->text(), args[1]->text());

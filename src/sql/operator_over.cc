@@ -14,35 +14,40 @@ class SlidingFrame {
  public:
   struct Entry {
     std::int64_t time = 0;
-    std::vector<std::vector<Value>> args;  ///< Per call; empty: the row does not count for it.
+    std::uint64_t counts = 0;  ///< Bit i: the row counts for call i.
+    std::vector<Value> args;   ///< Of those calls, one after the other.
   };
+  static constexpr std::size_t kMostCalls = 64;
 
-  explicit SlidingFrame(std::vector<AggregateCall>& calls) : calls_(&calls), back_(calls.size()) {}
+  explicit SlidingFrame(std::vector<AggregateCall>& calls) : calls_(&calls), back_(calls.size()) {
+    HONRYU_CHECK(calls.size() <= kMostCalls, "more calls over one window than the planner lets through");
+  }
 
   void Push(Entry entry, EvalContext& context) {
-    AddEntry(back_, entry, context);
+    AddEntry(back_.data(), entry, context);
     entries_.push_back(std::move(entry));
   }
   void PopFront(EvalContext& context) {
+    const std::size_t width = calls_->size();
     if (front_.empty()) {
-      for (auto entry = entries_.rbegin(); entry != entries_.rend(); ++entry) {
-        std::vector<Slot> joint(calls_->size());
+      front_.resize(entries_.size() * width);
+      Slot* joint = front_.data();
+      for (auto entry = entries_.rbegin(); entry != entries_.rend(); ++entry, joint += width) {
         AddEntry(joint, *entry, context);
-        if (!front_.empty())
-          for (std::size_t i = 0; i < joint.size(); ++i)
-            (*calls_)[i].aggregate->Merge(joint[i], front_.back()[i], context);
-        front_.push_back(std::move(joint));
+        if (entry == entries_.rbegin()) continue;
+        for (std::size_t i = 0; i < width; ++i)
+          (*calls_)[i].aggregate->Merge(joint[i], *(joint - width + i), context);
       }
-      back_ = std::vector<Slot>(calls_->size());
+      back_ = std::vector<Slot>(width);
     }
-    front_.pop_back();
+    front_.resize(front_.size() - width);
     entries_.pop_front();
   }
   void Result(std::size_t call, Value& out, EvalContext& context) const {
     const Aggregate& aggregate = *(*calls_)[call].aggregate;
     if (front_.empty()) return aggregate.Result(back_[call], out);
     Slot joint;
-    aggregate.Merge(joint, front_.back()[call], context);
+    aggregate.Merge(joint, front_[front_.size() - calls_->size() + call], context);
     aggregate.Merge(joint, back_[call], context);
     aggregate.Result(joint, out);
   }
@@ -53,21 +58,22 @@ class SlidingFrame {
   const std::deque<Entry>& entries() const { return entries_; }
 
  private:
-  void AddEntry(std::vector<Slot>& slots, const Entry& entry, EvalContext& context) const {
-    std::vector<const Value*> pointers;
+  void AddEntry(Slot* slots, const Entry& entry, EvalContext& context) const {
+    const Value* next = entry.args.data();
     for (std::size_t i = 0; i < calls_->size(); ++i) {
+      if ((entry.counts >> i & 1) == 0) continue;
       const AggregateCall& call = (*calls_)[i];
-      if (entry.args[i].size() != call.args.size() + 1) continue;
-      pointers.clear();
-      for (std::size_t a = 0; a < call.args.size(); ++a) pointers.push_back(&entry.args[i][a]);
-      call.aggregate->Add(slots[i], pointers, entry.time, context);
+      pointers_.clear();
+      for (std::size_t a = 0; a < call.args.size(); ++a) pointers_.push_back(next++);
+      call.aggregate->Add(slots[i], pointers_, entry.time, context);
     }
   }
 
   std::vector<AggregateCall>* calls_;
-  std::deque<Entry> entries_;             ///< Oldest first.
-  std::vector<std::vector<Slot>> front_;  ///< For the oldest entries, the oldest last.
+  std::deque<Entry> entries_;  ///< Oldest first.
+  std::vector<Slot> front_;    ///< For the oldest entries, one after the other, the oldest last.
   std::vector<Slot> back_;
+  mutable std::vector<const Value*> pointers_;
 };
 
 // Aggregates OVER the rows before each row. Rows wait until the watermark says that none may come before them
@@ -123,10 +129,8 @@ class OverOperator final : public Stage {
       out.U64(partition.frame.size());
       for (const SlidingFrame::Entry& entry : partition.frame.entries()) {
         out.I64(entry.time);
-        for (const std::vector<Value>& args : entry.args) {
-          out.U64(args.size());
-          for (const Value& arg : args) out.Put(arg);
-        }
+        out.U64(entry.counts);
+        for (const Value& arg : entry.args) out.Put(arg);
       }
       for (std::size_t i = 0; i < calls_.size(); ++i) calls_[i].aggregate->Save(partition.running[i], out);
     }
@@ -144,11 +148,10 @@ class OverOperator final : public Stage {
       for (std::uint64_t entries = in.Count(8); entries > 0 && in.ok(); --entries) {
         SlidingFrame::Entry entry;
         entry.time = in.I64();
-        entry.args.resize(calls_.size());
-        for (std::vector<Value>& args : entry.args) {
-          args.resize(in.Count());
-          for (Value& arg : args) in.Take(arg);
-        }
+        entry.counts = in.U64();
+        for (std::size_t i = 0; i < calls_.size(); ++i)
+          if ((entry.counts >> i & 1) != 0) entry.args.resize(entry.args.size() + calls_[i].args.size());
+        for (Value& arg : entry.args) in.Take(arg);
         if (in.ok()) partition.frame.Push(std::move(entry), runtime_.eval);
       }
       for (std::size_t i = 0; i < calls_.size(); ++i) calls_[i].aggregate->Load(partition.running[i], in);
@@ -161,7 +164,8 @@ class OverOperator final : public Stage {
     std::size_t bytes = waiting_.size() * (sizeof(Row) + width_ * sizeof(Value));
     for (const auto& [key, partition] : partitions_)
       bytes += 160 + key.capacity() +
-               partition.frame.size() * (40 + calls_.size() * (24 + sizeof(Value) + sizeof(Slot)));
+               partition.frame.size() *
+                   (sizeof(SlidingFrame::Entry) + calls_.size() * (sizeof(Value) + sizeof(Slot)));
     return bytes;
   }
 
@@ -190,18 +194,17 @@ class OverOperator final : public Stage {
       for (const BoundPtr& key : keys_) AppendKey(key->Eval(eval), keys[p]);
       SlidingFrame::Entry entry;
       entry.time = peers[p].time;
-      entry.args.resize(calls_.size());
       for (std::size_t i = 0; i < calls_.size(); ++i) {
         if (!calls_[i].Evaluate(eval)) continue;
-        for (const Value* arg : calls_[i].values()) entry.args[i].push_back(*arg);
-        entry.args[i].emplace_back();  // marks that the row counts, also of calls without arguments
+        entry.counts |= std::uint64_t{1} << i;
+        for (const Value* arg : calls_[i].values()) entry.args.push_back(*arg);
       }
       if (Failed(columns_, peers[p])) continue;
       good[p] = true;
       Partition& partition = partitions_.try_emplace(keys[p], calls_).first->second;
       if (frame_.unbounded) {
         for (std::size_t i = 0; i < calls_.size(); ++i)
-          if (!entry.args[i].empty())
+          if ((entry.counts >> i & 1) != 0)
             calls_[i].aggregate->Add(partition.running[i], calls_[i].values(), entry.time, eval);
         continue;
       }

@@ -49,8 +49,11 @@ std::optional<SideTime> Planner::TimeOfSide(const Expr& expr, const Scope& left,
   if (expr.kind == ExprKind::kBinary && (expr.op == Operator::kAdd || expr.op == Operator::kSubtract) &&
       expr.args[1]->kind == ExprKind::kInterval && expr.args[1]->interval.months == 0) {
     auto time = TimeOfSide(*expr.args[0], left, right);
-    if (time.has_value())
-      time->offset_ms += expr.op == Operator::kAdd ? expr.args[1]->interval.ms : -expr.args[1]->interval.ms;
+    const std::int64_t shift =
+        expr.op == Operator::kAdd ? expr.args[1]->interval.ms : -expr.args[1]->interval.ms;
+    if (!time.has_value() || __builtin_add_overflow(time->offset_ms, shift, &time->offset_ms)) return {};
+    constexpr std::int64_t kFar = kUnbounded / 4;
+    if (time->offset_ms > kFar || time->offset_ms < -kFar) return {};
     return time;
   }
   if (expr.kind != ExprKind::kColumn) return {};

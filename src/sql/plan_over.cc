@@ -75,6 +75,7 @@ Result<BoundPtr> Planner::BindOver(const Expr& expr, const Select& select, Binde
   }
   for (std::size_t i = 0; i < same->aggregates.size(); ++i)
     if (same->aggregates[i].signature == call.signature) return MakeColumn(same->outputs[i], type, name);
+  if (same->aggregates.size() >= 64) return Fail(expr.at, "more than 64 aggregates over one window");
   same->aggregates.push_back(std::move(call));
   same->outputs.push_back(*width);
   return MakeColumn((*width)++, type, name);

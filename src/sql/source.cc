@@ -5,6 +5,11 @@
 #include <algorithm>
 
 namespace honryu::sql {
+namespace {
+
+constexpr std::int64_t kFirstTime = -62'135'596'800'000;  // 0001-01-01
+
+}  // namespace
 
 std::size_t SourceClock::AddShard(std::string_view name, std::int64_t now_ms) {
   for (std::size_t i = 0; i < shards_.size(); ++i) {
@@ -86,7 +91,7 @@ void StreamNode::SetWriters(std::vector<std::string> pumps) {
 }
 
 void StreamNode::OnRow(std::size_t input, const Row& row) {
-  for (std::size_t i = 0; i < info_.columns.size(); ++i) {
+  for (std::size_t i = 0; checked_ && i < info_.columns.size(); ++i) {
     if (!info_.columns[i].not_null || !row.values[i].is_null()) continue;
     pump_ = input < writers_.size() ? writers_[input] : info_.name;
     runtime_.eval.Fail("NullNotAllowed", "column '" + info_.columns[i].name + "' is NOT NULL");
@@ -150,6 +155,7 @@ void SourceFeed::Accept(std::size_t shard, std::vector<Value>& values, const Sou
       return Reject("NullNotAllowed",
                     "event time '" + info_.columns[*info_.time_column].name + "' is missing", record);
     time = given.as_int();
+    if (time < kFirstTime) return Reject("InvalidTime", "event time lies before the year 1", record);
     if (time > record.arrival_ms + options_.max_skew_ms) {
       skew = time - record.arrival_ms;
       time = record.arrival_ms + options_.max_skew_ms;

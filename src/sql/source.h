@@ -48,7 +48,9 @@ class SourceClock {
 class StreamNode final : public Stage {
  public:
   StreamNode(Runtime& runtime, const StreamInfo& info, const Engine::Sink* sink, EngineCounters* counters)
-      : Stage(runtime, info.name), info_(info), sink_(sink), counters_(counters), watermark_(1) {}
+      : Stage(runtime, info.name), info_(info), sink_(sink), counters_(counters), watermark_(1) {
+    for (const Column& column : info.columns) checked_ = checked_ || column.not_null;
+  }
 
   void SetWriters(std::vector<std::string> pumps);
   void AddReader(Stage* reader, std::size_t input) { readers_.push_back({reader, input}); }
@@ -70,7 +72,8 @@ class StreamNode final : public Stage {
   JointWatermark watermark_;
   std::vector<std::string> writers_;
   std::vector<Reader> readers_;
-  Row wide_;  ///< With places for the metadata.
+  bool checked_ = false;  ///< Some column is NOT NULL.
+  Row wide_;              ///< With places for the metadata.
 };
 
 /// A stream that the host feeds.

@@ -94,6 +94,7 @@ TEST_F(Evaluate, LogicHasThreeValues) {
   EXPECT_EQ(Of("a NOT IN (1, 2)"), "true");
   EXPECT_EQ(Of("a BETWEEN 1 AND 7"), "true");
   EXPECT_EQ(Of("a NOT BETWEEN 1 AND b"), "NULL");
+  EXPECT_EQ(Of("a BETWEEN 8 AND b"), "false");
   EXPECT_EQ(Of("a <> 0 AND 7 / a = 1"), "true");
   EXPECT_EQ(Of("a = 0 AND 1 / (a - 7) = 1"), "false");  // the right side does not run
 }
@@ -102,11 +103,22 @@ TEST_F(Evaluate, CaseAndItsRelatives) {
   EXPECT_EQ(Of("CASE WHEN a > 5 THEN 'big' ELSE 'small' END"), "big");
   EXPECT_EQ(Of("CASE a WHEN 1 THEN 'one' WHEN 7 THEN 'seven' END"), "seven");
   EXPECT_EQ(Of("CASE a WHEN 1 THEN 'one' END"), "NULL");
+  EXPECT_EQ(Of("CASE b WHEN NULL THEN 'null' ELSE 'other' END"), "other");
   EXPECT_EQ(Of("CASE WHEN a = 7 THEN 1 ELSE 1 / (a - 7) END"), "1");
   EXPECT_EQ(Of("COALESCE(b, a, 1)"), "7");
   EXPECT_EQ(Of("NULLIF(a, 7)"), "NULL");
   EXPECT_EQ(Of("GREATEST(1, a, 3)"), "7");
   EXPECT_EQ(TypeOf("CASE WHEN ok THEN 1 ELSE 2.5 END"), "DECIMAL(18,1)");
+}
+
+TEST_F(Evaluate, NestingDoesNotMultiplyTheWorkOfBinding) {
+  std::string between = "a BETWEEN 1 AND 9", chosen = "a";
+  for (int i = 0; i < 40; ++i) {
+    between = "(" + between + ") BETWEEN FALSE AND TRUE";
+    chosen = "CASE " + chosen + " WHEN 1 THEN 2 WHEN 7 THEN 7 WHEN 3 THEN 4 END";
+  }
+  EXPECT_EQ(Of(between), "true");
+  EXPECT_EQ(Of(chosen), "7");
 }
 
 TEST_F(Evaluate, Texts) {
