@@ -1,6 +1,7 @@
 #include "search/aggs/values.h"
 
 #include <algorithm>
+#include <array>
 #include <unordered_map>
 
 namespace honryu::search {
@@ -32,6 +33,7 @@ class Histogram final : public Aggregation {
       : Aggregation(spec, context), dates_(spec.kind == AggSpec::Kind::kDateHistogram) {}
 
   Result<void> Collect(AggSegment& segment, std::span<const std::uint32_t> docs) override {
+    if (docs.size() == segment.segment().doc_count() && CollectAll(segment.segment())) return Ok();
     Grouping grouping;
     const auto add = [&](std::uint32_t doc, double value, std::int64_t whole) {
       if (spec_.hard_bounds && (value < spec_.hard_bounds->min || value > spec_.hard_bounds->max)) return;
@@ -98,6 +100,27 @@ class Histogram final : public Aggregation {
   }
 
  private:
+  /// Counts a whole segment's dates by blocks: one whose least and greatest value share a bucket is not read.
+  /// False when the field is not of that kind.
+  bool CollectAll(const Segment& segment) {
+    const auto* field = segment.Find(spec_.field);
+    if (!dates_ || !spec_.children.empty() || spec_.hard_bounds || field == nullptr || !field->dates ||
+        field->longs || field->booleans || !field->dates->index().identity())
+      return false;
+    const auto& values = field->dates->values();
+    std::array<std::int64_t, PackedInts::kBlock> block;
+    for (std::size_t b = 0; b < values.blocks(); ++b) {
+      const auto first = DateKey(values.BlockMin(b));
+      if (first == DateKey(values.BlockMax(b))) {
+        buckets_[first].count += std::min(PackedInts::kBlock, values.size() - b * PackedInts::kBlock);
+        continue;
+      }
+      const auto count = values.Decode(b, block.data());
+      for (std::size_t i = 0; i < count; ++i) ++buckets_[DateKey(block[i])].count;
+    }
+    return true;
+  }
+
   std::int64_t NumberKey(double value) const {
     return static_cast<std::int64_t>(std::floor((value - spec_.offset) / spec_.interval));
   }

@@ -33,6 +33,16 @@ StringGroups GroupByString(AggSegment& segment, const std::string& field, std::s
   const KeywordColumn& column = *view->field->keywords;
   const auto terms = column.terms.size();
 
+  // Of all documents the dictionary knows the counts already.
+  if (!with_docs && docs.size() == segment.segment().doc_count() && column.overlong.empty()) {
+    column.terms.Scan(0, [&](BytesView term, const TermEntry& entry) {
+      groups.keys.emplace_back(term);
+      groups.counts.push_back(entry.doc_count);
+      return true;
+    });
+    return groups;
+  }
+
   // (ordinal, document), each once.
   std::vector<std::uint32_t> ordinals, found;
   ordinals.reserve(docs.size());

@@ -70,7 +70,7 @@ class AggsDifferential : public testing::Test {
 TEST_F(AggsDifferential, TermsWithMetricsInside) {
   for (int round = 0; round < 40; ++round) {
     std::vector<const Json*> matched;
-    const auto aggs = Run(events_.Query(1),
+    const auto aggs = Run(round == 0 ? R"({"match_all":{}})" : events_.Query(1),
                           R"({"k":{"terms":{"field":"k","size":1000},"aggs":{
                             "s":{"stats":{"field":"n"}},"c":{"cardinality":{"field":"w.keyword"}},
                             "b":{"terms":{"field":"b"}}}}})",
@@ -209,6 +209,31 @@ TEST_F(AggsDifferential, FiltersRangesMissingAndPercentiles) {
           static_cast<std::size_t>(std::ceil(percent / 100 * static_cast<double>(numbers.size())));
       ASSERT_EQ(values->Find(name)->DoubleOr(-1), numbers[std::max<std::size_t>(rank, 1) - 1]) << name;
     }
+  }
+}
+
+TEST_F(AggsDifferential, WholeSegmentsAreCountedWithoutReadingEveryDocument) {
+  std::vector<const Json*> all;
+  const std::string aggs =
+      R"({"k":{"terms":{"field":"k","size":1000}},"c":{"cardinality":{"field":"w.keyword"}},
+      "d":{"date_histogram":{"field":"t","fixed_interval":"1h"}},"w":{"date_histogram":{"field":"t","calendar_interval":"1w"}}})";
+  const auto quick = Run(R"({"match_all":{}})", aggs, &all);
+  std::map<std::string, std::int64_t> keys;
+  std::set<std::string> texts;
+  std::map<std::int64_t, std::int64_t> hours;
+  for (const auto& document : documents_) {
+    std::set<std::string> distinct;
+    for (const auto& value : Oracle::Values(document, "k")) distinct.emplace(value.StringOr(""));
+    for (const auto& key : distinct) ++keys[key];
+    for (const auto& value : Oracle::Values(document, "w")) texts.emplace(value.StringOr(""));
+    ++hours[TimeOf(document) / 3'600'000 * 3'600'000];
+  }
+  for (const auto& bucket : quick.Find("k")->Find("buckets")->array())
+    EXPECT_EQ(bucket.Find("doc_count")->IntOr(-1), keys.at(std::string(bucket.Find("key")->StringOr(""))));
+  EXPECT_EQ(quick.Find("c")->Find("value")->IntOr(-1), static_cast<std::int64_t>(texts.size()));
+  for (const auto& bucket : quick.Find("d")->Find("buckets")->array()) {
+    const auto found = hours.find(bucket.Find("key")->IntOr(0));
+    EXPECT_EQ(bucket.Find("doc_count")->IntOr(-1), found == hours.end() ? 0 : found->second);
   }
 }
 
