@@ -18,20 +18,25 @@ struct Source {
   const SegmentField* field = nullptr;
   const std::vector<std::uint32_t>* docs = nullptr;  ///< New number of each document, or kGone.
   std::vector<std::uint32_t> ordinals;               ///< New ordinal of each, or kGone.
+  std::vector<bool> used;                            ///< Ordinals that a kept document has.
   // Documents of each ordinal, made when postings by ordinals become postings by documents.
   std::vector<std::uint32_t> ordinal_docs;
   std::vector<std::size_t> ordinal_begins;
 };
 
-/// Visits the terms of several dictionaries in order: visit(term, [(source, entry)…]).
+/// Visits the terms of several dictionaries in order: visit(term, [(source, entry)…]). kCorrupt when one ends
+/// too early.
 template <class Visit>
-void MergeTerms(const std::vector<const Dictionary*>& dictionaries, Visit&& visit) {
+Result<void> MergeTerms(const std::vector<const Dictionary*>& dictionaries, Visit&& visit) {
   std::vector<DictionaryWalker> walkers;
   std::vector<std::size_t> live;
   for (std::size_t i = 0; i < dictionaries.size(); ++i) {
     static const Dictionary kEmpty;
     walkers.emplace_back(dictionaries[i] != nullptr ? *dictionaries[i] : kEmpty);
-    if (walkers.back().Next()) live.push_back(i);
+    if (walkers.back().Next())
+      live.push_back(i);
+    else if (dictionaries[i] != nullptr && dictionaries[i]->size() > 0)
+      return Error(ErrorCode::kCorrupt, "a dictionary cannot be read");
   }
   std::vector<std::pair<std::size_t, TermEntry>> entries;
   std::string term;
@@ -43,8 +48,17 @@ void MergeTerms(const std::vector<const Dictionary*>& dictionaries, Visit&& visi
     for (const auto i : live)
       if (walkers[i].term() == term) entries.emplace_back(i, walkers[i].entry());
     visit(term, entries);
-    std::erase_if(live, [&](std::size_t i) { return walkers[i].term() == term && !walkers[i].Next(); });
+    bool whole = true;
+    std::erase_if(live, [&](std::size_t i) {
+      if (walkers[i].term() != term) return false;
+      const auto ordinal = walkers[i].entry().ordinal;
+      if (walkers[i].Next()) return false;
+      whole = whole && ordinal + std::uint64_t{1} == dictionaries[i]->size();
+      return true;
+    });
+    if (!whole) return Error(ErrorCode::kCorrupt, "a dictionary ends too early");
   }
+  return Ok();
 }
 
 class FieldMerger {
@@ -62,7 +76,7 @@ class FieldMerger {
         return Error(ErrorCode::kFailedPrecondition, "field " + name_ + " was analysed in two ways");
       entry.analyzer = analyzer;
     }
-    MergeKeywords();
+    HONRYU_TRY_VOID(MergeKeywords());
     if (entry.analyzer != FieldEntry::kNoText) {
       by_ordinal_ = ByOrdinal();
       entry.text_by_ordinal = by_ordinal_;
@@ -82,8 +96,7 @@ class FieldMerger {
             BytesView(term_arena_).substr(term_begins_[i], term_begins_[i + 1] - term_begins_[i]));
       WriteKeywords(number_, keyword_docs_, keyword_ordinals_, terms, overlong_, doc_count_, file_);
     }
-    if (text) MergeText();
-    return Ok();
+    return text ? MergeText() : Ok();
   }
 
  private:
@@ -126,7 +139,7 @@ class FieldMerger {
     file_.AddSection(SectionKind::kDoubles, number_, section);
   }
 
-  void MergeKeywords() {
+  Result<void> MergeKeywords() {
     std::vector<const Dictionary*> dictionaries(sources_.size());
     for (std::size_t i = 0; i < sources_.size(); ++i) {
       auto& source = sources_[i];
@@ -134,19 +147,19 @@ class FieldMerger {
       has_keywords_ = true;
       const auto& keywords = *source.field->keywords;
       dictionaries[i] = &keywords.terms;
-      // First 0 for ordinals that a kept document has, then their new numbers.
       source.ordinals.assign(keywords.terms.size(), kGone);
+      source.used.assign(keywords.terms.size(), false);
       ForEachValue(source, keywords.ordinals, [&](std::uint32_t, std::int64_t ordinal) {
-        if (static_cast<std::uint64_t>(ordinal) < source.ordinals.size())
-          source.ordinals[static_cast<std::size_t>(ordinal)] = 0;
+        if (static_cast<std::uint64_t>(ordinal) < source.used.size())
+          source.used[static_cast<std::size_t>(ordinal)] = true;
       });
     }
-    if (!has_keywords_) return;
+    if (!has_keywords_) return Ok();
     std::uint32_t terms = 0;
-    MergeTerms(dictionaries, [&](BytesView term, const auto& entries) {
+    auto merged = MergeTerms(dictionaries, [&](BytesView term, const auto& entries) {
       bool used = false;
       for (const auto& [i, entry] : entries)
-        if (sources_[i].ordinals[entry.ordinal] != kGone) {
+        if (sources_[i].used[entry.ordinal]) {
           sources_[i].ordinals[entry.ordinal] = terms;
           used = true;
         }
@@ -155,6 +168,11 @@ class FieldMerger {
       term_arena_.append(term);
       ++terms;
     });
+    if (!merged.ok()) return merged;
+    for (const auto& source : sources_)
+      for (std::size_t ordinal = 0; ordinal < source.used.size(); ++ordinal)
+        if (source.used[ordinal] && source.ordinals[ordinal] == kGone)
+          return Error(ErrorCode::kCorrupt, "field " + name_ + ": a dictionary lacks terms");
     term_begins_.push_back(term_arena_.size());
     for (const auto& source : sources_) {
       if (!source.field->keywords) continue;
@@ -166,6 +184,7 @@ class FieldMerger {
       for (const auto doc : source.field->keywords->overlong)
         if ((*source.docs)[doc] != kGone) overlong_.push_back((*source.docs)[doc]);
     }
+    return Ok();
   }
 
   std::size_t Terms() const { return term_begins_.empty() ? 0 : term_begins_.size() - 1; }
@@ -252,7 +271,7 @@ class FieldMerger {
     }
   }
 
-  void MergeText() {
+  Result<void> MergeText() {
     struct Part {
       std::uint32_t target;
       std::uint32_t offset, size;
@@ -264,7 +283,7 @@ class FieldMerger {
     std::vector<const Dictionary*> dictionaries(sources_.size());
     for (std::size_t i = 0; i < sources_.size(); ++i)
       if (sources_[i].field->text) dictionaries[i] = &sources_[i].field->text->terms;
-    MergeTerms(dictionaries, [&](BytesView term, const auto& entries) {
+    auto merged = MergeTerms(dictionaries, [&](BytesView term, const auto& entries) {
       parts.clear();
       gathered.clear();
       for (const auto& [i, entry] : entries) {
@@ -295,6 +314,7 @@ class FieldMerger {
       AppendPostings(targets, stream, starts, postings);
       dictionary.Add(term, static_cast<std::uint32_t>(targets.size()), postings.size() - begin);
     });
+    if (!merged.ok()) return merged;
     std::string section;
     dictionary.Finish(section);
     file_.AddSection(SectionKind::kTextTerms, number_, section);
@@ -302,6 +322,7 @@ class FieldMerger {
     section.clear();
     PackedInts::Append(lengths_, section);
     file_.AddSection(SectionKind::kTextLengths, number_, section);
+    return Ok();
   }
 
   std::string name_;

@@ -257,6 +257,13 @@ Result<void> Store::Impl::MergeDisk() {
     std::erase_if(entries, [](const Entry& entry) { return entry.number == 0; });
     const auto picked = PickMerge(std::move(entries), config.max_segment_docs);
     if (picked.empty()) continue;
+    // Merging what is corrupt would give it good checksums.
+    bool sound = true;
+    for (const auto& entry : picked) {
+      HONRYU_TRY(const bool one, Verify(key, entry));
+      sound = sound && one;
+    }
+    if (!sound) continue;
     auto merged = Merge(picked);
     if (!merged.ok() && merged.error().code() == ErrorCode::kFailedPrecondition) continue;
     if (!merged.ok()) return merged.error();
@@ -298,13 +305,20 @@ Result<void> Store::Impl::Retain() {
   return Ok();
 }
 
+Result<bool> Store::Impl::Verify(const GroupKey& key, const Entry& entry) {
+  if (entry.verified) return true;
+  const auto file = SegmentFile::Open(entry.segment->bytes(), true);
+  if (file.ok()) return true;
+  HONRYU_TRY_VOID(Quarantine(key, entry.number, file.error()));
+  return false;
+}
+
 Result<void> Store::Impl::VerifyOne() {
   for (const auto& key : Groups())
     for (const auto& entry : Entries(key)) {
       if (entry.verified) continue;
-      const auto file = SegmentFile::Open(entry.segment->bytes(), true);
-      if (!file.ok()) return Quarantine(key, entry.number, file.error());
-      Replace(key, {entry.segment}, {{entry.segment, entry.number, true}});
+      HONRYU_TRY(const bool sound, Verify(key, entry));
+      if (sound) Replace(key, {entry.segment}, {{entry.segment, entry.number, true}});
       return Ok();
     }
   return Ok();

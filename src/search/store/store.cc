@@ -183,6 +183,8 @@ Result<EraseReceipt> Store::Erase(std::string_view indices, std::string_view bod
   for (const auto& key : impl.Groups()) {
     if (!std::binary_search(names.begin(), names.end(), key.index)) continue;
     for (const auto& entry : impl.Entries(key)) {
+      HONRYU_TRY(const bool sound, impl.Verify(key, entry));
+      if (!sound) continue;  // set aside; what is restored from it later is subject to a new erasure
       HONRYU_TRY(const auto matched, SegmentMatcher(*entry.segment, context).Match(query));
       if (matched.empty()) continue;
       Catalogue::Change change;

@@ -53,6 +53,8 @@ struct Store::Impl {
   Result<void> MergeDisk();
   Result<void> Retain();
   Result<void> VerifyOne();
+  /// False when the segment was corrupt, and is now in quarantine.
+  Result<bool> Verify(const GroupKey& key, const Entry& entry);
   Result<void> Quarantine(const GroupKey& key, std::uint64_t number, const Error& why);
   Result<Entry> Write(const GroupKey& key, BytesView bytes, Catalogue::Change& change);
   /// Takes the entries with these segments out of the view and puts others in.
