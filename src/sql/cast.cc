@@ -386,7 +386,7 @@ CastResult CastValue(const Value& in, const Type& from, const Type& to, bool tru
     return TextTo(text, to, out);
   }
   if (from.IsText()) {
-    const std::string text = in.text();
+    const std::string& text = in.text();
     return TextTo(text, to, out);
   }
   if (to.Is(TypeKind::kJson)) {

@@ -23,7 +23,7 @@ UncertainIds::UncertainIds(client::StreamClient& client, std::string stream, con
       stream_(std::move(stream)),
       clock_(clock),
       config_(config),
-      metrics_(std::move(metrics)),
+      metrics_(metrics),
       entries_(8, IdHash{FreshSeed()}) {
   JsonLimits limits;
   limits.max_value_bytes = 0;

@@ -125,7 +125,7 @@ async::Task<void> Upkeep::Probe() {
   const bool cancelled = co_await async::Cancelled();
   if (cancelled) co_return;
   if (SaysMissing(shards.error())) {
-    Error error = shards.error();
+    const Error& error = shards.error();
     Note(name, &error);
     co_return;
   }

@@ -29,17 +29,16 @@ Civil ToCivil(std::int64_t ms) {
 }
 
 std::int64_t DaysIn(std::int64_t year, std::int64_t month) {
-  using namespace std::chrono;
-  const year_month_day_last last{std::chrono::year(static_cast<int>(year)) /
-                                 std::chrono::month(static_cast<unsigned>(month)) / std::chrono::last};
+  const std::chrono::year_month_day_last last{std::chrono::year(static_cast<int>(year)) /
+                                              std::chrono::month(static_cast<unsigned>(month)) /
+                                              std::chrono::last};
   return static_cast<unsigned>(last.day());
 }
 
 std::int64_t FromCivil(const Civil& c) {
-  using namespace std::chrono;
-  const sys_days days = std::chrono::year(static_cast<int>(c.year)) /
-                        std::chrono::month(static_cast<unsigned>(c.month)) /
-                        std::chrono::day(static_cast<unsigned>(c.day));
+  const std::chrono::sys_days days = std::chrono::year(static_cast<int>(c.year)) /
+                                     std::chrono::month(static_cast<unsigned>(c.month)) /
+                                     std::chrono::day(static_cast<unsigned>(c.day));
   return days.time_since_epoch().count() * kDayMs + c.of_day_ms;
 }
 

@@ -53,7 +53,7 @@ Result<void> Segment::OpenField(const SegmentFile& file, std::uint32_t number) {
     if (bytes.data() == nullptr) return Ok();
     auto opened = Column::Open(bytes, doc_count_);
     if (!opened.ok()) return Corrupt(entry.name, opened.error());
-    column = std::move(*opened);
+    column = *opened;
     return Ok();
   };
   HONRYU_TRY_VOID(open(SectionKind::kLongs, field.longs));
@@ -64,10 +64,10 @@ Result<void> Segment::OpenField(const SegmentFile& file, std::uint32_t number) {
   HONRYU_TRY_VOID(open(SectionKind::kKeywordOrdinals, ordinals));
   if (ordinals) {
     KeywordColumn& keywords = field.keywords.emplace();
-    keywords.ordinals = std::move(*ordinals);
+    keywords.ordinals = *ordinals;
     auto terms = Dictionary::Open(file.Find(SectionKind::kKeywordTerms, number));
     if (!terms.ok()) return Corrupt(entry.name, terms.error());
-    keywords.terms = std::move(*terms);
+    keywords.terms = *terms;
     keywords.postings = file.Find(SectionKind::kKeywordPostings, number);
     const auto overlong = file.Find(SectionKind::kOverlong, number);
     for (std::size_t i = 0; i + 4 <= overlong.size(); i += 4) {
@@ -85,11 +85,11 @@ Result<void> Segment::OpenField(const SegmentFile& file, std::uint32_t number) {
     text.tokens = entry.text_tokens;
     auto terms = Dictionary::Open(file.Find(SectionKind::kTextTerms, number));
     if (!terms.ok()) return Corrupt(entry.name, terms.error());
-    text.terms = std::move(*terms);
+    text.terms = *terms;
     text.postings = file.Find(SectionKind::kTextPostings, number);
     auto lengths = PackedInts::Open(file.Find(SectionKind::kTextLengths, number));
     if (!lengths.ok()) return Corrupt(entry.name, lengths.error());
-    text.lengths = std::move(*lengths);
+    text.lengths = *lengths;
     const std::size_t targets = !text.by_ordinal ? doc_count_
                                 : field.keywords ? field.keywords->terms.size()
                                                  : 0;
