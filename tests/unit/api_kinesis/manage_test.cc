@@ -217,5 +217,50 @@ TEST_F(Manage, ResourcePoliciesAreKept) {
             "400 ResourceNotFoundException: No resource policy is set.");
 }
 
+TEST_F(Manage, ResourcesAreTaggedByArn) {
+  MakeStream("s", 1);
+  const std::string stream = "arn:aws:kinesis:us-east-1:000000000000:stream/s";
+  const codec::Json made =
+      OkJson("RegisterStreamConsumer", R"({"StreamARN":")" + stream + R"(","ConsumerName":"c"})");
+  for (const std::string& arn : {stream, Text(*made.Find("Consumer"), "ConsumerARN")}) {
+    const std::string resource = R"({"ResourceARN":")" + arn + "\"";
+    Ok("TagResource", resource + R"(,"Tags":{"a":"1","b":"2"}})");
+    Ok("UntagResource", resource + R"(,"TagKeys":["a"]})");
+    EXPECT_EQ(OkJson("ListTagsForResource", resource + "}").Find("Tags")->Dump(),
+              R"([{"Key":"b","Value":"2"}])");
+  }
+}
+
+TEST_F(Manage, TheRecordSizeOfAStreamIsBoundedByTheServers) {
+  MakeStream("s", 1);
+  const std::string arn = R"("StreamARN":"arn:aws:kinesis:us-east-1:000000000000:stream/s")";
+  Ok("UpdateMaxRecordSize", "{" + arn + R"(,"MaxRecordSizeInKiB":1024})");
+  EXPECT_EQ(Refused("UpdateMaxRecordSize", "{" + arn + R"(,"MaxRecordSizeInKiB":2048})"),
+            "400 InvalidArgumentException: MaxRecordSizeInKiB may be at most 1024, the record size that this "
+            "server is configured for.");
+  EXPECT_EQ(Refused("UpdateMaxRecordSize", "{" + arn + R"(,"MaxRecordSizeInKiB":1})").substr(0, 23),
+            "400 ValidationException");
+}
+
+TEST_F(Manage, WarmThroughputIsForOnDemandStreams) {
+  MakeStream("s", 1);
+  const std::string arn = R"("StreamARN":"arn:aws:kinesis:us-east-1:000000000000:stream/s")";
+  const std::string warm = "{" + arn + R"(,"WarmThroughputMiBps":10})";
+  EXPECT_EQ(Refused("UpdateStreamWarmThroughput", warm).substr(0, 23), "400 ValidationException");
+  Ok("UpdateStreamMode", "{" + arn + R"(,"StreamModeDetails":{"StreamMode":"ON_DEMAND"}})");
+  EXPECT_EQ(Text(OkJson("UpdateStreamWarmThroughput", warm), "StreamName"), "s");
+}
+
+TEST_F(Manage, WhatThereIsNothingOfIsSaidSo) {
+  MakeStream("s", 1);
+  Ok("StopStreamEncryption", R"({"StreamName":"s","EncryptionType":"KMS","KeyId":"alias/k"})");
+  const codec::Json settings = OkJson("DescribeAccountSettings", "{}");
+  EXPECT_EQ(Text(*settings.Find("MinimumThroughputBillingCommitment"), "Status"), "DISABLED");
+  Ok("UpdateAccountSettings", R"({"MinimumThroughputBillingCommitment":{"Status":"DISABLED"}})");
+  EXPECT_EQ(Refused("UpdateAccountSettings", R"({"MinimumThroughputBillingCommitment":{"Status":"ENABLED"}})")
+                .substr(0, 28),
+            "400 InvalidArgumentException");
+}
+
 }  // namespace
 }  // namespace honryu::api::kinesis
