@@ -48,9 +48,9 @@ class EngineImpl final : public Engine {
   std::size_t AddShard(std::size_t source, std::string_view shard) override {
     return sources_[source]->clock().AddShard(shard, runtime_.now_ms);
   }
-  void CloseShard(std::size_t source, std::size_t shard) override {
-    sources_[source]->clock().CloseShard(shard);
-    sources_[source]->Tick();
+  void CloseShard(std::size_t source, std::size_t shard) override { sources_[source]->CloseShard(shard); }
+  void SetBehind(std::size_t source, std::size_t shard, bool behind) override {
+    sources_[source]->clock().SetBehind(shard, behind);
   }
   void Push(std::size_t source, std::size_t shard, const SourceRecord& record) override {
     sources_[source]->Push(shard, record);

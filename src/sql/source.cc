@@ -35,6 +35,11 @@ bool SourceClock::Observe(std::size_t number, std::int64_t time_ms, std::int64_t
   return AdvanceTo(WatermarkMinus(time_ms, bound_ms_));
 }
 
+bool SourceClock::CloseShard(std::size_t shard) {
+  shards_[shard].closed = true;
+  return Update();
+}
+
 bool SourceClock::Update() {
   std::int64_t least = kEndOfTime;
   for (const Shard& shard : shards_)
@@ -43,13 +48,13 @@ bool SourceClock::Update() {
 }
 
 bool SourceClock::Tick(std::int64_t now_ms, std::int64_t idle_timeout_ms) {
-  bool active = false;
+  bool quiet = true;  // closed ones too: what follows them may only be about to be found
   for (Shard& shard : shards_) {
-    shard.idle = shard.idle || now_ms - shard.seen_ms >= idle_timeout_ms;
-    active = active || (!shard.idle && !shard.closed);
+    shard.idle = !shard.behind && (shard.idle || now_ms - shard.seen_ms >= idle_timeout_ms);
+    quiet = quiet && shard.idle;
   }
-  if (active) return Update();
-  if (shards_.empty() && now_ms - last_active_ms_ < idle_timeout_ms) return false;
+  if (!quiet) return Update();
+  if (shards_.empty()) return false;
   return AdvanceTo(WatermarkMinus(now_ms, bound_ms_));
 }
 
@@ -61,19 +66,17 @@ bool SourceClock::AdvanceTo(std::int64_t watermark_ms) {
 
 void SourceClock::Save(StateWriter& out) const {
   out.I64(watermark_);
-  out.I64(last_active_ms_);
   out.U64(shards_.size());
   for (const Shard& shard : shards_) {
     out.Text(shard.name);
     out.I64(shard.newest);
     out.I64(shard.seen_ms);
-    out.U8(static_cast<std::uint8_t>((shard.idle ? 1 : 0) | (shard.closed ? 2 : 0)));
+    out.U8(static_cast<std::uint8_t>((shard.idle ? 1 : 0) | (shard.closed ? 2 : 0) | (shard.behind ? 4 : 0)));
   }
 }
 
 void SourceClock::Load(StateReader& in) {
   watermark_ = in.I64();
-  last_active_ms_ = in.I64();
   shards_.resize(in.Count(25));
   for (Shard& shard : shards_) {
     shard.name = in.Text();
@@ -82,6 +85,7 @@ void SourceClock::Load(StateReader& in) {
     const std::uint8_t flags = in.U8();
     shard.idle = (flags & 1) != 0;
     shard.closed = (flags & 2) != 0;
+    shard.behind = (flags & 4) != 0;
   }
 }
 
@@ -124,7 +128,7 @@ SourceFeed::SourceFeed(Runtime& runtime, const StreamInfo& info, StreamNode& nod
       node_(node),
       options_(options),
       counters_(counters),
-      clock_(info.bound_ms, options.start_ms),
+      clock_(info.bound_ms),
       reader_(info) {}
 
 void SourceFeed::Reject(std::string_view name, std::string message, const SourceRecord& record) {

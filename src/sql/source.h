@@ -14,11 +14,12 @@ namespace honryu::sql {
 /// for every row.
 class SourceClock {
  public:
-  SourceClock(std::int64_t bound_ms, std::int64_t start_ms)
-      : bound_ms_(bound_ms), last_active_ms_(start_ms) {}
+  explicit SourceClock(std::int64_t bound_ms) : bound_ms_(bound_ms) {}
 
   std::size_t AddShard(std::string_view name, std::int64_t now_ms);
-  void CloseShard(std::size_t shard) { shards_[shard].closed = true; }
+  void SetBehind(std::size_t shard, bool behind) { shards_[shard].behind = behind; }
+  /// The shard has ended; true if that moved the watermark. Add the shards that follow it before.
+  bool CloseShard(std::size_t shard);
   /// A row of a shard; true if that moved the watermark.
   bool Observe(std::size_t shard, std::int64_t time_ms, std::int64_t now_ms);
   /// The clock moved; true if that moved the watermark.
@@ -34,12 +35,11 @@ class SourceClock {
     std::string name;
     std::int64_t newest = kNoWatermark;
     std::int64_t seen_ms = 0;
-    bool idle = false, closed = false;
+    bool idle = false, closed = false, behind = false;
   };
   bool Update();
 
   std::int64_t bound_ms_;
-  std::int64_t last_active_ms_;
   std::int64_t watermark_ = kNoWatermark;
   std::vector<Shard> shards_;
 };
@@ -89,6 +89,9 @@ class SourceFeed {
   void PushRow(std::size_t shard, std::int64_t arrival_ms, std::vector<Value> values);
   void Tick() {
     if (clock_.Tick(runtime_.now_ms, options_.idle_timeout_ms)) node_.OnWatermark(0, clock_.watermark());
+  }
+  void CloseShard(std::size_t shard) {
+    if (clock_.CloseShard(shard)) node_.OnWatermark(0, clock_.watermark());
   }
   void AdvanceTo(std::int64_t watermark) {
     if (clock_.AdvanceTo(watermark)) node_.OnWatermark(0, clock_.watermark());

@@ -137,6 +137,10 @@ class Runner {
     std::getline(in, rest);
     if (!rest.empty()) rest.erase(0, 1);
     if (what == "time") return engine_->AdvanceTime(TimeOf(time));
+    if (what == "behind") {
+      const std::size_t source = *engine_->FindSource(time);
+      return engine_->SetBehind(source, engine_->AddShard(source, "0"), rest == "yes");
+    }
     if (what == "table") return SetTable(time, rest);
     if (what == "watermark") return engine_->AdvanceWatermark(*engine_->FindSource(time), TimeOf(rest));
     std::string shard = "0";

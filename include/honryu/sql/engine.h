@@ -54,7 +54,7 @@ struct EngineCounters {
 ///
 /// Time: a stream with a watermark has event time, others the time of arrival. The watermark of a source is
 /// the least over its shards of what each has shown, less the bound; shards that are idle (by AdvanceTime) do
-/// not count, and when all are, the watermark follows the clock.
+/// not count, and when all are, the watermark follows the clock. A source without shards stands still.
 ///
 /// Streams that appear by themselves: ERROR_STREAM, for rows that could not be processed, and LATE_ROWS.
 class Engine {
@@ -77,8 +77,12 @@ class Engine {
   virtual std::vector<std::string> Sources() const = 0;
   /// Adds a shard of a source, or finds it again after Restore.
   virtual std::size_t AddShard(std::size_t source, std::string_view shard) = 0;
-  /// The shard has ended: it holds nothing back any more.
+  /// The shard has ended: it holds nothing back any more. Its children are to be added before, so that the
+  /// watermark waits for them.
   virtual void CloseShard(std::size_t source, std::size_t shard) = 0;
+  /// Whether records of the shard are known to wait unread: while they do, it is not idle, however long
+  /// nothing is pushed. False at first.
+  virtual void SetBehind(std::size_t source, std::size_t shard, bool behind) = 0;
   virtual void Push(std::size_t source, std::size_t shard, const SourceRecord& record) = 0;
   /// The same for values in place of JSON, one per column.
   virtual void PushRow(std::size_t source, std::size_t shard, std::int64_t arrival_ms,
