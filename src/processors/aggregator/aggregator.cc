@@ -117,8 +117,13 @@ Aggregator::Impl::Impl(AggregatorConfig settings, std::unique_ptr<WindowOperator
 
 void Aggregator::Impl::OnShards(const std::vector<client::ShardDescription>& shards) {
   std::vector<std::string> ids;
-  for (const client::ShardDescription& shard : shards) ids.push_back(shard.shard_id);
-  op->SetSources(ids);
+  std::set<std::string> parents;
+  for (const client::ShardDescription& shard : shards) {
+    ids.push_back(shard.shard_id);
+    if (!shard.parent_id.empty()) parents.insert(shard.parent_id);
+    if (!shard.adjacent_parent_id.empty()) parents.insert(shard.adjacent_parent_id);
+  }
+  op->SetSources(ids, parents);
 }
 
 async::Task<Result<client::StartPosition>> Aggregator::Impl::OnShardStart(consumer::ShardStart start) {

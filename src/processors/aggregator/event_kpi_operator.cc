@@ -57,7 +57,8 @@ std::unique_ptr<WindowOperator> MakeEventKpiOperator(const AggregatorConfig& con
   return std::make_unique<EventKpiOperator>(config, metrics);
 }
 
-void EventKpiOperator::SetSources(const std::vector<std::string>& shards) {
+void EventKpiOperator::SetSources(const std::vector<std::string>& shards,
+                                  const std::set<std::string>& parents) {
   const std::set<std::string> listed(shards.begin(), shards.end());
   for (const std::string& shard : listed) {
     if (sources_.contains(shard)) continue;
@@ -71,6 +72,8 @@ void EventKpiOperator::SetSources(const std::vector<std::string>& shards) {
     if (gone) tracker_.Remove(entry.first);
     return gone;
   });
+  parents_.insert(parents.begin(), parents.end());
+  std::erase_if(parents_, [this](const std::string& shard) { return !sources_.contains(shard); });
 }
 
 Result<std::optional<SequenceNumber>> EventKpiOperator::StartSource(const std::string& shard,
@@ -312,8 +315,9 @@ void EventKpiOperator::PauseSource(const std::string& shard) {
 }
 
 bool EventKpiOperator::complete() const {
-  return !sources_.empty() && std::none_of(sources_.begin(), sources_.end(), [](const auto& entry) {
-    return entry.second.stage == Stage::kListed;
+  return !sources_.empty() && std::none_of(sources_.begin(), sources_.end(), [this](const auto& entry) {
+    const bool childless = entry.second.stage == Stage::kEnded && !parents_.contains(entry.first);
+    return entry.second.stage == Stage::kListed || childless;
   });
 }
 

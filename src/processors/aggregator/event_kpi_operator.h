@@ -19,7 +19,7 @@ class EventKpiOperator final : public WindowOperator {
  public:
   EventKpiOperator(AggregatorConfig config, obs::Registry& registry);
 
-  void SetSources(const std::vector<std::string>& shards) override;
+  void SetSources(const std::vector<std::string>& shards, const std::set<std::string>& parents) override;
   Result<std::optional<SequenceNumber>> StartSource(const std::string& shard,
                                                     std::optional<SequenceNumber> checkpoint,
                                                     std::string_view state, Timestamp now) override;
@@ -101,6 +101,7 @@ class EventKpiOperator final : public WindowOperator {
   analytics::WatermarkTracker tracker_;
   std::vector<Size> sizes_;
   std::map<std::string, Source> sources_;
+  std::set<std::string> parents_;  // shards whose children are known
   std::size_t next_index_ = 0;
   std::uint64_t generation_ = 0;
   std::optional<std::int64_t> epoch_first_;

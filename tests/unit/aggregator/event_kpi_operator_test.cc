@@ -91,7 +91,7 @@ class OperatorTest : public ::testing::Test {
  protected:
   void Open(int shards) {
     op_ = MakeEventKpiOperator(config_, registry_);
-    op_->SetSources(Shards(shards));
+    op_->SetSources(Shards(shards), {});
     for (const std::string& shard : Shards(shards)) op_->StartSource(shard, std::nullopt, "", now_).value();
   }
   void Send(const std::string& shard, const Event& event) {
@@ -314,7 +314,7 @@ TEST_F(OperatorTest, AfterAnEpochAReplayCountsNothingAgainNotEvenWhatWasLate) {
   Idle();
   const std::string snapshot = op_->Snapshot();
   op_ = MakeEventKpiOperator(config_, registry_);
-  op_->SetSources(Shards(1));
+  op_->SetSources(Shards(1), {});
   op_->StartSource("s0", std::nullopt, snapshot, now_).value();  // its own save did not come through
   op_->Process("s0", records, now_);
   now_ += std::chrono::seconds(6);
@@ -328,7 +328,7 @@ TEST_F(OperatorTest, ReadsStatesOfTheFirstForm) {
       R"({"v":1,"generation":5,"epoch_first":1431857100000,"watermark":1431857160000,)"
       R"("windows":{"1m":{"closed_to":1431857160000,"spans":[[0,60000]]}},"processed":{}})";
   op_ = MakeEventKpiOperator(config_, registry_);
-  op_->SetSources(Shards(1));
+  op_->SetSources(Shards(1), {});
   op_->StartSource("s0", std::nullopt, state, now_).value();
   Idle();  // ends the epoch
   Send("s0", {kBase + 1000, "view", "u"});
@@ -357,6 +357,26 @@ TEST_F(OperatorTest, OutOfMemoryTheShardsAheadWaitForTheSlowestOne) {
   EXPECT_FALSE(op_->MustWait("s1", now_));
   op_->PauseSource("s2");  // another has it: nobody knows how far it is
   EXPECT_TRUE(op_->MustWait("s1", now_));
+}
+
+TEST_F(OperatorTest, AnEndedShardHoldsTimeBackUntilItsChildrenAreKnownAndRead) {
+  Open(2);
+  Send("s0", {kBase, "view", "u"});
+  op_->EndSource("s0");
+  Send("s1", {kBase + 600000, "view", "u"});
+  Drain();
+  EXPECT_TRUE(rows_.final.empty());
+  op_->SetSources({"s0", "s1", "child"}, {"s0"});
+  Drain();
+  EXPECT_TRUE(rows_.final.empty());  // it may hold records of the first minute
+  op_->StartSource("child", std::nullopt, "", now_).value();
+  Send("child", {kBase + 1000, "view", "u"});
+  Drain();
+  EXPECT_TRUE(rows_.final.empty());
+  Send("child", {kBase + 600000, "view", "u"});
+  Drain();
+  EXPECT_FALSE(rows_.final.empty());
+  EXPECT_EQ(rows_.late, 0);
 }
 
 TEST_F(OperatorTest, AnIdleShardIsNotWaitedForUnlessItCannotBeRead) {
@@ -497,7 +517,7 @@ class CrashRun {
   void Start() {
     op_ = MakeEventKpiOperator(config_, registry_);
     std::vector<std::string> names = Shards(static_cast<int>(logs_.size()));
-    op_->SetSources(names);
+    op_->SetSources(names, {});
     for (std::size_t i = names.size(); i > 1; --i) std::swap(names[i - 1], names[random_.Below(i)]);
     quiet_ = false;
     started_.clear();

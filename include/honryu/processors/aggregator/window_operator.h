@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <optional>
+#include <set>
 #include <span>
 #include <string>
 #include <string_view>
@@ -30,8 +31,10 @@ class WindowOperator {
  public:
   virtual ~WindowOperator() = default;
 
-  /// All shards that are not finished. One that was not started yet holds back event time.
-  virtual void SetSources(const std::vector<std::string>& shards) = 0;
+  /// All shards that are not finished, and which shards any of them names as a parent. One that was not
+  /// started yet holds back event time; so does one that has ended before its children are known, for these
+  /// may hold records as old as those of the other shards.
+  virtual void SetSources(const std::vector<std::string>& shards, const std::set<std::string>& parents) = 0;
   /// A shard begins, with what was saved for it. The newest state of all shards counts, and may come with any
   /// of them. Gives the position behind which to read (nullopt: from the beginning). kCorrupt: unreadable
   /// state.
