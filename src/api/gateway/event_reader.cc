@@ -58,6 +58,36 @@ void EventReader::SkipBlanks() {
   position_ = std::min(body_.find_first_not_of(kBlanks, position_), body_.size());
 }
 
+// Where a broken object of an array ends by its braces, when its strings are whole and what follows is what
+// follows an element. Looks at each byte of the object once.
+std::optional<std::size_t> EventReader::ObjectEnd(BytesView body, std::size_t begin) {
+  if (begin >= body.size() || body[begin] != '{') return std::nullopt;
+  std::size_t depth = 0;
+  bool in_string = false;
+  for (std::size_t at = begin; at < body.size(); ++at) {
+    const char c = body[at];
+    if (in_string) {
+      if (c == '\\') {
+        ++at;
+      } else if (c == '"') {
+        in_string = false;
+      } else if (static_cast<unsigned char>(c) < 0x20) {
+        return std::nullopt;  // a string that never ended
+      }
+      continue;
+    }
+    if (c == '"') in_string = true;
+    if (c == '{' || c == '[') ++depth;
+    if (c != '}' && c != ']') continue;
+    if (--depth > 0) continue;
+    if (c != '}') return std::nullopt;
+    const std::size_t next = body.find_first_not_of(kBlanks, at + 1);
+    const bool follows = next != BytesView::npos && (body[next] == ',' || body[next] == ']');
+    return follows ? std::optional(at + 1) : std::nullopt;
+  }
+  return std::nullopt;
+}
+
 EventReader::Step EventReader::Broken(std::size_t begin, std::size_t end, std::size_t at,
                                       std::string_view reason) {
   raw_ = body_.substr(begin, end - begin);
@@ -95,6 +125,9 @@ EventReader::Step EventReader::NextElement(JsonScanner* scanner) {
   }
   first_ = false;
   if (!scanner->Scan(body_, position_)) {
+    const std::optional<std::size_t> end = ObjectEnd(body_, scanner->begin());
+    if (end && *end >= scanner->error_at())
+      return Broken(scanner->begin(), *end, scanner->error_at(), scanner->error_reason());
     return broken_for_good(scanner->begin(), scanner->error_at(), scanner->error_reason());
   }
   raw_ = body_.substr(scanner->begin(), scanner->end() - scanner->begin());

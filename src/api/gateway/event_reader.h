@@ -3,6 +3,7 @@
 #include "api/gateway/json_scan.h"
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -45,6 +46,7 @@ class EventReader {
   std::size_t work() const { return position_ + wasted_; }
 
  private:
+  static std::optional<std::size_t> ObjectEnd(BytesView body, std::size_t begin);
   Step NextElement(JsonScanner* scanner);
   Step NextLine(JsonScanner* scanner);
   Step NextConcatenated(JsonScanner* scanner);

@@ -61,7 +61,7 @@ TEST(EventReader, ReadsArrays) {
 }
 
 TEST(EventReader, ABrokenArrayKeepsWhatCameBefore) {
-  EXPECT_EQ(Split("[{\"a\":1},{\"b\":},{\"c\":3}]"), "{\"a\":1} | !{\"b\":},{\"c\":3}]");
+  EXPECT_EQ(Split("[{\"a\":1},{\"b\":,{\"c\":3}]"), "{\"a\":1} | !{\"b\":,{\"c\":3}]");
   EXPECT_EQ(Split("[{\"a\":1} {\"b\":2}]"), "{\"a\":1} | !{\"b\":2}]");
   EXPECT_EQ(Split("[{\"a\":1},"), "{\"a\":1} | !");
   EXPECT_EQ(Split("[{\"a\":1}"), "{\"a\":1} | !");
@@ -104,8 +104,31 @@ TEST(EventReader, WorkCountsWhatWasScannedInVain) {
   EXPECT_EQ(reader.work(), body.size());
 }
 
+TEST(EventReader, ABrokenObjectOfAnArrayCostsItselfAlone) {
+  const auto steps = [](const std::string& body) {
+    EventReader reader(body, BodyForm::kArray);
+    JsonScanner scanner;
+    std::string text;
+    for (;;) {
+      const EventReader::Step step = reader.Next(&scanner);
+      if (step == EventReader::Step::kEnd) return text + "end";
+      text += step == EventReader::Step::kValue ? "+" : "-";
+      text += std::string(reader.raw()) + " ";
+      if (text.size() > 1000) return text;
+    }
+  };
+  EXPECT_EQ(steps(R"([{"a":1},{"a":oops},{"a":3}])"), R"(+{"a":1} -{"a":oops} +{"a":3} end)");
+  EXPECT_EQ(steps(R"([{"a":1,} , {"b":{"c":[1,]}},{"a":"}]\""}])"),
+            R"(-{"a":1,} -{"b":{"c":[1,]}} +{"a":"}]\""} end)");
+  EXPECT_EQ(steps(R"([{"x":nan}])"), R"(-{"x":nan} end)");
+  // A string that does not end hides everything behind it; so does a brace too few.
+  EXPECT_EQ(steps("[{\"a\":\"no end},\n{\"a\":2}]"), "-{\"a\":\"no end},\n{\"a\":2}] end");
+  EXPECT_EQ(steps(R"([{"a":{oops,{"a":2}])"), R"(-{"a":{oops,{"a":2}] end)");
+  EXPECT_EQ(steps(R"([{"a":oops} {"a":2}])"), R"(-{"a":oops} {"a":2}] end)");
+}
+
 TEST(EventReader, SaysWhereItBroke) {
-  EventReader reader("[{},{\"b\":}]", BodyForm::kArray);
+  EventReader reader("[{},{\"b\":]", BodyForm::kArray);
   JsonScanner scanner;
   ASSERT_EQ(reader.Next(&scanner), EventReader::Step::kValue);
   ASSERT_EQ(reader.Next(&scanner), EventReader::Step::kBroken);

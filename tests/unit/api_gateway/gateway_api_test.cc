@@ -144,9 +144,19 @@ TEST_F(Gateway, AnswersBadRequestWhenNothingIsGood) {
   EXPECT_EQ(client_.Records("events-dlq").size(), 2u);
 }
 
-TEST_F(Gateway, ABrokenArrayIsAnsweredUpToTheBreak) {
+TEST_F(Gateway, ABrokenObjectInAnArrayKeepsItsNeighbours) {
   Start();
   const http::Response response = Post("[" + Event(kId1) + ",{\"event_type\":}," + Event(kId2) + "]");
+  EXPECT_EQ(response.status, 200);
+  EXPECT_EQ(Number(response, "accepted"), 2);
+  const auto letters = client_.Records("events-dlq");
+  ASSERT_EQ(letters.size(), 1u);
+  EXPECT_THAT(std::string(letters[0].data.view()), HasSubstr(R"("original":"{\"event_type\":}")"));
+}
+
+TEST_F(Gateway, ABrokenArrayIsAnsweredUpToTheBreak) {
+  Start();
+  const http::Response response = Post("[" + Event(kId1) + ",{\"event_type\":," + Event(kId2) + "]");
   EXPECT_EQ(response.status, 200);
   EXPECT_EQ(Number(response, "accepted"), 1);
   EXPECT_THAT(std::string(response.body.view()), HasSubstr("nothing behind it was read"));
