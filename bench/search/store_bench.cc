@@ -8,6 +8,7 @@
 #include "honryu/search/store.h"
 
 #include <sys/resource.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <array>
@@ -143,8 +144,8 @@ int main(int argc, char** argv) {
   std::string folder = argc > 2 ? argv[2] : "";
   const bool own = folder.empty();
   if (own) {
-    char name[] = "/tmp/honryu-search-bench-XXXXXX";
-    folder = ::mkdtemp(name);
+    folder = std::filesystem::temp_directory_path() / ("honryu-search-bench-" + std::to_string(::getpid()));
+    std::filesystem::create_directories(folder);
   }
   const int code = honryu::Run(count, folder);
   if (own) std::filesystem::remove_all(folder);

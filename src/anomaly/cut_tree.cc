@@ -146,11 +146,7 @@ std::uint32_t CutTree::Insert(std::uint32_t point, const PointStore& store, std:
   }
   Path path;
   std::size_t depth = 0;
-  NodeId at = root_;
-  while (!IsLeaf(at)) {
-    path[depth++] = at;
-    at = nodes_[at].child[SideOf(at, p)];
-  }
+  const NodeId at = Descend(p, path, &depth);
   Leaf& found = leaves_[at & ~kLeafBit];
   if (SamePoint(store.At(found.point), p, width_)) {
     ++found.mass;
@@ -194,11 +190,7 @@ void CutTree::Delete(std::uint32_t point, const PointStore& store) {
   HONRYU_CHECK(mass_ > 0, "deleting from an empty tree");
   Path path;
   std::size_t depth = 0;
-  NodeId at = root_;
-  while (!IsLeaf(at)) {
-    path[depth++] = at;
-    at = nodes_[at].child[SideOf(at, p)];
-  }
+  const NodeId at = Descend(p, path, &depth);
   const NodeId index = static_cast<NodeId>(at & ~kLeafBit);
   HONRYU_CHECK(leaves_[index].point == point, "the tree does not hold the point it is to delete");
   --mass_;
@@ -280,11 +272,7 @@ double CutTree::ScoreLine(float query, const PointStore& store) const {
 double CutTree::ScoreWide(const float* query, const PointStore& store) const {
   Path path;
   std::size_t depth = 0;
-  NodeId at = root_;
-  while (!IsLeaf(at)) {
-    path[depth++] = at;
-    at = nodes_[at].child[SideOf(at, query)];
-  }
+  const NodeId at = Descend(query, path, &depth);
   if (SamePoint(store.At(leaf(at).point), query, width_)) return SeenScore(leaf(at), depth);
   double score = 1 / (static_cast<double>(depth) + 1);
   while (depth > 0) {
@@ -305,11 +293,7 @@ void CutTree::Attribute(const float* query, const PointStore& store, double scal
   if (root_ == kNoNode) return;
   Path path;
   std::size_t depth = 0;
-  NodeId at = root_;
-  while (!IsLeaf(at)) {
-    path[depth++] = at;
-    at = nodes_[at].child[SideOf(at, query)];
-  }
+  NodeId at = Descend(query, path, &depth);
   std::vector<double> above(dimensions_);
   std::vector<double> below(dimensions_);
   const float* point = store.At(leaf(at).point);

@@ -98,6 +98,15 @@ class CutTree {
   bool Separates(Cut cut, Box box, const float* point) const;
   bool Contains(Box box, const float* point) const;
   void SetUnion(NodeId id, Box a, Box b);
+  /// From the root to the leaf on whose side `query` lies; the nodes passed go to `path`.
+  NodeId Descend(const float* query, NodeId* path, std::size_t* depth) const {
+    NodeId at = root_;
+    while (!IsLeaf(at)) {
+      path[(*depth)++] = at;
+      at = nodes_[at].child[SideOf(at, query)];
+    }
+    return at;
+  }
   unsigned SideOf(NodeId id, const float* query) const {
     return query[cut_dimension(id)] > nodes_[id].cut ? 1U : 0U;
   }

@@ -94,11 +94,6 @@ class ChunkWriter final : public BodyWriter {
   bool broken_ = false;
 };
 
-async::Task<void> RunStream(const Response* response, BodyWriter* writer) {
-  co_await asio::this_coro::throw_if_cancelled(false);
-  co_await response->stream(*writer);
-}
-
 // Ends when the peer closes, sends something unasked, or the connection is cut.
 async::Task<void> WatchPeer(SocketStream* stream) {
   co_await asio::this_coro::throw_if_cancelled(false);

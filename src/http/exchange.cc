@@ -5,6 +5,8 @@
 #include "honryu/codec/uri.h"
 #include "honryu/obs/log.h"
 
+#include <boost/asio/this_coro.hpp>
+
 #include <algorithm>
 #include <chrono>
 #include <cstring>
@@ -136,6 +138,11 @@ async::Task<Response> AnswerRequest(const ConnectionContext& context, const Requ
   LOG_LIMITED(error, "request handler failed", {"listener", context.config.name}, {"path", request.path},
               {"what", failure}, {"request_id", request.request_id});
   co_return ErrorResponse(500, "internal", "internal error", request.request_id);
+}
+
+async::Task<void> RunStream(const Response* response, BodyWriter* writer) {
+  co_await boost::asio::this_coro::throw_if_cancelled(false);
+  co_await response->stream(*writer);
 }
 
 }  // namespace honryu::http

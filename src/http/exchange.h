@@ -40,6 +40,9 @@ Error NoMemoryForBody();
 async::Task<OpenedBody> OpenBody(const ConnectionContext& context, std::string encoding, Bytes body,
                                  BodyBudget::Share& memory);
 
+/// Runs the body function of a streamed answer: a cancelled wait in it is a result, not an exception.
+async::Task<void> RunStream(const Response* response, BodyWriter* writer);
+
 /// Calls the handler; one that throws answers 500 and is logged.
 async::Task<Response> AnswerRequest(const ConnectionContext& context, const Request& request);
 

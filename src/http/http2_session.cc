@@ -511,15 +511,6 @@ async::Task<void> Http2Session::Serve(ExchangePtr exchange) {
   context_.metrics.request_seconds.Observe(std::chrono::duration<double>(Now() - begin).count());
 }
 
-namespace {
-
-async::Task<void> RunStream(const Response* response, BodyWriter* writer) {
-  co_await asio::this_coro::throw_if_cancelled(false);
-  co_await response->stream(*writer);
-}
-
-}  // namespace
-
 async::Task<void> Http2Session::Stream(ExchangePtr exchange) {
   Writer writer(*this, exchange);
   const auto until_gone = [](ExchangePtr e) -> async::Task<void> {

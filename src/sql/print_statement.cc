@@ -227,23 +227,31 @@ std::string CreateHead(const Create& create, std::string_view what) {
 
 }  // namespace
 
-void Printer::Body(const CreateStream& create) {
-  Put(CreateHead(create, "STREAM "));
-  AddName(create.name);
-  Put(" (");
+// What separates them from what follows: nothing when there are none.
+std::string_view Printer::AddColumns(const std::vector<ColumnDefinition>& columns,
+                                     const std::optional<Watermark>& watermark) {
   std::string_view comma;
-  for (const ColumnDefinition& column : create.columns) {
+  for (const ColumnDefinition& column : columns) {
     Put(comma);
     AddColumn(column);
     comma = ", ";
   }
-  if (create.watermark.has_value()) {
+  if (watermark.has_value()) {
     Put(comma);
     Put("WATERMARK FOR ");
-    AddName(create.watermark->column);
+    AddName(watermark->column);
     Put(" AS ");
-    Add(*create.watermark->expr);
+    Add(*watermark->expr);
+    comma = ", ";
   }
+  return comma;
+}
+
+void Printer::Body(const CreateStream& create) {
+  Put(CreateHead(create, "STREAM "));
+  AddName(create.name);
+  Put(" (");
+  AddColumns(create.columns, create.watermark);
   Put(")");
   if (!create.description.empty()) {
     Put(" DESCRIPTION ");
@@ -256,20 +264,7 @@ void Printer::Body(const CreateTable& create) {
   Put(CreateHead(create, create.reference ? "REFERENCE TABLE " : "TABLE "));
   AddName(create.name);
   Put(" (");
-  std::string_view comma;
-  for (const ColumnDefinition& column : create.columns) {
-    Put(comma);
-    AddColumn(column);
-    comma = ", ";
-  }
-  if (create.watermark.has_value()) {
-    Put(comma);
-    Put("WATERMARK FOR ");
-    AddName(create.watermark->column);
-    Put(" AS ");
-    Add(*create.watermark->expr);
-    comma = ", ";
-  }
+  const std::string_view comma = AddColumns(create.columns, create.watermark);
   for (std::size_t i = 0; i < create.primary_key.size(); ++i) {
     if (i == 0) Put(comma);
     Put(i == 0 ? "PRIMARY KEY (" : ", ");

@@ -2,8 +2,10 @@
 
 #include "honryu/sql/ast.h"
 
+#include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 namespace honryu::sql {
 
@@ -34,6 +36,8 @@ class Printer {
   void AddKsql(const KsqlWindow& window);
   void AddEmit(const Query& query);
   void AddColumn(const ColumnDefinition& column);
+  std::string_view AddColumns(const std::vector<ColumnDefinition>& columns,
+                              const std::optional<Watermark>& watermark);
   void AddWith(const Properties& properties);
   void AddWindow(const WindowSpec& spec);
   void AddInterval(const Interval& interval, bool literal);
