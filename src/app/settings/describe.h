@@ -1,0 +1,30 @@
+#pragma once
+
+#include "app/settings.h"
+#include "honryu/config/schema.h"
+
+#include <string>
+#include <vector>
+
+namespace honryu::app {
+
+// Keys, ranges and meanings of the settings, a file a section. A section whose settings all stand in one
+// struct of a module takes that; one whose settings are spread takes them all.
+
+/// The keys outside of any section.
+void DescribeProcess(Settings& settings, config::Section& section);
+void DescribeLog(obs::LogOptions& log, config::Section& section);
+void DescribeRuntime(Settings& settings, config::Section& section);
+/// What all listeners have in common.
+void DescribeListener(http::ServerConfig& server, config::Section& section);
+void DescribeKinesis(Settings& settings, config::Section& section);
+void DescribeStorage(log::RocksdbEngineConfig& storage, config::Section& section);
+void DescribeBroker(Settings& settings, config::Section& section);
+void DescribeGateway(api::gateway::GatewayConfig& gateway, config::Section& section);
+/// `windows` are the sizes as texts; they become aggregator.windows when the section is checked.
+void DescribeAggregator(processors::aggregator::AggregatorConfig& aggregator,
+                        std::vector<std::string>& windows, config::Section& section);
+void DescribeQuery(processors::materializer::MaterializerConfig& materializer, api::query::QueryConfig& query,
+                   config::Section& section);
+
+}  // namespace honryu::app
