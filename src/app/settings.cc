@@ -70,6 +70,7 @@ Settings::Settings() {
 void Settings::Complete() {
   storage.path = data_dir + "/log";
   broker.max_record_bytes = max_record.bytes;
+  broker.keys = storage.keys;
   gateway.max_record = max_record;
   query.api_keys = gateway.api_keys;
   query.windows.clear();
@@ -88,7 +89,8 @@ void DescribeSettings(Settings& settings, Section& section) {
   section.Sub("kinesis", "The Kinesis API.", [&](Section& s) { DescribeKinesis(settings, s); });
   section.Sub("admin", "Health pages and metrics of this process.",
               [&](Section& s) { DescribeListener(settings.admin, s); });
-  section.Sub("storage", "The log on disk.", [&](Section& s) { DescribeStorage(settings.storage, s); });
+  section.Sub("storage", "The log on disk.",
+              [&](Section& s) { DescribeStorage(settings.storage, settings.encryption_keys, s); });
   section.Sub("broker", "Streams and their limits.", [&](Section& s) { DescribeBroker(settings, s); });
   section.Sub("gateway", "Ingest of events.", [&](Section& s) { DescribeGateway(settings.gateway, s); });
   section.Sub("aggregator", "Key figures of windows in event time.",

@@ -31,6 +31,7 @@ struct Settings {
   ByteSize request_memory = ByteSize::MiB(256);  ///< Of request bodies, all listeners together.
   api::kinesis::KinesisApiConfig kinesis_api;
   log::RocksdbEngineConfig storage;
+  std::vector<log::EncryptionKey> encryption_keys;  ///< Their secrets in base64.
   std::optional<ByteSize> retention_bytes;
   ByteSize max_record = ByteSize::MiB(1);
   broker::BrokerConfig broker;

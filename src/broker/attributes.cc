@@ -48,6 +48,10 @@ void WriteAttributes(codec::JsonWriter& writer, const StreamAttributes& attribut
   }
   writer.Key("warm_throughput_mibps");
   writer.Uint(attributes.warm_throughput_mibps);
+  if (!attributes.encryption_key.empty()) {
+    writer.Key("encryption_key");
+    writer.String(attributes.encryption_key);
+  }
   if (!attributes.policy.empty()) {
     writer.Key("policy");
     writer.String(attributes.policy);
@@ -80,6 +84,7 @@ StreamAttributes ReadAttributes(const codec::Json& row) {
   if (row.Find("max_record_kib") != nullptr)
     attributes.max_record_kib = static_cast<std::uint32_t>(Number(row, "max_record_kib"));
   attributes.warm_throughput_mibps = static_cast<std::uint32_t>(Number(row, "warm_throughput_mibps"));
+  attributes.encryption_key = Text(row, "encryption_key");
   attributes.policy = Text(row, "policy");
   if (const codec::Json* consumers = row.Find("consumers")) {
     for (const codec::Json& item : consumers->array()) {

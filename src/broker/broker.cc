@@ -213,6 +213,12 @@ async::Task<Result<std::vector<Result<PutPlace>>>> Broker::Impl::PutBy(
       metrics.throttled_records.Add();
     }
   }
+  if (state.sealer == nullptr && !state.stream.attributes.encryption_key.empty()) {
+    metrics.rejected_unavailable.Add();
+    co_return Error(ErrorCode::kUnavailable, "stream " + state.stream.name + " is encrypted with key " +
+                                                 state.stream.attributes.encryption_key +
+                                                 ", which is not among storage.encryption_keys");
+  }
   // Only the shards that are met get a target: a stream may have thousands, most calls bring a few records.
   struct Target {
     log::RecordBuilder builder;
@@ -236,7 +242,10 @@ async::Task<Result<std::vector<Result<PutPlace>>>> Broker::Impl::PutBy(
     targets[routes[i]].bytes +=
         4 + RecordSize(entry.partition_key, entry.data, entry.explicit_hash_key.has_value());
   }
-  for (Target& target : targets) target.builder.Reserve(target.bytes);
+  for (Target& target : targets) {
+    target.builder = log::RecordBuilder(codec::Compression::kLz4, state.sealer);
+    target.builder.Reserve(target.bytes);
+  }
   std::vector<std::uint32_t> order(entries.size());  // place of entry i inside its shard's part
   for (std::size_t i = 0; i < entries.size(); ++i) {
     if (routes[i] == kNowhere) continue;

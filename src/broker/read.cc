@@ -182,7 +182,7 @@ async::Task<Result<ReadResult>> Broker::Read(async::Context ctx, ShardPlace plac
     bytes += static_cast<double>(parts->data.size());
     result.records.push_back(
         {EncodeSequence({created_s, record.offset, ToMs(record.time) / 1000, place.shard}), record.time,
-         parts->partition_key, parts->data});
+         parts->partition_key, parts->data, record.sealed});
   }
   if (counts) impl_->quotas->ChargeRead(place.incarnation, place.shard, static_cast<std::uint64_t>(bytes));
   const bool caught_up = outcome->next >= outcome->end;

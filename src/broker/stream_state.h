@@ -22,8 +22,9 @@ struct StreamState {
   std::uint32_t next_shard = 0;              ///< Index of the next shard; never reused.
   /// While UPDATING: the hash starts that the open shards shall have, ascending. Empty: nothing to do.
   std::vector<UInt128> target_starts;
-  std::shared_ptr<Traffic> traffic;  ///< Of an on-demand stream; else null. Shared by all its states.
-  std::vector<std::size_t> open;     ///< Indexes into stream.shards of the open ones, by hash_start.
+  std::shared_ptr<Traffic> traffic;     ///< Of an on-demand stream; else null. Shared by all its states.
+  std::shared_ptr<log::Sealer> sealer;  ///< Of the stream's encryption key; null: none, or it is not here.
+  std::vector<std::size_t> open;        ///< Indexes into stream.shards of the open ones, by hash_start.
   StreamMetricsSlot metrics;
 
   const Shard* FindShard(std::uint32_t index, std::size_t* at = nullptr) const;

@@ -34,6 +34,13 @@ void Broker::Impl::Publish(std::shared_ptr<StreamState> state) {
   } else if (state->traffic == nullptr) {
     state->traffic = std::make_shared<Traffic>();
   }
+  if (const std::string& key = state->stream.attributes.encryption_key;
+      state->sealer == nullptr || state->sealer->key_id() != key) {
+    state->sealer = key.empty() || config.keys == nullptr ? nullptr : config.keys->MakeSealer(key);
+    if (state->sealer == nullptr && !key.empty())
+      LOG(error, "a stream's encryption key is not configured; it takes no records",
+          {"stream", state->stream.name}, {"key", key});
+  }
   auto next = std::make_shared<StreamTable>(*Table());
   (*next)[state->stream.name] = std::move(state);
   metrics.streams.Set(static_cast<double>(next->size()));

@@ -165,6 +165,7 @@ Result<void> RocksdbEngineImpl::Prepare(Request& request, Commit& commit) {
     batch.header.record_count += part.records.count;
     batch.header.body_bytes += static_cast<std::uint32_t>(part.records.unit.size());
     ++batch.header.unit_count;
+    batch.header.sealed = batch.header.sealed || part.records.sealed;
     commit.records += part.records.count;
     commit.plain_bytes += part.records.plain_bytes;
     batch.units.push_back(std::move(part.records.unit));

@@ -9,7 +9,8 @@ namespace {
 Error Corrupt(std::string what) { return Error(ErrorCode::kCorrupt, std::move(what)); }
 
 // Offsets inside a unit header.
-constexpr std::size_t kUnitCount = 0, kUnitStored = 4, kUnitPlain = 8, kUnitCodec = 12, kUnitCrc = 16;
+constexpr std::size_t kUnitCount = 0, kUnitStored = 4, kUnitPlain = 8, kUnitCodec = 12, kUnitSealed = 13,
+                      kUnitCrc = 16;
 
 // Compressing must save at least an eighth; units below this size are not worth a try.
 constexpr std::size_t kMinCompress = 512;
@@ -28,9 +29,8 @@ bool WorthCompressing(codec::Compression codec, BytesView body) {
 std::string EncodeBatchHeader(const BatchHeader& header) {
   std::string out;
   out.reserve(kBatchHeaderSize);
-  out += static_cast<char>(kBatchVersion);
-  out += static_cast<char>(kMinBatchReader);
-  out.append(2, '\0');  // flags: none yet
+  out.append(2, static_cast<char>(header.sealed ? kSealedBatchVersion : kBatchVersion));  // and oldest reader
+  out.append(2, '\0');                                                                    // flags: none yet
   codec::AppendU32(out, header.unit_count);
   codec::AppendU64(out, header.base);
   codec::AppendU32(out, header.record_count);
@@ -46,9 +46,9 @@ Result<BatchHeader> DecodeBatchHeader(BytesView value) {
   const char* p = value.data();
   if (Crc32c(value.substr(0, kBatchHeaderSize - 4)) != codec::LoadU32(p + kBatchHeaderSize - 4))
     return Corrupt("batch header checksum does not match");
-  if (static_cast<std::uint8_t>(p[1]) > kBatchVersion) {
+  if (static_cast<std::uint8_t>(p[1]) > kSealedBatchVersion) {
     return Corrupt("batch needs a reader of version " + std::to_string(p[1]) + ", this one is " +
-                   std::to_string(kBatchVersion));
+                   std::to_string(kSealedBatchVersion));
   }
   BatchHeader header;
   header.unit_count = codec::LoadU32(p + 4);
@@ -56,6 +56,7 @@ Result<BatchHeader> DecodeBatchHeader(BytesView value) {
   header.record_count = codec::LoadU32(p + 16);
   header.body_bytes = codec::LoadU32(p + 20);
   header.time = TimestampFromMs(static_cast<std::int64_t>(codec::LoadU64(p + 24)));
+  header.sealed = static_cast<std::uint8_t>(p[0]) >= kSealedBatchVersion;
   if (header.body_bytes != value.size() - kBatchHeaderSize || header.record_count == 0)
     return Corrupt("batch header sizes do not match");
   return header;
@@ -80,16 +81,28 @@ Result<std::vector<Bytes>> SplitUnits(const BatchHeader& header, const Bytes& bo
 
 std::uint32_t UnitRecordCount(BytesView unit) { return codec::LoadU32(unit.data() + kUnitCount); }
 
-Result<void> ReadUnit(const Bytes& unit, bool verify, const std::function<bool(Bytes record)>& take) {
+bool UnitIsSealed(BytesView unit) { return unit[kUnitSealed] != 0; }
+
+Result<void> VerifyUnit(BytesView unit) {
+  if (unit.size() < kUnitHeaderSize) return Corrupt("unit is cut short");
+  const std::uint32_t crc = Crc32c(unit.substr(kUnitHeaderSize), Crc32c(unit.substr(0, kUnitCrc)));
+  if (crc != codec::LoadU32(unit.data() + kUnitCrc)) return Corrupt("unit checksum does not match");
+  return Ok();
+}
+
+Result<void> ReadUnit(const Bytes& unit, bool verify, const KeyRing* keys,
+                      const std::function<bool(Bytes record)>& take) {
   const char* p = unit.data();
   if (unit.size() < kUnitHeaderSize) return Corrupt("unit is cut short");
-  if (verify) {
-    const std::uint32_t crc =
-        Crc32c(unit.view().substr(kUnitHeaderSize), Crc32c(unit.view().substr(0, kUnitCrc)));
-    if (crc != codec::LoadU32(p + kUnitCrc)) return Corrupt("unit checksum does not match");
-  }
+  if (verify) HONRYU_TRY_VOID(VerifyUnit(unit));
   const std::uint32_t count = codec::LoadU32(p + kUnitCount), plain = codec::LoadU32(p + kUnitPlain);
   Bytes body = unit.Slice(kUnitHeaderSize);
+  if (UnitIsSealed(unit)) {
+    if (keys == nullptr)
+      return Error(ErrorCode::kUnavailable, "the records are encrypted; no key is configured");
+    HONRYU_TRY(std::string opened, keys->Open(unit.view().substr(0, kUnitCrc), body));
+    body = Bytes(std::move(opened));
+  }
   const auto codec = static_cast<codec::Compression>(p[kUnitCodec]);
   if (codec != codec::Compression::kNone) {
     Result<std::string> opened = codec::Decompress(codec, body, plain);
@@ -138,11 +151,20 @@ EncodedRecords RecordBuilder::Finish() {
       body_ = std::move(*packed);
     }
   }
+  const std::size_t overhead = sealer_ != nullptr ? Sealer::Overhead() : 0;
   char* p = body_.data();
   codec::StoreU32(p + kUnitCount, count_);
-  codec::StoreU32(p + kUnitStored, static_cast<std::uint32_t>(body_.size() - kUnitHeaderSize));
+  codec::StoreU32(p + kUnitStored, static_cast<std::uint32_t>(body_.size() - kUnitHeaderSize + overhead));
   codec::StoreU32(p + kUnitPlain, static_cast<std::uint32_t>(plain));
   codec::StoreU32(p + kUnitCodec, static_cast<std::uint32_t>(codec));
+  if (sealer_ != nullptr) {
+    p[kUnitSealed] = 1;
+    const std::string sealed =
+        sealer_->Seal(BytesView(body_).substr(0, kUnitCrc), BytesView(body_).substr(kUnitHeaderSize));
+    body_.replace(kUnitHeaderSize, std::string::npos, sealed);
+    p = body_.data();
+    out.sealed = true;
+  }
   codec::StoreU32(p + kUnitCrc,
                   Crc32c(BytesView(body_).substr(kUnitHeaderSize), Crc32c(BytesView(p, kUnitCrc))));
   out.count = count_;

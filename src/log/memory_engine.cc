@@ -65,7 +65,8 @@ struct MemoryPartition {
 
 class MemoryEngine final : public LogEngine {
  public:
-  explicit MemoryEngine(const Clock& clock) : clock_(clock) {}
+  MemoryEngine(const Clock& clock, std::shared_ptr<const KeyRing> keys)
+      : clock_(clock), keys_(std::move(keys)) {}
 
   Result<void> CreatePartitions(const std::vector<PartitionId>& partitions, GroupId group) override {
     const std::lock_guard lock(mutex_);
@@ -201,8 +202,9 @@ class MemoryEngine final : public LogEngine {
       AppendResult result;
       result.time = std::max(partition.last_time, clock_.Now());
       result.first = partition.next;
-      HONRYU_TRY_VOID(ReadUnit(Bytes(part.records.unit), true, [&](Bytes record) {
-        partition.records.push_back(LogRecord{partition.next++, result.time, Bytes::Copy(record)});
+      HONRYU_TRY_VOID(ReadUnit(Bytes(part.records.unit), true, keys_.get(), [&](Bytes record) {
+        partition.records.push_back(
+            LogRecord{partition.next++, result.time, Bytes::Copy(record), part.records.sealed});
         return true;
       }));
       result.last = partition.next - 1;
@@ -236,14 +238,15 @@ class MemoryEngine final : public LogEngine {
   }
 
   const Clock& clock_;
+  const std::shared_ptr<const KeyRing> keys_;
   mutable std::mutex mutex_;  // leaf
   std::map<PartitionId, MemoryPartition> partitions_;
 };
 
 }  // namespace
 
-std::unique_ptr<LogEngine> MakeMemoryEngine(const Clock& clock) {
-  return std::make_unique<MemoryEngine>(clock);
+std::unique_ptr<LogEngine> MakeMemoryEngine(const Clock& clock, std::shared_ptr<const KeyRing> keys) {
+  return std::make_unique<MemoryEngine>(clock, std::move(keys));
 }
 std::unique_ptr<MetaStore> MakeMemoryMetaStore() { return std::make_unique<MemoryMetaStore>(); }
 

@@ -12,16 +12,17 @@ constexpr std::size_t kReadAhead = 1 << 20;
 // Collects records until a limit is reached.
 class Collector {
  public:
-  Collector(ReadOutcome& out, ReadLimits limits) : out_(out), limits_(limits) {}
+  Collector(ReadOutcome& out, ReadLimits limits, const KeyRing* keys)
+      : out_(out), limits_(limits), keys_(keys) {}
   bool full() const { return full_; }
-  bool Take(Offset offset, Timestamp time, Bytes record) {
+  bool Take(Offset offset, Timestamp time, Bytes record, bool sealed) {
     if (!out_.records.empty() &&
         (out_.records.size() >= limits_.max_records || bytes_ + record.size() > limits_.max_bytes)) {
       full_ = true;
       return false;
     }
     bytes_ += record.size();
-    out_.records.push_back(LogRecord{offset, time, std::move(record)});
+    out_.records.push_back(LogRecord{offset, time, std::move(record), sealed});
     out_.next = offset + 1;
     return true;
   }
@@ -31,9 +32,10 @@ class Collector {
     for (const Bytes& unit : units) {
       const Offset after = offset + UnitRecordCount(unit);
       if (after > out_.next) {
-        HONRYU_TRY_VOID(ReadUnit(unit, verify, [&](Bytes record) {
+        const bool sealed = UnitIsSealed(unit);
+        HONRYU_TRY_VOID(ReadUnit(unit, verify, keys_, [&](Bytes record) {
           const Offset here = offset++;
-          return here < out_.next || Take(here, time, std::move(record));
+          return here < out_.next || Take(here, time, std::move(record), sealed);
         }));
         if (full_) return Ok();
       }
@@ -45,6 +47,7 @@ class Collector {
  private:
   ReadOutcome& out_;
   const ReadLimits limits_;
+  const KeyRing* const keys_;
   std::size_t bytes_ = 0;
   bool full_ = false;
 };
@@ -81,7 +84,7 @@ async::Task<Result<ReadOutcome>> RocksdbEngineImpl::Read(async::Context, Partiti
     }
   }
   if (!tail.empty()) {
-    Collector collector(out, limits);
+    Collector collector(out, limits, config_.keys.get());
     for (const auto& batch : tail) {
       if (const Result<void> taken = collector.TakeBatch(batch->base, batch->time, batch->units, false);
           !taken.ok())
@@ -118,10 +121,11 @@ Result<ReadOutcome> RocksdbEngineImpl::ReadCold(std::shared_ptr<PartitionState> 
     out.end = partition->next;
     out.last_time = partition->last_time;
   }
-  Collector collector(out, limits);
+  Collector collector(out, limits, config_.keys.get());
   // What stands before a damage goes out first; the next read, which begins there, meets it.
   const auto damaged = [&](const BatchPlace& place, const Error& why) -> Result<ReadOutcome> {
     if (!out.records.empty()) return std::move(out);
+    if (why.code() != ErrorCode::kCorrupt) return why;  // sealed, and the key is not here
     return CorruptAt(*partition, place, why);
   };
   auto segment = std::upper_bound(segments.begin(), segments.end(), out.next,

@@ -285,6 +285,7 @@ std::optional<Fault> ParseManageRequest(const Json& body, Operation operation, M
   out.next_token = TextOf(body, "NextToken");
   out.stream_created = TimeMemberOf(body, "StreamCreationTimestamp");
   out.policy = TextOf(body, "Policy");
+  out.key_id = TextOf(body, "KeyId");
   if (const Json* commitment = body.Find("MinimumThroughputBillingCommitment"))
     out.commitment = TextOf(*commitment, "Status") == "ENABLED";
   const bool about_consumer =

@@ -97,7 +97,8 @@ void DescriptionMembers(JsonWriter& json, const StreamShape& stream) {
   json.EndObject();
   json.EndArray();
   json.Key("EncryptionType");
-  json.PlainString("NONE");
+  json.PlainString(stream.encryption_key.empty() ? "NONE" : "KMS");
+  if (!stream.encryption_key.empty()) Member(json, "KeyId", stream.encryption_key);
 }
 
 void PutResult(std::string& out, const PutResultShape& result) {
@@ -111,7 +112,7 @@ void PutResult(std::string& out, const PutResultShape& result) {
   result.sequence.AppendDecimal(out);
   out.append(R"(","ShardId":")");
   AppendShardId(result.shard, out);
-  out.append(R"("})");
+  out.append(result.sealed ? R"(","EncryptionType":"KMS"})" : R"("})");
 }
 
 }  // namespace
@@ -222,7 +223,7 @@ std::string PutRecordBody(const PutResultShape& result) {
   return body;
 }
 
-std::string PutRecordsBody(const std::vector<PutResultShape>& results) {
+std::string PutRecordsBody(const std::vector<PutResultShape>& results, bool sealed) {
   std::size_t failed = 0;
   for (const PutResultShape& result : results) failed += result.error.has_value() ? 1 : 0;
   std::string body;
@@ -233,7 +234,7 @@ std::string PutRecordsBody(const std::vector<PutResultShape>& results) {
     if (i > 0) body.push_back(',');
     PutResult(body, results[i]);
   }
-  body.append("]}");
+  body.append(sealed ? R"(],"EncryptionType":"KMS"})" : "]}");
   return body;
 }
 
@@ -270,7 +271,7 @@ void AppendRecords(const GetRecordsAnswer& answer, std::string& body) {
     codec::AppendBase64(record.data, body);
     body.append(R"(","PartitionKey":)");
     codec::AppendJsonString(record.partition_key, body);
-    body.push_back('}');
+    body.append(record.sealed ? R"(,"EncryptionType":"KMS"})" : "}");
   }
   body.append(R"(],"MillisBehindLatest":)").append(std::to_string(answer.behind_ms));
   if (!answer.children.empty()) {

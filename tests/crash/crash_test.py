@@ -13,6 +13,7 @@ fault. Whatever a client's thread runs into besides a dead server is a failure o
 """
 import argparse
 import base64
+import functools
 import hashlib
 import http.client
 import json
@@ -176,8 +177,15 @@ class Family:
         self.open = [i for i, s in shards.items() if "EndingSequenceNumber" not in s["SequenceNumberRange"]]
 
     def descends(self, shard, ancestor):
-        return shard == ancestor or any(self.descends(p, ancestor) for p in self.parents.get(shard, []))
+        return shard == ancestor or ancestor in self.ancestors(shard)
 
+    @functools.lru_cache(maxsize=None)
+    def ancestors(self, shard):
+        # Remembered for every shard: splits and merges make a graph whose paths are far more than its shards.
+        parents = self.parents.get(shard, [])
+        return frozenset(parents).union(*(self.ancestors(parent) for parent in parents))
+
+    @functools.lru_cache(maxsize=None)
     def covers(self, shard, key):
         return self.ranges[shard][0] <= hash_of(key) <= self.ranges[shard][1]
 

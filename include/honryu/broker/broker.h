@@ -48,6 +48,7 @@ struct BrokerConfig {
   Duration update_delay = Duration::zero();
   OnDemandConfig on_demand;
   QuotaProfile quotas = QuotaProfile::kUnlimited;
+  std::shared_ptr<const log::KeyRing> keys;  ///< To encrypt records with; null: none.
 };
 
 enum class StreamStatus { kCreating, kActive, kUpdating, kDeleting };
@@ -77,6 +78,7 @@ struct StreamAttributes {
   std::uint32_t monitored = 0;  ///< Shard-level metrics asked for, a bit each, in the order of their names.
   std::optional<std::uint32_t> max_record_kib;  ///< Below or at the broker's limit; nullopt: that limit.
   std::uint32_t warm_throughput_mibps = 0;
+  std::string encryption_key;             ///< Id of the key that new records are sealed with; empty: none.
   std::string policy;                     ///< Resource policy, JSON; empty: none.
   std::vector<StreamConsumer> consumers;  ///< By name.
 };
@@ -125,6 +127,7 @@ struct ReadRecord {
   Timestamp arrival;
   BytesView partition_key;  ///< Into `data`'s owner.
   Bytes data;
+  bool sealed = false;  ///< Encrypted where it is stored.
 };
 struct ReadResult {
   std::vector<ReadRecord> records;

@@ -2,6 +2,7 @@
 
 #include "honryu/async/runtime.h"
 #include "honryu/base/units.h"
+#include "honryu/log/encryption.h"
 #include "honryu/log/engine.h"
 #include "honryu/log/meta_store.h"
 #include "honryu/obs/metrics.h"
@@ -29,7 +30,8 @@ struct RocksdbEngineConfig {
   ByteSize tail_cache =
       ByteSize::MiB(64);  ///< Newest batches kept in memory for readers, all partitions together.
   ByteSize min_free_disk =
-      ByteSize::MiB(256);  ///< Below it puts are refused (retryable) until there is room again.
+      ByteSize::MiB(256);               ///< Below it puts are refused (retryable) until there is room again.
+  std::shared_ptr<const KeyRing> keys;  ///< To read sealed records with; null: none.
 };
 
 /// The single-machine engine on RocksDB, with its MetaStore in the same database. Layout and recovery:
@@ -47,7 +49,8 @@ class RocksdbEngine : public LogEngine {
 
 struct VerifyReport {
   std::uint64_t partitions = 0, segments = 0, batches = 0, records = 0, bytes = 0;
-  std::vector<std::string> faults;  ///< One line each, with group, segment, partition and position.
+  std::uint64_t sealed_records = 0;  ///< Of `records`: encrypted, checked but not opened; not in `bytes`.
+  std::vector<std::string> faults;   ///< One line each, with group, segment, partition and position.
 };
 /// Reads everything below `path` (the engine must not be running), checks every checksum, the order and
 /// contiguity of positions and the index. `progress` gets (batches so far, bytes so far) now and then.

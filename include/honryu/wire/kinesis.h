@@ -237,18 +237,21 @@ struct StreamShape {
   std::size_t consumers = 0;
   std::uint64_t max_record_bytes = 1 << 20;
   std::uint32_t warm_mibps = 0;
+  std::string encryption_key;  ///< KeyId; empty: not encrypted.
 };
 struct PutResultShape {
   std::uint32_t shard = 0;
   SequenceNumber sequence;
   std::optional<FaultName> error;
   std::string message;
+  bool sealed = false;  ///< Encrypted; told with an answer of one record.
 };
 struct RecordShape {
   SequenceNumber sequence;
   Timestamp arrival;
   BytesView partition_key;
   BytesView data;
+  bool sealed = false;  ///< Encrypted where it is stored.
 };
 struct ChildShardShape {
   std::string shard_id;
@@ -269,7 +272,8 @@ std::string DescribeStreamSummaryBody(const StreamShape& stream, std::size_t ope
 std::string ListStreamsBody(const std::vector<StreamShape>& streams, std::string_view next_token);
 std::string ListShardsBody(const std::vector<ShardShape>& shards, std::string_view next_token);
 std::string PutRecordBody(const PutResultShape& result);
-std::string PutRecordsBody(const std::vector<PutResultShape>& results);
+/// `sealed`: the stream is encrypted.
+std::string PutRecordsBody(const std::vector<PutResultShape>& results, bool sealed = false);
 std::string GetShardIteratorBody(std::string_view iterator);
 /// An event of SubscribeToShard. `continuation`: absent at the end of a shard.
 std::string SubscriptionEventBody(const GetRecordsAnswer& answer,

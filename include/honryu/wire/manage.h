@@ -46,6 +46,7 @@ struct ManageRequest {
   std::string next_token;
   std::optional<Timestamp> stream_created;
   std::string policy;
+  std::string key_id;       ///< KeyId of the encryption; as the client gave it.
   bool commitment = false;  ///< MinimumThroughputBillingCommitment.Status is ENABLED
 };
 

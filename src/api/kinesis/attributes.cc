@@ -108,8 +108,6 @@ async::Task<Outcome> KinesisApi::Impl::Manage(async::Context ctx, const codec::J
     case Operation::kListStreamConsumers:
     case Operation::kGetResourcePolicy:
     case Operation::kDescribeLimits:
-    case Operation::kStartStreamEncryption:
-    case Operation::kStopStreamEncryption:
     case Operation::kDescribeAccountSettings:
     case Operation::kUpdateAccountSettings:
       outcome = Show(request, operation);
@@ -148,12 +146,6 @@ Outcome KinesisApi::Impl::Show(const ManageRequest& request, Operation operation
   if (!found.ok()) return Outcome::Failed(FaultOf(found.error(), name));
   const broker::Stream& stream = **found;
   const StreamAttributes& attributes = stream.attributes;
-  if (operation == Operation::kStartStreamEncryption) {
-    return Outcome::Failed(
-        Invalid("This server does not encrypt streams by itself: put its data directory on an encrypted file "
-                "system."));
-  }
-  if (operation == Operation::kStopStreamEncryption) return Outcome();
   const StreamConsumer* consumer = nullptr;
   if (!request.resource.consumer.empty()) {
     consumer = FindConsumer(attributes, request.resource);
@@ -236,6 +228,32 @@ async::Task<Outcome> KinesisApi::Impl::RegisterConsumer(async::Context ctx, Mana
   co_return Outcome::Of(wire::RegisteredConsumerBody(ShapeOf(consumer, stream)));
 }
 
+// A key by its id, by the ARN of it, or by the alias that AWS gives its own key, which stands for the first.
+std::optional<Fault> KinesisApi::Impl::FindKey(std::string_view asked, std::string* id) const {
+  const std::vector<std::string> known =
+      broker.config().keys == nullptr ? std::vector<std::string>() : broker.config().keys->ids();
+  if (known.empty()) {
+    return Invalid(
+        "This server has no keys to encrypt with: configure storage.encryption_keys, or put its data "
+        "directory "
+        "on an encrypted file system.");
+  }
+  std::string_view wanted = asked;
+  if (wanted.starts_with("arn:")) {
+    wanted.remove_prefix(wanted.rfind(':') + 1);
+    if (wanted.starts_with("key/")) wanted.remove_prefix(4);
+  }
+  for (const std::string& one : known) {
+    if (one != asked && one != wanted) continue;
+    *id = one;
+    return std::nullopt;
+  }
+  if (wanted != "alias/aws/kinesis")
+    return Fault{FaultName::kKMSNotFoundException, "Key '" + std::string(asked) + "' does not exist"};
+  *id = known.front();
+  return std::nullopt;
+}
+
 async::Task<Outcome> KinesisApi::Impl::Attribute(async::Context ctx, ManageRequest request,
                                                  Operation operation) {
   const std::string name = request.resource.stream.name;
@@ -258,11 +276,13 @@ async::Task<Outcome> KinesisApi::Impl::Attribute(async::Context ctx, ManageReque
     fault = Fault{FaultName::kValidationException,
                   "Request is invalid. Stream " + stream_account + " is not in On-Demand mode."};
   }
+  std::string encryption_key;
+  if (operation == Operation::kStartStreamEncryption) fault = FindKey(request.key_id, &encryption_key);
   if (fault) co_return Outcome::Failed(std::move(*fault));
   const Fault missing = ConsumerNotFound(request.resource.consumer);
   const auto before = std::make_shared<std::pair<std::uint32_t, std::uint32_t>>();
-  const auto change = [request, operation, missing, stream_account, adds_tags, removes_tags,
-                       before](StreamAttributes& attributes) -> std::optional<Fault> {
+  const auto change = [request, operation, missing, stream_account, adds_tags, removes_tags, before,
+                       encryption_key](StreamAttributes& attributes) -> std::optional<Fault> {
     StreamConsumer* consumer = nullptr;
     if (!request.resource.consumer.empty()) {
       consumer = FindConsumer(attributes, request.resource);
@@ -292,6 +312,8 @@ async::Task<Outcome> KinesisApi::Impl::Attribute(async::Context ctx, ManageReque
       attributes.warm_throughput_mibps = static_cast<std::uint32_t>(*request.warm_mibps);
     if (operation == Operation::kUpdateMaxRecordSize)
       attributes.max_record_kib = static_cast<std::uint32_t>(request.max_record_kib);
+    if (operation == Operation::kStartStreamEncryption || operation == Operation::kStopStreamEncryption)
+      attributes.encryption_key = encryption_key;
     if (operation == Operation::kPutResourcePolicy) policy = request.policy;
     if (operation == Operation::kDeleteResourcePolicy) {
       if (policy.empty()) return Fault{FaultName::kResourceNotFoundException, "No resource policy is set."};

@@ -97,6 +97,7 @@ struct KinesisApi::Impl {
   // attributes.cc
   async::Task<Outcome> Manage(async::Context ctx, const codec::Json& body, wire::Operation operation);
   Outcome Show(const wire::ManageRequest& request, wire::Operation operation) const;
+  std::optional<wire::Fault> FindKey(std::string_view asked, std::string* id) const;
   Outcome ShowConsumers(const wire::ManageRequest& request, const broker::Stream& stream) const;
   async::Task<Outcome> Attribute(async::Context ctx, wire::ManageRequest request, wire::Operation operation);
   async::Task<Outcome> RegisterConsumer(async::Context ctx, wire::ManageRequest request);

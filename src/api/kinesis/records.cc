@@ -108,7 +108,9 @@ async::Task<Outcome> KinesisApi::Impl::Put(async::Context ctx, wire::PutRecordsR
   metrics.put_throttled.Add(static_cast<double>(throttled));
   metrics.put_failed.Add(static_cast<double>(failed));
   metrics.put_successful.Add(static_cast<double>(results.size() - throttled - failed));
-  if (!single) co_return Outcome::Of(wire::PutRecordsBody(results));
+  const Result<broker::StreamSnapshot> now = broker.Snapshot(stream);
+  const bool sealed = now.ok() && !(*now)->attributes.encryption_key.empty();
+  if (!single) co_return Outcome::Of(wire::PutRecordsBody(results, sealed));
   if (results.empty()) co_return Outcome::Failed({FaultName::kInternalFailure, ""});
   if (results[0].error) {
     // The stream's limit was lowered a moment ago.
@@ -116,6 +118,7 @@ async::Task<Outcome> KinesisApi::Impl::Put(async::Context ctx, wire::PutRecordsR
     co_return Outcome::Failed(error.code() == ErrorCode::kTooLarge ? Invalid(error.message())
                                                                    : FaultOf(error, stream));
   }
+  results[0].sealed = sealed;
   co_return Outcome::Of(wire::PutRecordBody(results[0]));
 }
 
@@ -218,8 +221,8 @@ wire::GetRecordsAnswer AnswerOf(const broker::ReadResult& read) {
   wire::GetRecordsAnswer answer;
   answer.records.reserve(read.records.size());
   for (const broker::ReadRecord& record : read.records) {
-    answer.records.push_back(
-        wire::RecordShape{record.sequence, record.arrival, record.partition_key, record.data.view()});
+    answer.records.push_back(wire::RecordShape{record.sequence, record.arrival, record.partition_key,
+                                               record.data.view(), record.sealed});
   }
   answer.behind_ms = ToMs(read.behind_latest);
   for (const broker::Shard& child : read.children) {

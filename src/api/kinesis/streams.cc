@@ -173,6 +173,7 @@ wire::StreamShape KinesisApi::Impl::ShapeOf(const broker::Stream& stream) const 
   shape.consumers = stream.attributes.consumers.size();
   shape.max_record_bytes = broker.MaxRecordBytes(stream.attributes);
   shape.warm_mibps = stream.attributes.warm_throughput_mibps;
+  shape.encryption_key = stream.attributes.encryption_key;
   return shape;
 }
 

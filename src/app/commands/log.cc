@@ -24,6 +24,9 @@ int RunVerify(const std::string& path, bool quiet) {
       static_cast<unsigned long long>(report->partitions), static_cast<unsigned long long>(report->segments),
       static_cast<unsigned long long>(report->batches), static_cast<unsigned long long>(report->records),
       static_cast<unsigned long long>(report->bytes), report->faults.size());
+  if (report->sealed_records > 0)
+    std::printf("%llu of the records are encrypted: their checksums were checked, they were not opened\n",
+                static_cast<unsigned long long>(report->sealed_records));
   return report->faults.empty() ? 0 : 1;
 }
 

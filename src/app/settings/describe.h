@@ -18,7 +18,9 @@ void DescribeRuntime(Settings& settings, config::Section& section);
 /// What all listeners have in common.
 void DescribeListener(http::ServerConfig& server, config::Section& section);
 void DescribeKinesis(Settings& settings, config::Section& section);
-void DescribeStorage(log::RocksdbEngineConfig& storage, config::Section& section);
+/// `keys` as texts; they become storage.keys when the section is checked.
+void DescribeStorage(log::RocksdbEngineConfig& storage, std::vector<log::EncryptionKey>& keys,
+                     config::Section& section);
 void DescribeBroker(Settings& settings, config::Section& section);
 void DescribeGateway(api::gateway::GatewayConfig& gateway, config::Section& section);
 /// `windows` are the sizes as texts; they become aggregator.windows when the section is checked.

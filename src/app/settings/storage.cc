@@ -1,4 +1,5 @@
 #include "app/settings/describe.h"
+#include "honryu/codec/base64.h"
 
 namespace honryu::app {
 namespace {
@@ -8,9 +9,18 @@ using std::chrono::hours;
 using std::chrono::milliseconds;
 using std::chrono::seconds;
 
+void DescribeEncryptionKey(log::EncryptionKey& key, Section& section) {
+  section.Field("id", &key.id,
+                {.doc = "What StartStreamEncryption calls it, for instance alias/honryu.", .required = true});
+  section.Field(
+      "secret", &key.secret,
+      {.doc = "32 random bytes in base64 (openssl rand -base64 32).", .secret = true, .required = true});
+}
+
 }  // namespace
 
-void DescribeStorage(log::RocksdbEngineConfig& storage, Section& section) {
+void DescribeStorage(log::RocksdbEngineConfig& storage, std::vector<log::EncryptionKey>& keys,
+                     Section& section) {
   section.Enum("durability", &storage.durability,
                {.doc = "fsync: acknowledged means on disk; interval: a power cut may lose sync_interval; "
                        "none: the operating system decides."},
@@ -37,6 +47,22 @@ void DescribeStorage(log::RocksdbEngineConfig& storage, Section& section) {
   section.Field("min_free_disk", &storage.min_free_disk,
                 {.doc = "Below this free space puts are refused until there is room again."},
                 {ByteSize{0}, ByteSize::GiB(1024)});
+  section.List(
+      "encryption_keys", &keys,
+      {.doc = "Streams are encrypted with these once StartStreamEncryption asks for it, by the first for "
+              "alias/aws/kinesis. A key must stay while records are kept that need it."},
+      DescribeEncryptionKey);
+  section.Check([&storage, &keys]() -> Result<void> {
+    if (keys.empty()) return Ok();
+    std::vector<log::EncryptionKey> decoded = keys;
+    for (log::EncryptionKey& key : decoded) {
+      Result<std::string> secret = codec::Base64Decode(key.secret);
+      if (!secret.ok()) return secret.error().WithContext("encryption_keys: " + key.id + ": secret");
+      key.secret = std::move(*secret);
+    }
+    HONRYU_TRY(storage.keys, log::KeyRing::Make(std::move(decoded)));
+    return Ok();
+  });
 }
 
 }  // namespace honryu::app

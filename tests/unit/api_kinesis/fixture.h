@@ -23,7 +23,7 @@ using Fields = std::vector<std::pair<std::string, std::string>>;
 class KinesisApiTest : public ::testing::Test {
  protected:
   KinesisApiTest() {
-    engine_ = log::MakeMemoryEngine(clock_);
+    engine_ = log::MakeMemoryEngine(clock_, keys_);
     meta_ = log::MakeMemoryMetaStore();
     StartBroker(broker::BrokerConfig());
   }
@@ -132,6 +132,8 @@ class KinesisApiTest : public ::testing::Test {
     return text;
   }
 
+  std::shared_ptr<const log::KeyRing> keys_ =
+      *log::KeyRing::Make({{"alias/k", std::string(32, 'k')}, {"0c2b-key", std::string(32, '2')}});
   ManualClock clock_{TimestampFromMs(1795255200000)};
   obs::Registry registry_;
   async::Runtime runtime_{async::RuntimeOptions{1, 1}};

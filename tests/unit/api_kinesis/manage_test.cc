@@ -198,13 +198,60 @@ TEST_F(Manage, FlagsAndLimitsAreKept) {
   const codec::Json limits = OkJson("DescribeLimits", "{}");
   EXPECT_EQ(limits.Find("OpenShardCount")->IntOr(0), 2);
   EXPECT_EQ(limits.Find("OnDemandStreamCount")->IntOr(0), 1);
-  // Encryption that does not happen is not claimed.
+  // Encryption that does not happen, for want of keys, is not claimed.
   EXPECT_EQ(Refused("StartStreamEncryption", R"({"StreamName":"s","EncryptionType":"KMS","KeyId":"alias/k"})")
                 .substr(0, 28),
             "400 InvalidArgumentException");
   EXPECT_EQ(
       Text(*OkJson("DescribeStream", R"({"StreamName":"s"})").Find("StreamDescription"), "EncryptionType"),
       "NONE");
+}
+
+TEST_F(Manage, StreamsAreEncryptedWithConfiguredKeys) {
+  broker::BrokerConfig config;
+  config.keys = keys_;
+  StartBroker(config);
+  MakeStream("s", 1);
+  const auto start = [this](const std::string& key) {
+    return Refused("StartStreamEncryption",
+                   R"({"StreamName":"s","EncryptionType":"KMS","KeyId":")" + key + "\"}");
+  };
+  EXPECT_EQ(start("alias/none"), "400 KMSNotFoundException: Key 'alias/none' does not exist");
+  const std::string one = R"({"StreamName":"s","PartitionKey":"p","Data":"YQ=="})";
+  EXPECT_EQ(OkJson("PutRecord", one).Find("EncryptionType"), nullptr);
+  const std::pair<const char*, const char*> names[] = {
+      {"alias/aws/kinesis", "alias/k"},
+      {"arn:aws:kms:us-east-1:000000000000:alias/k", "alias/k"},
+      {"arn:aws:kms:us-east-1:000000000000:key/0c2b-key", "0c2b-key"},
+      {"0c2b-key", "0c2b-key"}};
+  for (const auto& [asked, used] : names) {
+    Ok("StartStreamEncryption",
+       R"({"StreamName":"s","EncryptionType":"KMS","KeyId":")" + std::string(asked) + "\"}");
+    const codec::Json stream = OkJson("DescribeStreamSummary", R"({"StreamName":"s"})");
+    EXPECT_EQ(Text(*stream.Find("StreamDescriptionSummary"), "EncryptionType"), "KMS");
+    EXPECT_EQ(Text(*stream.Find("StreamDescriptionSummary"), "KeyId"), used);
+  }
+  EXPECT_EQ(Text(OkJson("PutRecord", one), "EncryptionType"), "KMS");
+  EXPECT_EQ(Text(OkJson("PutRecords", R"({"StreamName":"s","Records":[{"PartitionKey":"p","Data":"YQ=="}]})"),
+                 "EncryptionType"),
+            "KMS");
+  const codec::Json iterator =
+      OkJson("GetShardIterator",
+             R"({"StreamName":"s","ShardId":"shardId-000000000000","ShardIteratorType":"TRIM_HORIZON"})");
+  const codec::Json read =
+      OkJson("GetRecords", R"({"ShardIterator":")" + Text(iterator, "ShardIterator") + "\"}");
+  const auto records = read.Find("Records")->array();
+  ASSERT_EQ(records.size(), 3u);
+  EXPECT_EQ(records[0].Find("EncryptionType"), nullptr);
+  EXPECT_EQ(Text(records[2], "EncryptionType"), "KMS");
+  EXPECT_EQ(Text(records[2], "Data"), "YQ==");
+
+  // The operator took the key away: nothing is stored in the open.
+  StartBroker(broker::BrokerConfig());
+  EXPECT_EQ(Refused("PutRecord", one).substr(0, 22), "503 ServiceUnavailable");
+  StartBroker(config);
+  Ok("StopStreamEncryption", R"({"StreamName":"s","EncryptionType":"KMS","KeyId":"0c2b-key"})");
+  EXPECT_EQ(OkJson("PutRecord", one).Find("EncryptionType"), nullptr);
 }
 
 TEST_F(Manage, ResourcePoliciesAreKept) {

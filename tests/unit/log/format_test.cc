@@ -45,7 +45,7 @@ TEST(LogFormat, EveryFlippedBitOfAUnitIsNoticed) {
   for (std::size_t bit = 0; bit < unit.size() * 8; ++bit) {
     std::string bad = unit;
     bad[bit / 8] = static_cast<char>(bad[bit / 8] ^ (1 << (bit % 8)));
-    const Result<void> read = ReadUnit(Bytes(bad), true, [](const Bytes&) { return true; });
+    const Result<void> read = ReadUnit(Bytes(bad), true, nullptr, [](const Bytes&) { return true; });
     ASSERT_FALSE(read.ok()) << bit;
     ASSERT_EQ(read.error().code(), ErrorCode::kCorrupt);
   }
