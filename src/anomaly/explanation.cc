@@ -1,11 +1,13 @@
 #include "honryu/anomaly/explanation.h"
 
 #include "honryu/base/check.h"
+#include "honryu/codec/endian.h"
 #include "honryu/codec/json.h"
 
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <bit>
 #include <cmath>
 #include <limits>
 
@@ -35,6 +37,24 @@ void ColumnSpread::Learn(std::span<const double> row) {
     column.mean += (row[i] - column.mean) * weight;
     column.distance += (std::abs(row[i] - column.mean) - column.distance) * weight;
   }
+}
+
+void ColumnSpread::AppendState(std::string& out) const {
+  for (const Column& column : columns_)
+    for (const double value : {column.count, column.mean, column.distance})
+      codec::AppendU64(out, std::bit_cast<std::uint64_t>(value));
+}
+
+Result<void> ColumnSpread::TakeState(BytesView* in) {
+  if (in->size() / 24 < columns_.size()) return Error(ErrorCode::kCorrupt, "spread state: cut short");
+  for (Column& column : columns_) {
+    for (double* value : {&column.count, &column.mean, &column.distance}) {
+      *value = std::bit_cast<double>(codec::LoadU64(in->data()));
+      if (!std::isfinite(*value)) return Error(ErrorCode::kCorrupt, "spread state: a value is no number");
+      in->remove_prefix(8);
+    }
+  }
+  return Ok();
 }
 
 std::string ExplanationJson(std::span<const std::string> columns, const Attribution& attribution,

@@ -48,6 +48,7 @@ constexpr Shape kShapes[] = {
     {"TOPK", 2, 2, "TI"},
     {"COLLECT", 1, 1, "A"},
     {"COLLECT_LIST", 1, 1, "A"},
+    {"COLLECT_SET", 1, 1, "A"},
     {"FUNNEL", 4, 18, "ASVB"},
 };
 
@@ -136,15 +137,24 @@ Result<AggregateCall> BindAggregate(Binder& binder, const Expr& expr) {
   if (expr.filter) {
     HONRYU_TRY(call.filter, binder.BindBoolean(*expr.filter));
   }
-  AggregateRequest request{expr.text, call.args, expr.distinct, {}, {}};
+  const bool set = expr.text == "COLLECT_SET";  // ksqlDB
+  AggregateRequest request{
+      set ? std::string_view("COLLECT") : std::string_view(expr.text), call.args, expr.distinct, {}, {}};
   for (const auto& make :
        {MakeBasicAggregate, MakeStatisticAggregate, MakeSketchAggregate, MakeFunnelAggregate}) {
     if (!call.aggregate) call.aggregate = make(request);
     if (!request.error.empty()) return binder.Fail(expr.at, request.error);
   }
   if (!call.aggregate) return binder.Fail(expr.at, expr.text + " does not take these arguments");
-  if (expr.distinct && expr.text != "COUNT" && expr.text != "MIN" && expr.text != "MAX")
-    return binder.Fail(expr.at, "DISTINCT is only for COUNT");
+  if (set) call.aggregate = MakeDistinctAggregate(std::move(call.aggregate));
+  if (expr.distinct && expr.text != "COUNT" && expr.text != "MIN" && expr.text != "MAX") {
+    constexpr std::string_view kOverValues[] = {"SUM",     "AVG",         "STDDEV",      "STDDEV_POP",
+                                                "VAR_POP", "STDDEV_SAMP", "VARIANCE",    "VAR_SAMP",
+                                                "MEDIAN",  "COLLECT",     "COLLECT_LIST"};
+    if (std::find(std::begin(kOverValues), std::end(kOverValues), expr.text) == std::end(kOverValues))
+      return binder.Fail(expr.at, expr.text + " has no DISTINCT");
+    call.aggregate = MakeDistinctAggregate(std::move(call.aggregate));
+  }
   call.type = request.type;
   call.text = expr.text + (expr.distinct ? "(DISTINCT " : "(") + (plain_count ? "*)" : "…)");
   call.signature = expr.text + (expr.distinct ? " DISTINCT(" : "(");

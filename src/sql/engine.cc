@@ -206,6 +206,7 @@ class EngineImpl final : public Engine {
       case PlanNode::Kind::kProject:
         return MakeProject(runtime_, pump, node);
       case PlanNode::Kind::kAggregate:
+        if (window == WindowKind::kIncreasing) return MakeIncreasingAggregate(runtime_, pump, node);
         return window == WindowKind::kSession || window == WindowKind::kStagger
                    ? MakeSpanAggregate(runtime_, pump, node)
                    : MakeWindowAggregate(runtime_, pump, node);

@@ -114,6 +114,7 @@ std::unique_ptr<Stage> MakeUnion(Runtime& runtime, std::string pump, PlanNode& n
 std::unique_ptr<Stage> MakeLimit(Runtime& runtime, std::string pump, PlanNode& node);
 std::unique_ptr<Stage> MakeSort(Runtime& runtime, std::string pump, PlanNode& node);
 std::unique_ptr<Stage> MakeWindowAggregate(Runtime& runtime, std::string pump, PlanNode& node);
+std::unique_ptr<Stage> MakeIncreasingAggregate(Runtime& runtime, std::string pump, PlanNode& node);
 std::unique_ptr<Stage> MakeSpanAggregate(Runtime& runtime, std::string pump, PlanNode& node);
 std::unique_ptr<Stage> MakeOver(Runtime& runtime, std::string pump, PlanNode& node);
 std::unique_ptr<Stage> MakeStreamJoin(Runtime& runtime, std::string pump, PlanNode& node);

@@ -244,6 +244,7 @@ class TableFunctionOperator final : public Stage {
   void Load(StateReader& in) override {
     if (!function_->Restore(in.Text()).ok()) in.Fail();
   }
+  std::size_t StateBytes() const override { return function_->StateBytes(); }
 
  private:
   std::unique_ptr<TableFunction> function_;

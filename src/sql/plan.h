@@ -82,7 +82,7 @@ struct PlanNode {
   std::vector<BoundPtr> exprs;
   WindowDefinition window;
   std::unique_ptr<unsigned char> windows_used;  ///< Of kAssignWindows: something names the columns it adds.
-  BoundPtr monotonic;                           ///< The key of a kMonotonic window.
+  BoundPtr monotonic;                           ///< The key of a kMonotonic or kIncreasing window.
   std::vector<AggregateCall> aggregates;
   Emit emit;
   LateRows late;

@@ -90,10 +90,19 @@ Result<void> Planner::FindWindow(const Select& select, PlanNode& input, PlanNode
   }
   for (std::size_t i = 0; i < group.keys.size(); ++i) {
     HONRYU_TRY(Bucket bucket, GroupFunction(*group.keys[i], input.scope));
-    if (!bucket.has_value()) bucket = TimeBucket(*group.keys[i], input.scope);
+    const Expr& key = *group.keys[i];
+    const bool monotonic = key.kind == ExprKind::kCall && key.text == "MONOTONIC" && key.args.size() == 1;
+    if (!bucket.has_value()) bucket = TimeBucket(monotonic ? *key.args[0] : key, input.scope);
     if (!bucket.has_value()) continue;
     is_window[i] = true;
     node.window = *bucket;
+    return Ok();
+  }
+  for (const ExprPtr& key : group.keys) {
+    if (key->kind != ExprKind::kCall || key->text != "MONOTONIC") continue;
+    Binder binder(text_, input.scope);
+    node.window.kind = WindowKind::kIncreasing;
+    HONRYU_TRY(node.monotonic, binder.Bind(*key));
     return Ok();
   }
   for (std::size_t i = 0; i < group.keys.size(); ++i) {  // a window's bounds from a subquery
@@ -183,9 +192,9 @@ Result<BoundPtr> Planner::BindGrouped(const Expr& expr, PlanNode& node, Binder& 
     return MakeColumn(keys + 3 + place, type, name);
   }
   if (expr.kind == ExprKind::kLiteral || expr.kind == ExprKind::kInterval) return BoundPtr();
-  if (const auto which = WindowColumnOf(expr); which.has_value() &&
-                                               node.window.kind != WindowKind::kUnbounded &&
-                                               node.window.kind != WindowKind::kMonotonic)
+  if (const auto which = WindowColumnOf(expr);
+      which.has_value() && node.window.kind != WindowKind::kUnbounded &&
+      node.window.kind != WindowKind::kIncreasing && node.window.kind != WindowKind::kMonotonic)
     return window_column(*which);
   if (const auto bound = input.Bind(expr); bound.ok()) {
     for (std::size_t i = 0; i < keys; ++i)

@@ -203,6 +203,8 @@ Result<PlanPtr> Planner::PlanTableFunction(const Source& source, const Expr& cal
   node->detail = call.text;
   for (const Column& column : node->function->output())
     node->scope.columns.push_back({"", column.name, column.type, node->scope.columns.size()});
+  for (std::size_t i = 0; i < node->function->hidden(); ++i)
+    node->scope.columns[node->scope.columns.size() - 1 - i].hidden = true;
   node->width = node->scope.columns.size();
   node->inputs.push_back(std::move(project));
   (void)source;

@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <string>
 #include <string_view>
+#include <utility>
 
 namespace honryu::sql {
 
@@ -41,6 +42,8 @@ class StateReader {
   void Fail() { ok_ = false; }
   bool ok() const { return ok_; }
   bool AtEnd() const { return rest_.empty(); }
+  /// All that is left.
+  std::string_view Rest() { return std::exchange(rest_, {}); }
 
  private:
   std::string_view rest_;

@@ -174,6 +174,14 @@ void AddBuiltInTableFunctions(TableFunctionRegistry& registry) {
                          return MakeTumbling(cursor, arguments, true);
                        });
   registry.try_emplace("HOTSPOTS", MakeHotspots);
+  registry.try_emplace("RANDOM_CUT_FOREST",
+                       [](const Columns& cursor, const std::vector<TableFunctionArgument>& arguments) {
+                         return MakeForest(cursor, arguments, false);
+                       });
+  registry.try_emplace("RANDOM_CUT_FOREST_WITH_EXPLANATION",
+                       [](const Columns& cursor, const std::vector<TableFunctionArgument>& arguments) {
+                         return MakeForest(cursor, arguments, true);
+                       });
 }
 
 }  // namespace honryu::sql

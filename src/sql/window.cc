@@ -35,6 +35,8 @@ std::string WindowDefinition::ToString() const {
       return "session, gap " + DurationText(size);
     case WindowKind::kStagger:
       return "stagger " + DurationText(size);
+    case WindowKind::kIncreasing:
+      return "until the key increases";
     case WindowKind::kMonotonic:
       break;
   }

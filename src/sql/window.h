@@ -28,7 +28,8 @@ enum class WindowKind : std::uint8_t {
   kCumulate,   ///< Growing by `slide` up to `size`.
   kSession,    ///< Until nothing came for `size`.
   kStagger,    ///< Of `size` from a key's first row.
-  kMonotonic   ///< One for each value of an expression that never decreases.
+  kMonotonic,  ///< One for each value of a column that is a window's bound below.
+  kIncreasing  ///< One for each value of MONOTONIC(x): until a greater one comes.
 };
 
 /// How rows are put into windows.

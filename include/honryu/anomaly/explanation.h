@@ -20,6 +20,12 @@ class ColumnSpread {
   /// Learns a row; values that are not finite are left out.
   void Learn(std::span<const double> row);
 
+  /// State as bytes without a checksum of their own, for a larger snapshot; the arguments of the constructor
+  /// are not part of it.
+  void AppendState(std::string& out) const;
+  /// Takes what AppendState wrote off the front of *in. kCorrupt when cut short or not finite.
+  Result<void> TakeState(BytesView* in);
+
  private:
   struct Column {
     double count = 0;

@@ -21,6 +21,8 @@ class TableFunction {
   virtual ~TableFunction() = default;
   /// Columns of the rows that come out.
   virtual const Columns& output() const = 0;
+  /// How many of the last of these are not part of *.
+  virtual std::size_t hidden() const { return 0; }
   /// Takes a row of the cursor. May emit.
   virtual void OnRow(const Row& row, const Emitter& emit) = 0;
   /// No row older than `watermark_ms` will come any more. May emit rows that are not older either.
@@ -28,6 +30,8 @@ class TableFunction {
   /// State as bytes, and back. Restore: kCorrupt if they are none of this function's with these arguments.
   virtual std::string Snapshot() const = 0;
   virtual Result<void> Restore(std::string_view bytes) = 0;
+  /// Memory of the state, roughly.
+  virtual std::size_t StateBytes() const { return 0; }
   /// For EXPLAIN: "100 trees of 256, …".
   virtual std::string Describe() const = 0;
 };
@@ -43,8 +47,9 @@ struct TableFunctionArgument {
 using TableFunctionFactory = std::function<Result<std::unique_ptr<TableFunction>>(
     const Columns& cursor, const std::vector<TableFunctionArgument>& arguments)>;
 
-/// By name in upper case. COUNT_DISTINCT_ITEMS_TUMBLING, TOP_K_ITEMS_TUMBLING and HOTSPOTS are built in;
-/// RANDOM_CUT_FOREST and RANDOM_CUT_FOREST_WITH_EXPLANATION come from whoever has a forest.
+/// By name in upper case. COUNT_DISTINCT_ITEMS_TUMBLING, TOP_K_ITEMS_TUMBLING, HOTSPOTS, RANDOM_CUT_FOREST
+/// and RANDOM_CUT_FOREST_WITH_EXPLANATION are built in; one of the same name that the host brings goes
+/// before.
 using TableFunctionRegistry = std::map<std::string, TableFunctionFactory, std::less<>>;
 
 /// Adds the built-in ones that `registry` does not have.
