@@ -13,7 +13,8 @@ import honryu_process as hp  # noqa: E402
 
 
 SCRIPTS = {"boto3": "kinesis_boto3.py", "boto3-tls": "kinesis_boto3.py", "signatures": "kinesis_signatures.py"}
-SETTINGS = {"signatures": [
+ENCRYPTION = ["storage.encryption_keys.0.id=alias/x", "storage.encryption_keys.0.secret=" + "c2VjcmV0IGZvciB0ZXN0cyBvbmx5LCAzMiBieXRlcyE="]
+SETTINGS = {"boto3": ENCRYPTION, "boto3-tls": ENCRYPTION, "signatures": [
     "kinesis.access_keys.0.id=ADMIN", "kinesis.access_keys.0.secret=a secret for tests only",
     "kinesis.access_keys.1.id=WRITER", "kinesis.access_keys.1.secret=a secret for tests only",
     'kinesis.access_keys.1.allow=[{actions: ["Put*", "Describe*"], streams: ["web-*"]}]']}
