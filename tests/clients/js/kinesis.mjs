@@ -1,9 +1,12 @@
 // Drives a Kinesis endpoint with the AWS SDK for JavaScript v3: node kinesis.mjs http://127.0.0.1:4567
 // Twice: over its default handler, which speaks HTTP/2, and over its HTTP/1.1 handler.
 import {
-  KinesisClient, CreateStreamCommand, DeleteStreamCommand, DescribeStreamSummaryCommand, GetRecordsCommand, GetShardIteratorCommand,
-  ListShardsCommand, PutRecordCommand, PutRecordsCommand, RegisterStreamConsumerCommand, SplitShardCommand, SubscribeToShardCommand,
-  waitUntilStreamExists, waitUntilStreamNotExists,
+  KinesisClient, CreateStreamCommand, DeleteResourcePolicyCommand, DeleteStreamCommand, DescribeAccountSettingsCommand,
+  DescribeStreamSummaryCommand, GetRecordsCommand, GetResourcePolicyCommand, GetShardIteratorCommand, ListShardsCommand,
+  ListStreamConsumersCommand, ListTagsForResourceCommand, MergeShardsCommand, PutRecordCommand, PutRecordsCommand,
+  PutResourcePolicyCommand, RegisterStreamConsumerCommand, SplitShardCommand, SubscribeToShardCommand, TagResourceCommand,
+  UntagResourceCommand, UpdateAccountSettingsCommand, UpdateMaxRecordSizeCommand, UpdateShardCountCommand, UpdateStreamModeCommand,
+  UpdateStreamWarmThroughputCommand, waitUntilStreamExists, waitUntilStreamNotExists,
 } from "@aws-sdk/client-kinesis";
 import { NodeHttpHandler } from "@smithy/node-http-handler";
 import assert from "node:assert/strict";
@@ -24,6 +27,43 @@ async function readAll(client, name, shard, type = "TRIM_HORIZON") {
     if (answer.MillisBehindLatest === 0 && answer.Records.length === 0) break;
   }
   return found;
+}
+
+// Merging, uniform scaling, and what the API has got in later years; the stream has two open shards.
+async function manage(client, name, arn) {
+  const active = () => waitUntilStreamExists({ client, minDelay: 0.2, maxDelay: 1, maxWaitTime: 30 }, { StreamName: name });
+  const open = async () => (await client.send(new ListShardsCommand({ StreamName: name })))
+    .Shards.filter((shard) => !shard.SequenceNumberRange.EndingSequenceNumber);
+  const [left, right] = await open();
+  await client.send(new MergeShardsCommand({ StreamName: name, ShardToMerge: left.ShardId, AdjacentShardToMerge: right.ShardId }));
+  await active();
+  assert.equal((await open())[0].ParentShardId, left.ShardId);
+  await client.send(new UpdateShardCountCommand({ StreamName: name, TargetShardCount: 2, ScalingType: "UNIFORM_SCALING" }));
+  await active();
+  assert.equal((await open()).length, 2);
+
+  await client.send(new TagResourceCommand({ ResourceARN: arn, Tags: { team: "maps", tier: "gold" } }));
+  await client.send(new UntagResourceCommand({ ResourceARN: arn, TagKeys: ["tier"] }));
+  const { Tags: tags } = await client.send(new ListTagsForResourceCommand({ ResourceARN: arn }));
+  assert.deepEqual(tags, [{ Key: "team", Value: "maps" }]);
+  const policy = JSON.stringify({ Version: "2012-10-17", Statement: [] });
+  await client.send(new PutResourcePolicyCommand({ ResourceARN: arn, Policy: policy }));
+  assert.equal((await client.send(new GetResourcePolicyCommand({ ResourceARN: arn }))).Policy, policy);
+  await client.send(new DeleteResourcePolicyCommand({ ResourceARN: arn }));
+  assert.equal((await client.send(new ListStreamConsumersCommand({ StreamARN: arn }))).Consumers.length, 1);
+
+  await client.send(new UpdateMaxRecordSizeCommand({ StreamARN: arn, MaxRecordSizeInKiB: 1024 }));
+  await active();
+  await client.send(new UpdateStreamModeCommand({ StreamARN: arn, StreamModeDetails: { StreamMode: "ON_DEMAND" } }));
+  await active();
+  const warm = await client.send(new UpdateStreamWarmThroughputCommand({ StreamARN: arn, WarmThroughputMiBps: 10 }));
+  assert.equal(warm.WarmThroughput.TargetMiBps, 10);
+  await active();
+  const settings = await client.send(new DescribeAccountSettingsCommand({}));
+  assert.equal(settings.MinimumThroughputBillingCommitment.Status, "DISABLED");
+  await assert.rejects(
+    client.send(new UpdateAccountSettingsCommand({ MinimumThroughputBillingCommitment: { Status: "ENABLED" } })),
+    (error) => error.name === "InvalidArgumentException");
 }
 
 async function run(handlerName, options) {
@@ -64,6 +104,9 @@ async function run(handlerName, options) {
   assert.equal(fanned.length, 500);
   assert.equal(last.ChildShards.length, 2);
   done(`${handlerName}: RegisterStreamConsumer, SplitShard, SubscribeToShard to the shard's end`);
+
+  await manage(client, name, summary.StreamARN);
+  done(`${handlerName}: MergeShards, UpdateShardCount, tags, policies, record size, mode, warm throughput, account settings`);
 
   await client.send(new DeleteStreamCommand({ StreamName: name, EnforceConsumerDeletion: true }));
   await waitUntilStreamNotExists({ client, minDelay: 0.2, maxDelay: 1, maxWaitTime: 30 }, { StreamName: name });
