@@ -2,6 +2,7 @@
 
 #include "honryu/base/crc32c.h"
 
+#include <algorithm>
 #include <cmath>
 #include <utility>
 
@@ -64,10 +65,12 @@ void DistinctCounter::Merge(const DistinctCounter& other) {
 std::string DistinctCounter::Save() const {
   if (sketch_.has_value()) return "S" + std::string(sketch_->registers());
   std::string out = "E";
-  for (const std::uint64_t hash : slots_) {
-    if (hash == 0) continue;
+  std::vector<std::uint64_t> hashes;  // in an order that does not depend on how they came
+  for (const std::uint64_t hash : slots_)
+    if (hash != 0) hashes.push_back(hash);
+  std::sort(hashes.begin(), hashes.end());
+  for (const std::uint64_t hash : hashes)
     for (int shift = 0; shift < 64; shift += 8) out += static_cast<char>(hash >> shift & 0xff);
-  }
   return out;
 }
 

@@ -106,6 +106,40 @@ bool AggregateOperator::AtLimit(std::size_t groups, const Row& row) {
   return true;
 }
 
+bool AggregateOperator::AtLimit(std::size_t groups, std::string_view key, std::int64_t time) {
+  if (runtime_.max_groups == 0 || groups < runtime_.max_groups) return false;
+  ReportGroup("StateLimit", "more groups than the limit of " + std::to_string(runtime_.max_groups), key,
+              time);
+  return true;
+}
+
+// An error that is not one row's, with the group's key in place of the row.
+void AggregateOperator::ReportGroup(std::string_view name, std::string message, std::string_view key,
+                                    std::int64_t time) {
+  std::vector<Value> values(keys_.size());
+  for (Value& value : values)
+    if (!TakeKey(&key, value)) break;
+  const Columns columns(output_.begin(), output_.begin() + static_cast<std::ptrdiff_t>(keys_.size()));
+  runtime_.on_error({name, std::move(message), pump_, time, RowToJson(columns, values)});
+  runtime_.eval.Clear();
+}
+
+void AggregateOperator::LateState(std::string_view key, std::int64_t end, std::uint64_t rows) {
+  runtime_.late_state_rows += rows;
+  ReportGroup("LateRow", std::to_string(rows) + " rows of this group came together behind the watermark", key,
+              end - 1);
+}
+
+void AggregateOperator::MergeSlots(Slot* slots, std::string_view key, std::int64_t end, StateReader& in) {
+  shipped_.resize(calls_.size());
+  LoadSlots(shipped_.data(), in);
+  if (!in.ok()) return;
+  for (std::size_t i = 0; i < calls_.size(); ++i)
+    calls_[i].aggregate->Merge(slots[i], shipped_[i], runtime_.eval);
+  if (runtime_.eval.failed())
+    ReportGroup(runtime_.eval.error_name, runtime_.eval.error, key, end == kEndOfTime ? 0 : end - 1);
+}
+
 bool AggregateOperator::IsDue() {
   if (emit_ != EmitKind::kEvery || runtime_.now_ms < next_due_ms_) return false;
   const bool first = next_due_ms_ == kNoWatermark;

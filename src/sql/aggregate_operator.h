@@ -22,7 +22,12 @@ class AggregateOperator : public Stage {
   bool ProduceIf(std::string_view key, const Slot* slots, std::int64_t start, std::int64_t end,
                  std::int64_t time);
   void Late(const Row& row);
+  /// Merged states for a window that is gone: `rows` rows of them.
+  void LateState(std::string_view key, std::int64_t end, std::uint64_t rows);
+  /// Takes slots that SaveSlots of another engine wrote into `slots`.
+  void MergeSlots(Slot* slots, std::string_view key, std::int64_t end, StateReader& in);
   bool AtLimit(std::size_t groups, const Row& row);
+  bool AtLimit(std::size_t groups, std::string_view key, std::int64_t time);
   /// True when EMIT EVERY is due.
   bool IsDue();
   /// Watermark, and when EMIT EVERY is due next.
@@ -50,7 +55,10 @@ class AggregateOperator : public Stage {
 
   BoundPtr when_;
   Columns output_;
-  std::vector<bool> active_;  ///< Calls that the prepared row counts for.
+  void ReportGroup(std::string_view name, std::string message, std::string_view key, std::int64_t time);
+
+  std::vector<Slot> shipped_;  ///< MergeSlots.
+  std::vector<bool> active_;   ///< Calls that the prepared row counts for.
   std::int64_t next_due_ms_ = kNoWatermark;
   Row out_;
 };

@@ -1,4 +1,5 @@
 #include "sql/plan.h"
+#include "sql/plan_split.h"
 
 #include <algorithm>
 
@@ -36,6 +37,8 @@ std::string Emission(const PlanNode& node) {
 
 class Explainer {
  public:
+  explicit Explainer(const Plan& plan) : split_(plan) {}
+
   std::string Text(const Plan& plan) {
     for (const PlannedQuery& query : plan.queries) {
       out_ += query.name + " -> " + query.target + (query.stopped ? " (stopped)" : "") + "\n";
@@ -127,27 +130,29 @@ class Explainer {
   }
 
   // Groups by all columns of the partition key live in one shard each; others are put together from parts.
-  static std::string Shuffle(const PlanNode& node) {
+  std::string Shuffle(const PlanNode& node) const {
+    const std::string all =
+        split_.IsTwoPhase(node) ? "shuffle: two phases, by key" : "shuffle: all rows, by key";
     const PlanNode* below = node.inputs[0].get();
     while (below->kind == PlanNode::Kind::kFilter) below = below->inputs[0].get();
-    if (below->kind != PlanNode::Kind::kScan || below->stream->partition.empty())
-      return "shuffle: two phases, by key";
+    if (below->kind != PlanNode::Kind::kScan || below->stream->partition.empty()) return all;
     for (const std::string& wanted : below->stream->partition) {
       const bool grouped = std::any_of(node.exprs.begin(), node.exprs.end(), [&](const BoundPtr& key) {
         const std::size_t* column = key->AsColumn();
         return column != nullptr && *column < below->stream->columns.size() &&
                below->stream->columns[*column].name == wanted;
       });
-      if (!grouped) return "shuffle: two phases, by key";
+      if (!grouped) return all;
     }
     return "shuffle: none, each shard by itself";
   }
 
+  PlanSplit split_;
   std::string out_;
 };
 
 }  // namespace
 
-std::string ExplainPlan(const Plan& plan) { return Explainer().Text(plan); }
+std::string ExplainPlan(const Plan& plan) { return Explainer(plan).Text(plan); }
 
 }  // namespace honryu::sql

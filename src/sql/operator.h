@@ -19,6 +19,8 @@ struct RowError {
   std::string row;  ///< As JSON.
 };
 
+class Outbox;
+
 /// What the operators of one engine share.
 struct Runtime {
   EvalContext eval;
@@ -30,7 +32,12 @@ struct Runtime {
                      const Row& row)>
       on_late;
   std::uint64_t skipped_partial_rows = 0;
-  std::size_t max_groups = 0;  ///< Of one operator.
+  std::uint64_t late_state_rows = 0;  ///< Rows in merged states that came too late.
+  std::size_t max_groups = 0;         ///< Of one operator.
+  Outbox* outbox = nullptr;           ///< Of a partial engine: what it has to ship.
+  /// Of a partial engine, by source: the final engine's watermark is not beyond this; kEndOfTime: it may be
+  /// anywhere.
+  std::vector<std::int64_t> source_bounds;
 };
 
 /// A step of a query at work. Rows and watermarks are pushed in; each call pushes on what comes out. Belongs
@@ -49,6 +56,10 @@ class Stage {
   virtual void OnTime() {}
   virtual void Save(StateWriter&) const {}
   virtual void Load(StateReader&) {}
+  /// Of the second phase of an aggregate: takes what Save of the first phase gave.
+  virtual void MergeState(StateReader& in) { in.Fail(); }
+  /// Of the first phase of an aggregate: its state was shipped.
+  virtual void Clear() {}
   /// Memory of the state, roughly, and groups or rows held.
   virtual std::size_t StateBytes() const { return 0; }
   virtual std::size_t StateEntries() const { return 0; }
@@ -116,6 +127,9 @@ std::unique_ptr<Stage> MakeSort(Runtime& runtime, std::string pump, PlanNode& no
 std::unique_ptr<Stage> MakeWindowAggregate(Runtime& runtime, std::string pump, PlanNode& node);
 std::unique_ptr<Stage> MakeIncreasingAggregate(Runtime& runtime, std::string pump, PlanNode& node);
 std::unique_ptr<Stage> MakeSpanAggregate(Runtime& runtime, std::string pump, PlanNode& node);
+/// The first phase of an aggregate; `number` stands for the operator in shipments.
+std::unique_ptr<Stage> MakePartialAggregate(Runtime& runtime, std::string pump, PlanNode& node,
+                                            std::size_t number, std::vector<std::size_t> sources);
 std::unique_ptr<Stage> MakeOver(Runtime& runtime, std::string pump, PlanNode& node);
 std::unique_ptr<Stage> MakeStreamJoin(Runtime& runtime, std::string pump, PlanNode& node);
 std::unique_ptr<Stage> MakeTableJoin(Runtime& runtime, std::string pump, PlanNode& node,

@@ -130,6 +130,31 @@ class WindowAggregate final : public AggregateOperator {
     }
   }
 
+  void MergeState(StateReader& in) override {
+    for (std::uint64_t left = in.Count(24); left > 0 && in.ok(); --left) {
+      const std::int64_t end = in.I64();
+      const std::int64_t start = in.I64();
+      const bool gone = watermark_ != kNoWatermark && GoneAt(end) <= watermark_ && end != kEndOfTime;
+      for (std::uint64_t count = in.Count(24); count > 0 && in.ok(); --count) {
+        key_ = in.Text();
+        const std::int64_t touched = in.I64();
+        const std::uint64_t rows = in.U64();
+        std::vector<Slot> refused(calls_.size());
+        if (gone || AtLimit(groups_, key_, touched)) {
+          if (gone) LateState(key_, end, rows);
+          LoadSlots(refused.data(), in);
+          continue;
+        }
+        Pane& pane = panes_.try_emplace({end, start}, calls_.size()).first->second;
+        const std::size_t before = pane.groups.size();
+        const std::size_t number = pane.groups.FindOrAdd(key_);
+        groups_ += pane.groups.size() - before;
+        MergeSlots(pane.groups.slots(number), key_, end, in);
+        if (in.ok()) Touched(pane, number, start, end, touched);
+      }
+    }
+  }
+
   std::size_t StateEntries() const override { return groups_; }
   std::size_t StateBytes() const override {
     std::size_t bytes = 0;
@@ -150,8 +175,12 @@ class WindowAggregate final : public AggregateOperator {
     const std::size_t number = pane.groups.FindOrAdd(key_);
     groups_ += pane.groups.size() - before;
     AddTo(pane.groups.slots(number), row);
+    Touched(pane, number, start, end, row.time);
+  }
+
+  void Touched(Pane& pane, std::size_t number, std::int64_t start, std::int64_t end, std::int64_t time) {
     GroupTable::Group& group = pane.groups.group(number);
-    group.touched = std::max(group.touched, row.time);
+    group.touched = std::max(group.touched, time);
     group.dirty = true;
     if (pane.closed) {
       GiveOut(pane, number, start, end, true, group.emitted ? ++group.revision : 0);
@@ -160,7 +189,7 @@ class WindowAggregate final : public AggregateOperator {
       GiveOut(pane, number, start, end, false, 0);
       group.dirty = false;
     } else if (emit_ == EmitKind::kWhen && !group.emitted) {
-      group.emitted = ProduceIf(pane.groups.key(number), pane.groups.slots(number), start, end, row.time);
+      group.emitted = ProduceIf(pane.groups.key(number), pane.groups.slots(number), start, end, time);
     }
   }
 

@@ -1,6 +1,7 @@
 #include "sql/source.h"
 
 #include "sql/cast.h"
+#include "sql/shipment.h"
 
 #include <algorithm>
 
@@ -41,21 +42,54 @@ bool SourceClock::CloseShard(std::size_t shard) {
 }
 
 bool SourceClock::Update() {
-  std::int64_t least = kEndOfTime;
-  for (const Shard& shard : shards_)
-    if (!shard.idle && !shard.closed) least = std::min(least, WatermarkMinus(shard.newest, bound_ms_));
+  const std::int64_t least = ShardsWatermark();
   return least != kEndOfTime && AdvanceTo(least);
 }
 
 bool SourceClock::Tick(std::int64_t now_ms, std::int64_t idle_timeout_ms) {
   bool quiet = true;  // closed ones too: what follows them may only be about to be found
-  for (Shard& shard : shards_) {
-    shard.idle = !shard.behind && (shard.idle || now_ms - shard.seen_ms >= idle_timeout_ms);
+  TickShards(now_ms, idle_timeout_ms);
+  for (const Shard& shard : shards_) {
     quiet = quiet && shard.idle;
   }
   if (!quiet) return Update();
   if (shards_.empty()) return false;
   return AdvanceTo(WatermarkMinus(now_ms, bound_ms_));
+}
+
+void SourceClock::TickShards(std::int64_t now_ms, std::int64_t idle_timeout_ms) {
+  for (Shard& shard : shards_)
+    if (!shard.remote)
+      shard.idle = !shard.behind && (shard.idle || now_ms - shard.seen_ms >= idle_timeout_ms);
+}
+
+std::int64_t SourceClock::ShardsWatermark() const {
+  std::int64_t least = kEndOfTime;
+  for (const Shard& shard : shards_)
+    if (!shard.idle && !shard.closed) least = std::min(least, WatermarkMinus(shard.newest, bound_ms_));
+  return least;
+}
+
+void SourceClock::PutShards(StateWriter& out) const {
+  out.U64(shards_.size());
+  for (const Shard& shard : shards_) {
+    out.Text(shard.name);
+    out.I64(shard.newest);
+    out.U8(static_cast<std::uint8_t>((shard.idle ? 1 : 0) | (shard.closed ? 2 : 0)));
+  }
+}
+
+bool SourceClock::TakeShards(StateReader& in, std::int64_t now_ms) {
+  for (std::uint64_t left = in.Count(17); left > 0 && in.ok(); --left) {
+    const std::size_t number = AddShard(in.Text(), now_ms);
+    Shard& shard = shards_[number];
+    shard.newest = std::max(shard.newest, in.I64());
+    const std::uint8_t flags = in.U8();
+    shard.idle = (flags & 1) != 0;
+    shard.closed = (flags & 2) != 0;
+    shard.remote = true;
+  }
+  return in.ok();
 }
 
 bool SourceClock::AdvanceTo(std::int64_t watermark_ms) {
@@ -71,7 +105,8 @@ void SourceClock::Save(StateWriter& out) const {
     out.Text(shard.name);
     out.I64(shard.newest);
     out.I64(shard.seen_ms);
-    out.U8(static_cast<std::uint8_t>((shard.idle ? 1 : 0) | (shard.closed ? 2 : 0) | (shard.behind ? 4 : 0)));
+    out.U8(static_cast<std::uint8_t>((shard.idle ? 1 : 0) | (shard.closed ? 2 : 0) | (shard.behind ? 4 : 0) |
+                                     (shard.remote ? 8 : 0)));
   }
 }
 
@@ -86,6 +121,7 @@ void SourceClock::Load(StateReader& in) {
     shard.idle = (flags & 1) != 0;
     shard.closed = (flags & 2) != 0;
     shard.behind = (flags & 4) != 0;
+    shard.remote = (flags & 8) != 0;
   }
 }
 
@@ -101,7 +137,15 @@ void StreamNode::OnRow(std::size_t input, const Row& row) {
     runtime_.eval.Fail("NullNotAllowed", "column '" + info_.columns[i].name + "' is NOT NULL");
     return Report(info_.columns, row);
   }
-  if (info_.output) {
+  Give(row, false);
+}
+
+void StreamNode::OnShipped(const Row& row) { Give(row, true); }
+
+void StreamNode::Give(const Row& row, bool shipped) {
+  if (runtime_.outbox != nullptr) {
+    if (ship_as_.has_value()) runtime_.outbox->Add(RowPlace::kStream, *ship_as_, 0, row);
+  } else if (info_.output) {
     ++counters_->rows_out;
     (*sink_)({info_.name, info_.columns, row});
   }
@@ -113,7 +157,8 @@ void StreamNode::OnRow(std::size_t input, const Row& row) {
     wide_.values.resize(width);
     passed = &wide_;
   }
-  for (const Reader& reader : readers_) reader.reader->OnRow(reader.input, *passed);
+  for (const Reader& reader : readers_)
+    if (!shipped || !reader.ahead) reader.reader->OnRow(reader.input, *passed);
 }
 
 void StreamNode::OnWatermark(std::size_t input, std::int64_t watermark) {

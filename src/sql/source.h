@@ -5,6 +5,7 @@
 #include "sql/operator.h"
 
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -30,14 +31,25 @@ class SourceClock {
   void Save(StateWriter& out) const;
   void Load(StateReader& in);
 
+  /// Of a partial engine: which shards are idle, and no more than that.
+  void TickShards(std::int64_t now_ms, std::int64_t idle_timeout_ms);
+  /// Of a partial engine: what its shards have shown, for the final engine's clock; kEndOfTime: nothing of
+  /// them holds that back.
+  std::int64_t ShardsWatermark() const;
+  void PutShards(StateWriter& out) const;
+  /// Takes what PutShards wrote; Update() then says whether the watermark moved. False: it is damaged.
+  bool TakeShards(StateReader& in, std::int64_t now_ms);
+  /// True if the shards moved the watermark.
+  bool Update();
+
  private:
   struct Shard {
     std::string name;
     std::int64_t newest = kNoWatermark;
     std::int64_t seen_ms = 0;
     bool idle = false, closed = false, behind = false;
+    bool remote = false;  ///< A partial engine says whether it is idle.
   };
-  bool Update();
 
   std::int64_t bound_ms_;
   std::int64_t watermark_ = kNoWatermark;
@@ -53,7 +65,14 @@ class StreamNode final : public Stage {
   }
 
   void SetWriters(std::vector<std::string> pumps);
-  void AddReader(Stage* reader, std::size_t input) { readers_.push_back({reader, input}); }
+  /// `ahead`: partial engines have given this reader their rows already.
+  void AddReader(Stage* reader, std::size_t input, bool ahead = false) {
+    readers_.push_back({reader, input, ahead});
+  }
+  /// Of a partial engine: rows go into shipments, as of this number.
+  void ShipAs(std::size_t number) { ship_as_ = number; }
+  /// A row that came in a shipment.
+  void OnShipped(const Row& row);
   void OnRow(std::size_t input, const Row& row) override;
   void OnWatermark(std::size_t input, std::int64_t watermark) override;
   void Save(StateWriter& out) const override { watermark_.Save(out); }
@@ -65,7 +84,10 @@ class StreamNode final : public Stage {
   struct Reader {
     Stage* reader;
     std::size_t input;
+    bool ahead;
   };
+  void Give(const Row& row, bool shipped);
+
   const StreamInfo& info_;
   const Engine::Sink* sink_;
   EngineCounters* counters_;
@@ -74,6 +96,7 @@ class StreamNode final : public Stage {
   std::vector<Reader> readers_;
   bool checked_ = false;  ///< Some column is NOT NULL.
   Row wide_;              ///< With places for the metadata.
+  std::optional<std::size_t> ship_as_;
 };
 
 /// A stream that the host feeds.
@@ -87,7 +110,11 @@ class SourceFeed {
   bool read() const { return node_.has_readers(); }
   void Push(std::size_t shard, const SourceRecord& record);
   void PushRow(std::size_t shard, std::int64_t arrival_ms, std::vector<Value> values);
+  void UpdateClock() {
+    if (clock_.Update()) node_.OnWatermark(0, clock_.watermark());
+  }
   void Tick() {
+    if (runtime_.outbox != nullptr) return clock_.TickShards(runtime_.now_ms, options_.idle_timeout_ms);
     if (clock_.Tick(runtime_.now_ms, options_.idle_timeout_ms)) node_.OnWatermark(0, clock_.watermark());
   }
   void CloseShard(std::size_t shard) {

@@ -25,6 +25,9 @@ struct GoldenRun {
   std::size_t restart_every = 0;
   std::size_t restart_at = 0;
   bool split = false;
+  /// Above 0: that many partial engines and a final one; they ship behind every input. With more than one,
+  /// the records of a shard go to them in turn, as of a shard each.
+  std::size_t partials = 0;
 };
 
 /// Rows of each result stream as text; or the message of an error under the name "error".

@@ -31,7 +31,8 @@ class DistinctCounter {
   }
   /// False once the bound was passed: Count() is then an estimate.
   bool exact() const { return !sketch_.has_value(); }
-  /// All of the state but the bound, for keeping; Restore takes it back. False: not such bytes.
+  /// All of the state but the bound, for keeping: equal for equal sets of texts; Restore takes it back.
+  /// False: not such bytes.
   std::string Save() const;
   bool Restore(std::string_view bytes);
   /// Memory beyond the object itself.

@@ -48,6 +48,12 @@ struct EngineCounters {
   std::uint64_t skipped_partial_rows = 0;  ///< Early results that an aggregate above did not take.
 };
 
+/// What a final engine says of a shipment of a partial one (see two_phase.h).
+struct MergeReply {
+  std::uint64_t sequence = 0;               ///< The shipment's number.
+  std::vector<std::int64_t> watermarks_ms;  ///< Of the sources, by number.
+};
+
 /// Runs a program of stream SQL: rows and time in, result rows out. Pure and deterministic: the same calls
 /// give the same rows, also across Snapshot and Restore. Rows come out during the calls that cause them. Not
 /// thread-safe.
@@ -93,6 +99,11 @@ class Engine {
   virtual void AdvanceWatermark(std::size_t source, std::int64_t watermark_ms) = 0;
   /// Nothing comes any more: every window closes.
   virtual void Finish() = 0;
+
+  /// Takes a shipment of a PartialEngine of the same program (see two_phase.h); one that was taken before has
+  /// no effect. kCorrupt; kFailedPrecondition: of another program, or one before it is missing. After
+  /// kCorrupt the engine is of no use.
+  virtual Result<MergeReply> Merge(std::string_view shipment) = 0;
 
   /// Puts rows into a reference table in place of those it had, between two rows. kNotFound;
   /// kInvalidArgument: a row has another number of values than the table has columns.

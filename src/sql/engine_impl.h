@@ -1,0 +1,107 @@
+#pragma once
+
+#include "honryu/sql/engine.h"
+#include "sql/plan_split.h"
+#include "sql/shipment.h"
+#include "sql/source.h"
+
+#include <deque>
+#include <map>
+#include <memory>
+#include <string>
+#include <unordered_map>
+#include <vector>
+
+namespace honryu::sql {
+
+/// Engine, and the inside of PartialEngine: with an outbox, it builds only what comes before the split.
+class EngineImpl final : public Engine {
+ public:
+  EngineImpl(std::unique_ptr<Plan> plan, EngineOptions options, Sink sink, Outbox* outbox = nullptr);
+
+  Result<std::size_t> FindSource(std::string_view stream) const override;
+  std::vector<std::string> Sources() const override;
+  std::size_t AddShard(std::size_t source, std::string_view shard) override {
+    return sources_[source]->clock().AddShard(shard, runtime_.now_ms);
+  }
+  void CloseShard(std::size_t source, std::size_t shard) override { sources_[source]->CloseShard(shard); }
+  void SetBehind(std::size_t source, std::size_t shard, bool behind) override {
+    sources_[source]->clock().SetBehind(shard, behind);
+  }
+  void Push(std::size_t source, std::size_t shard, const SourceRecord& record) override {
+    sources_[source]->Push(shard, record);
+  }
+  void PushRow(std::size_t source, std::size_t shard, std::int64_t arrival_ms,
+               std::vector<Value> values) override {
+    sources_[source]->PushRow(shard, arrival_ms, std::move(values));
+  }
+  void AdvanceTime(std::int64_t now_ms) override;
+  void AdvanceWatermark(std::size_t source, std::int64_t watermark_ms) override {
+    sources_[source]->AdvanceTo(watermark_ms);
+  }
+  void Finish() override;
+  Result<MergeReply> Merge(std::string_view shipment) override;
+  Result<void> SetTable(std::string_view table, std::vector<std::vector<Value>> rows) override;
+  Result<Columns> TableColumns(std::string_view table) const override;
+  std::string Snapshot() const override;
+  Result<void> Restore(std::string_view snapshot) override;
+  EngineCounters counters() const override;
+  std::size_t StateBytes() const override;
+  std::size_t StateEntries() const override;
+
+  // Of a partial engine (two_phase.cc).
+  Runtime& runtime() { return runtime_; }
+  std::vector<std::unique_ptr<SourceFeed>>& sources() { return sources_; }
+  const std::map<std::size_t, Stage*>& first_phases() const { return first_phases_; }
+  std::uint64_t fingerprint() const { return plan_->fingerprint; }
+
+ private:
+  StreamNode* NodeOf(const std::string& name) {
+    const auto found = nodes_.find(name);
+    return found == nodes_.end() ? nullptr : found->second;
+  }
+  // engine_build.cc
+  void Build();
+  void BuildPartial();
+  void BuildNode(PlanNode& node, const std::string& pump, Stage* next, std::size_t input, bool ahead);
+  void BuildBefore(PlanNode& node, const std::string& pump, const PlanNode* parent, std::size_t input);
+  std::unique_ptr<Stage> Make(PlanNode& node, const std::string& pump);
+  std::vector<std::size_t> SourceNumbers(const std::set<std::string>& names) const;
+  /// The same, if all of them have the time of arrival; else none.
+  std::vector<std::size_t> ArrivalSources(const std::set<std::string>& names) const;
+  Stage* Own(std::unique_ptr<Stage> stage);
+
+  void OnError(const RowError& error);
+  void OnLate(const std::string& stream, const std::string& pump, const Columns& columns, const Row& row);
+
+  // engine_merge.cc
+  Result<void> TakeShipment(StateReader& in);
+  void LiftTime(const std::vector<std::size_t>& arrival_sources, Row& row) const;
+
+  /// Shipments of one partial engine.
+  struct Partial {
+    std::uint64_t last = 0;            ///< Number of the last one taken.
+    std::deque<std::uint64_t> hashes;  ///< Of the last ones, to tell repeats from strangers.
+  };
+
+  EngineOptions options_;
+  Sink sink_;
+  std::unique_ptr<Plan> plan_;
+  PlanSplit split_;
+  Runtime runtime_;
+  ReferenceTables tables_;
+  EngineCounters counters_;
+  bool in_error_ = false;
+  std::map<std::string, std::vector<std::string>> writers_;
+  std::vector<std::unique_ptr<Stage>> operators_;
+  std::map<std::string, StreamNode*> nodes_;
+  std::vector<StreamNode*> streams_;  ///< By number: in the order of their names.
+  std::vector<std::unique_ptr<SourceFeed>> sources_;
+  std::unordered_map<std::size_t, Stage*> by_number_;  ///< Operators that shipments name.
+  /// By the same number, and by stream: the sources of such rows if all have the time of arrival.
+  std::unordered_map<std::size_t, std::vector<std::size_t>> arrival_of_operator_, arrival_of_stream_;
+  std::map<std::size_t, Stage*> first_phases_;  ///< Of a partial engine, by number.
+  std::map<std::string, Partial> partials_;
+};
+
+}  // namespace honryu::sql
