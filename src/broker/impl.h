@@ -55,8 +55,8 @@ struct Broker::Impl {
   Result<void> FinishCreate(const std::string& name, std::uint64_t incarnation);
   Result<void> BeginDelete(const std::string& name);
   Result<void> FinishDelete(const std::string& name, std::uint64_t incarnation);
-  /// Finishes a creation or deletion; tries again until it is done or the broker stops.
-  async::Task<void> Finish(std::string name, std::uint64_t incarnation);
+  /// Finishes a creation or deletion after `delay`; tries again until it is done or the broker stops.
+  async::Task<void> Finish(std::string name, std::uint64_t incarnation, Duration delay);
   Result<void> ChangeRetention(const std::string& name, int hours);
   Result<void> Activate(StreamState& state);
   async::Task<void> RetentionLoop();

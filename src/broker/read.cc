@@ -13,9 +13,14 @@
 namespace honryu::broker {
 namespace {
 
-constexpr char kTokenVersion = 1;
+// A token has the outer shape of Kinesis's own: eight bytes that count to 1, then blocks of 16 bytes, as many
+// as the stream's name asks for. Inside: incarnation u64, shard u32, offset u64, issue time u64 (ms), name,
+// zeros, and the first 16 bytes of an HMAC-SHA-256 of all before. A name holds no zero byte.
+constexpr std::string_view kTokenStart("\0\0\0\0\0\0\0\1", 8);
 constexpr std::size_t kMacSize = 16;
-constexpr std::size_t kFixedSize = 1 + 8 + 4 + 8 + 8;
+constexpr std::size_t kFixedSize = kTokenStart.size() + 8 + 4 + 8 + 8;
+constexpr std::size_t TokenSize(std::size_t name) { return 152 + (name + 2) / 16 * 16; }
+static_assert(TokenSize(0) >= kFixedSize + kMacSize + 13 && TokenSize(128) >= kFixedSize + kMacSize + 128);
 
 std::string Mac(const std::string& key, std::string_view text) {
   unsigned char digest[EVP_MAX_MD_SIZE];
@@ -46,12 +51,13 @@ std::string LongTime(Timestamp t) {
 
 std::string Broker::EncodeIterator(const ShardPlace& place) const {
   std::string text;
-  text += kTokenVersion;
+  text += kTokenStart;
   codec::AppendU64(text, place.incarnation);
   codec::AppendU32(text, place.shard);
   codec::AppendU64(text, place.offset);
   codec::AppendU64(text, static_cast<std::uint64_t>(ToMs(impl_->clock.Now())));
   text += place.stream;
+  text.resize(std::max(TokenSize(place.stream.size()) - kMacSize, text.size()), '\0');
   text += Mac(impl_->token_key, text);
   return codec::Base64Encode(text);
 }
@@ -62,17 +68,18 @@ Result<ShardPlace> Broker::DecodeIterator(std::string_view token) const {
     token = token.substr(1, token.size() - 2);
   if (token.size() > 1024) return invalid;
   const Result<std::string> text = codec::Base64Decode(token);
-  if (!text.ok() || text->size() < kFixedSize + kMacSize || (*text)[0] != kTokenVersion) return invalid;
+  if (!text.ok() || text->size() < kFixedSize + kMacSize || !text->starts_with(kTokenStart)) return invalid;
   const std::string_view body = std::string_view(*text).substr(0, text->size() - kMacSize);
   if (CRYPTO_memcmp(Mac(impl_->token_key, body).data(), text->data() + body.size(), kMacSize) != 0)
     return invalid;
   ShardPlace place;
-  const char* p = body.data() + 1;
+  const char* p = body.data() + kTokenStart.size();
   place.incarnation = codec::LoadU64(p);
   place.shard = codec::LoadU32(p + 8);
   place.offset = codec::LoadU64(p + 12);
   place.issued = TimestampFromMs(static_cast<std::int64_t>(codec::LoadU64(p + 20)));
-  place.stream = std::string(body.substr(kFixedSize));
+  const std::string_view name = body.substr(kFixedSize);
+  place.stream = std::string(name.substr(0, name.find('\0')));
   const Timestamp now = impl_->clock.Now();
   const std::int64_t life = ToMs(impl_->config.iterator_lifetime);
   if (ToMs(now) - ToMs(place.issued) > life) {
@@ -164,6 +171,12 @@ async::Task<Result<ReadResult>> Broker::Read(async::Context ctx, ShardPlace plac
     waiting.deadline = std::min(ctx.deadline, MonoTime(std::chrono::steady_clock::now() + wait));
     Result<void> woken = co_await impl_->engine.WaitFor(waiting, partition, outcome->next);
     if (woken.ok()) {
+      // A shard that has been closed wakes its readers too: they look again at what it has become.
+      found = impl_->FindUsable(place.stream);
+      if (!found.ok()) co_return found.error();
+      shard =
+          (*found)->stream.incarnation == place.incarnation ? (*found)->FindShard(place.shard, &at) : nullptr;
+      if (shard == nullptr) co_return Missing(place.stream, place.shard);
       outcome = co_await impl_->engine.Read(ctx, partition, outcome->next, limits);
       if (!outcome.ok()) co_return outcome.error();
     } else if (woken.error().code() != ErrorCode::kDeadlineExceeded) {

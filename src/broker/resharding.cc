@@ -72,7 +72,13 @@ Result<bool> Broker::Impl::ReshapeOnce(const std::string& name, std::uint64_t in
   // Closing: from here on appends with the old epoch are refused, and those before are visible to readers.
   const Result<void> closed = CloseAndStore(*current, state);
   if (closed.ok()) {
+    std::vector<log::PartitionId> ended;
+    for (std::size_t i = 0; i < current->partitions.size(); ++i) {
+      if (!current->stream.shards[i].ending && state.stream.shards[i].ending)
+        ended.push_back(state.partitions[i]);
+    }
     Publish(std::make_shared<StreamState>(std::move(state)));
+    engine.EndWaits(ended);  // after Publish: whoever wakes must see that the shard is closed
     return false;
   }
   // Still open: whoever writes needs the newer epochs.

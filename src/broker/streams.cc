@@ -114,13 +114,17 @@ Result<void> Broker::Impl::Load() {
         {"what", creating ? "creation" : "deletion"});
     const std::uint64_t incarnation = state->stream.incarnation;
     Publish(std::make_shared<StreamState>(std::move(*state)));
-    tasks.Spawn(runtime.NextExecutor(), "finish " + name, Finish(name, incarnation));
+    tasks.Spawn(runtime.NextExecutor(), "finish " + name, Finish(name, incarnation, Duration::zero()));
   }
   return Ok();
 }
 
-async::Task<void> Broker::Impl::Finish(std::string name, std::uint64_t incarnation) {
+async::Task<void> Broker::Impl::Finish(std::string name, std::uint64_t incarnation, Duration delay) {
   constexpr Duration kRetryPause = std::chrono::seconds(1);
+  if (delay > Duration::zero()) {
+    Result<void> waited = co_await async::SleepFor(delay);
+    if (!waited.ok()) co_return;  // stopping: the next start finishes it
+  }
   for (;;) {
     Result<void> done = co_await calls.RunInTurn([this, name, incarnation]() -> Result<void> {
       const std::lock_guard lock(control);
@@ -153,11 +157,11 @@ Result<void> Broker::Impl::BeginCreate(const std::string& name, int count,
   state.stream.name = name;
   state.stream.attributes = attributes;
   HONRYU_TRY(state.stream.incarnation, NextNumber("broker/last-incarnation"));
-  // Kinesis dates a stream's start so that even its first second's records lie above the shard's starting
-  // number.
   state.stream.created = clock.Now();
   state.stream.retention_hours = config.default_retention_hours;
-  state.stream.shards = InitialShards(count, state.stream.created);
+  // Kinesis dates the first shards two seconds back: so even the first second's records lie above their
+  // starting numbers.
+  state.stream.shards = InitialShards(count, state.stream.created - std::chrono::seconds(2));
   // Partition numbers: incarnation in the high half, shard index in the low one.
   for (const Shard& shard : state.stream.shards)
     state.partitions.push_back(state.stream.incarnation << 32 | shard.index);
@@ -194,6 +198,13 @@ Result<void> Broker::Impl::BeginDelete(const std::string& name) {
   state.stream.status = StreamStatus::kDeleting;
   const std::uint64_t version = state.meta_version;
   HONRYU_TRY_VOID(Store(state, version));
+  if (current->stream.status == StreamStatus::kCreating) {
+    // Its shards were never there to be seen.
+    state.stream.shards.clear();
+    state.partitions.clear();
+    state.epochs.clear();
+    state.SortOpen();
+  }
   Publish(std::make_shared<StreamState>(std::move(state)));
   return Ok();
 }
@@ -223,7 +234,7 @@ Result<void> Broker::Impl::ChangeRetention(const std::string& name, int hours) {
 }
 
 async::Task<Result<void>> Broker::CreateStream(async::Context, std::string name, int shards,
-                                               StreamAttributes attributes) {
+                                               StreamAttributes attributes, bool linger) {
   Impl* impl = impl_.get();
   Result<void> begun = co_await impl->calls.RunInTurn([impl, name, shards, attributes] {
     const std::lock_guard lock(impl->control);
@@ -232,12 +243,13 @@ async::Task<Result<void>> Broker::CreateStream(async::Context, std::string name,
   if (!begun.ok()) co_return begun;
   const std::shared_ptr<const StreamState> state = impl->Find(name);
   if (state == nullptr) co_return Ok();
-  impl->tasks.Spawn(impl->runtime.NextExecutor(), "finish " + name,
-                    impl->Finish(name, state->stream.incarnation));
+  impl->tasks.Spawn(
+      impl->runtime.NextExecutor(), "finish " + name,
+      impl->Finish(name, state->stream.incarnation, linger ? impl->config.update_delay : Duration::zero()));
   co_return Ok();
 }
 
-async::Task<Result<void>> Broker::DeleteStream(async::Context, std::string name) {
+async::Task<Result<void>> Broker::DeleteStream(async::Context, std::string name, bool linger) {
   Impl* impl = impl_.get();
   Result<void> begun = co_await impl->calls.RunInTurn([impl, name] {
     const std::lock_guard lock(impl->control);
@@ -246,8 +258,9 @@ async::Task<Result<void>> Broker::DeleteStream(async::Context, std::string name)
   if (!begun.ok()) co_return begun;
   const std::shared_ptr<const StreamState> state = impl->Find(name);
   if (state == nullptr) co_return Ok();
-  impl->tasks.Spawn(impl->runtime.NextExecutor(), "finish " + name,
-                    impl->Finish(name, state->stream.incarnation));
+  impl->tasks.Spawn(
+      impl->runtime.NextExecutor(), "finish " + name,
+      impl->Finish(name, state->stream.incarnation, linger ? impl->config.update_delay : Duration::zero()));
   co_return Ok();
 }
 

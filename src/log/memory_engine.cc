@@ -61,6 +61,7 @@ struct MemoryPartition {
   Timestamp last_time;
   std::vector<LogRecord> records;  // records[i].offset == first + i
   std::vector<Waiter> waiters;
+  bool waits_ended = false;
 };
 
 class MemoryEngine final : public LogEngine {
@@ -123,12 +124,22 @@ class MemoryEngine final : public LogEngine {
       const std::lock_guard lock(mutex_);
       MemoryPartition* found = Find(partition);
       if (found == nullptr) co_return Missing(partition);
-      if (found->next > from) co_return Ok();
+      if (found->next > from || found->waits_ended) co_return Ok();
       found->waiters.push_back({from, wake});
     }
     Result<bool> woken = co_await wake.Wait(ctx.deadline);
     if (!woken.ok()) co_return woken.error();
     co_return Ok();
+  }
+  void EndWaits(const std::vector<PartitionId>& partitions) override {
+    const std::lock_guard lock(mutex_);
+    for (const PartitionId partition : partitions) {
+      MemoryPartition* found = Find(partition);
+      if (found == nullptr) continue;
+      found->waits_ended = true;
+      for (const Waiter& waiter : found->waiters) waiter.wake.Set(true);
+      found->waiters.clear();
+    }
   }
   async::Task<Result<Offset>> FindByTime(async::Context, PartitionId partition, Timestamp time) override {
     const std::lock_guard lock(mutex_);

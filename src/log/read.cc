@@ -174,7 +174,7 @@ async::Task<Result<void>> RocksdbEngineImpl::WaitFor(async::Context ctx, Partiti
   std::list<PartitionState::Waiter>::iterator place;
   {
     const std::lock_guard lock(state->mutex);
-    if (state->next > from) co_return Ok();
+    if (state->next > from || state->waits_ended) co_return Ok();
     place = state->waiters.insert(state->waiters.end(), PartitionState::Waiter{from, wake});
   }
   Result<bool> woken = co_await wake.Wait(ctx.deadline);
@@ -185,6 +185,17 @@ async::Task<Result<void>> RocksdbEngineImpl::WaitFor(async::Context ctx, Partiti
   }
   if (!woken.ok()) co_return woken.error();
   co_return Ok();
+}
+
+void RocksdbEngineImpl::EndWaits(const std::vector<PartitionId>& partitions) {
+  for (const PartitionId partition : partitions) {
+    const std::shared_ptr<PartitionState> state = FindPartition(partition);
+    if (state == nullptr) continue;
+    const std::lock_guard lock(state->mutex);
+    state->waits_ended = true;
+    for (const auto& waiter : state->waiters) waiter.wake.Set(true);
+    state->waiters.clear();
+  }
 }
 
 async::Task<Result<Offset>> RocksdbEngineImpl::FindByTime(async::Context, PartitionId partition,

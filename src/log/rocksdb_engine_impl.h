@@ -44,6 +44,7 @@ class RocksdbEngineImpl final : public RocksdbEngine {
   async::Task<Result<ReadOutcome>> Read(async::Context ctx, PartitionId partition, Offset from,
                                         ReadLimits limits) override;
   async::Task<Result<void>> WaitFor(async::Context ctx, PartitionId partition, Offset from) override;
+  void EndWaits(const std::vector<PartitionId>& partitions) override;
   async::Task<Result<Offset>> FindByTime(async::Context ctx, PartitionId partition, Timestamp time) override;
   Result<PartitionBounds> Bounds(PartitionId partition) const override;
   Result<RetentionReport> EnforceRetention(GroupId group, Timestamp drop_before,

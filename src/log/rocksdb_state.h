@@ -48,6 +48,7 @@ struct PartitionState {
     async::OneShot<bool> wake;
   };
   std::list<Waiter> waiters;
+  bool waits_ended = false;  ///< Nothing more will come: nobody waits.
 
   Offset first() const { return segments.empty() ? next : segments.front().first; }
 };

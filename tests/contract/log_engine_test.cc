@@ -111,6 +111,18 @@ TEST_P(EngineContract, WakesAWaitingReader) {
   EXPECT_TRUE(runtime_.BlockOn(WaitTask(engine_.get(), 1, 1, std::chrono::seconds(30))).ok());
 }
 
+TEST_P(EngineContract, NobodyWaitsForAPartitionThatHasEnded) {
+  ASSERT_TRUE(engine_->CreatePartitions({1, 2}, 7).ok());
+  ASSERT_TRUE(driver().Append({Part(1, {"a"})}).ok());
+  std::thread ender([&] { engine_->EndWaits({1, 99}); });
+  EXPECT_TRUE(runtime_.BlockOn(WaitTask(engine_.get(), 1, 2, std::chrono::seconds(30))).ok());
+  ender.join();
+  EXPECT_TRUE(runtime_.BlockOn(WaitTask(engine_.get(), 1, 2, std::chrono::seconds(30))).ok());
+  EXPECT_EQ(driver().ReadAll(1), (std::vector<std::string>{"a"}));
+  EXPECT_EQ(runtime_.BlockOn(WaitTask(engine_.get(), 2, 1, std::chrono::milliseconds(10))).error().code(),
+            ErrorCode::kDeadlineExceeded);
+}
+
 TEST_P(EngineContract, DropsAGroupWithAllItsPartitions) {
   ASSERT_TRUE(engine_->CreatePartition(1, 7).ok());
   ASSERT_TRUE(engine_->CreatePartition(2, 8).ok());

@@ -44,7 +44,8 @@ struct BrokerConfig {
   std::optional<std::uint64_t> retention_bytes;  ///< Per stream, as stored; nullopt: no limit.
   Duration iterator_lifetime = std::chrono::minutes(5);
   Duration retention_check = std::chrono::seconds(30);
-  /// How long a stream is seen as UPDATING before its shards change; clients of Kinesis expect to see it.
+  /// How long a stream is seen as UPDATING before its shards change, and as CREATING or DELETING where that
+  /// is asked for; clients of Kinesis expect to see it.
   Duration update_delay = Duration::zero();
   OnDemandConfig on_demand;
   QuotaProfile quotas = QuotaProfile::kUnlimited;
@@ -165,10 +166,12 @@ class Broker {
   Result<void> Start();
   async::Task<void> Stop(MonoTime deadline);
 
-  /// The stream is CREATING when this returns and becomes ACTIVE soon after.
+  /// The stream is CREATING when this returns and becomes ACTIVE soon after; with `linger` not before
+  /// `update_delay` has passed, for clients that wait to see it so.
   async::Task<Result<void>> CreateStream(async::Context ctx, std::string name, int shards,
-                                         StreamAttributes attributes = {});
-  async::Task<Result<void>> DeleteStream(async::Context ctx, std::string name);
+                                         StreamAttributes attributes = {}, bool linger = false);
+  /// The same with DELETING.
+  async::Task<Result<void>> DeleteStream(async::Context ctx, std::string name, bool linger = false);
   /// Waits until the stream is ACTIVE.
   async::Task<Result<void>> WaitActive(async::Context ctx, std::string name);
   /// A copy of all there is to know of a stream; `Snapshot` costs less.

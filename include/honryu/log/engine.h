@@ -104,6 +104,9 @@ class LogEngine {
                                                 ReadLimits limits) = 0;
   /// Waits until a record at or after `from` is durable, or the deadline (kDeadlineExceeded) or cancellation.
   virtual async::Task<Result<void>> WaitFor(async::Context ctx, PartitionId partition, Offset from) = 0;
+  /// Nothing more will be appended: every WaitFor of these partitions, running or later, returns at once
+  /// although no record came. Not durable; unknown partitions are left out. Does not block.
+  virtual void EndWaits(const std::vector<PartitionId>& partitions) = 0;
   /// First position whose record has a commit time >= `time`; `next` when there is none.
   virtual async::Task<Result<Offset>> FindByTime(async::Context ctx, PartitionId partition,
                                                  Timestamp time) = 0;

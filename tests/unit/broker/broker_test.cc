@@ -164,6 +164,39 @@ TEST_F(BrokerTest, TokensExpireCannotBeForgedAndDieWithTheirStream) {
   EXPECT_EQ(Read(place).error().code(), ErrorCode::kNotFound);
 }
 
+// Eight bytes that count to 1, then whole blocks of 16: some clients look at that.
+TEST_F(BrokerTest, TokensHaveTheShapeOfKinesisOnes) {
+  for (const std::size_t size : {1U, 13U, 14U, 29U, 30U, 128U}) {
+    const std::string name(size, 'n');
+    const ShardPlace place{name, 7, 3, 99, clock_.Now()};
+    const std::string token = broker_->EncodeIterator(place);
+    EXPECT_TRUE(token.starts_with("AAAAAAAAAAE")) << token;
+    EXPECT_EQ(token.size(), (152 + (size + 2) / 16 * 16 + 2) / 3 * 4) << size;
+    const Result<ShardPlace> back = broker_->DecodeIterator(token);
+    ASSERT_TRUE(back.ok()) << size;
+    EXPECT_EQ(back->stream, name);
+    EXPECT_EQ(back->incarnation, 7U);
+    EXPECT_EQ(back->shard, 3U);
+    EXPECT_EQ(back->offset, 99U);
+  }
+}
+
+TEST_F(BrokerTest, CreatingAndDeletingAreSeenByThoseWhoAsk) {
+  Close();
+  config_.update_delay = std::chrono::hours(1);
+  Open();
+  ASSERT_TRUE(runtime_.BlockOn(broker_->CreateStream(Soon(), "s", 1, {}, true)).ok());
+  EXPECT_EQ(broker_->Describe("s")->status, StreamStatus::kCreating);
+  EXPECT_FALSE(Put("s", {{"k", "d", std::nullopt}}).ok());
+  ASSERT_TRUE(runtime_.BlockOn(broker_->DeleteStream(Soon(), "s", true)).ok());
+  EXPECT_EQ(broker_->Describe("s")->status, StreamStatus::kDeleting);
+  EXPECT_TRUE(broker_->Describe("s")->shards.empty());
+  // A stop does not wait for the hour; the next start finishes what was begun.
+  Close();
+  Open();
+  while (broker_->Describe("s").ok()) std::this_thread::yield();
+}
+
 TEST_F(BrokerTest, OnlyRecordsThatWereTakenAreCounted) {
   MakeStream("s", 1000);
   const std::string large(config_.max_record_bytes, 'x');

@@ -109,6 +109,19 @@ TEST_F(ReshardingTest, ASplitClosesTheParentAndOpensTwoChildren) {
   EXPECT_EQ(ReadAll()["k"], (std::vector<std::string>{"last words", "child"}));
 }
 
+TEST_F(ReshardingTest, AWaitingReaderLearnsAtOnceThatItsShardHasClosed) {
+  MakeStream("s", 1);
+  const ShardPlace place = Find("s", 0, IteratorType::kLatest).value();
+  std::thread splitter([this] { EXPECT_TRUE(Split(0, kHalf).ok()); });
+  const Result<ReadResult> read = Read(place, std::chrono::seconds(20));
+  splitter.join();
+  ASSERT_TRUE(read.ok()) << read.error().message();
+  EXPECT_TRUE(read->records.empty());
+  EXPECT_FALSE(read->next);
+  EXPECT_EQ(read->children.size(), 2U);
+  EXPECT_FALSE(Read(place, std::chrono::seconds(20))->next);
+}
+
 TEST_F(ReshardingTest, AMergeHasTwoParents) {
   MakeStream("s", 3);
   ASSERT_TRUE(Merge(1, 2).ok());
