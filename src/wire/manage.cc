@@ -77,7 +77,8 @@ constexpr Field TagKeys(std::int64_t max) {
                .not_null = true,
                .min_length = 1,
                .max_length = max,
-               .children = kText};
+               .children = kText,
+               .item_max = 128};
 }
 constexpr Field kMode{
     .name = "StreamModeDetails", .type = FieldType::kStructure, .not_null = true, .children = kModeMembers};

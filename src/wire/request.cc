@@ -3,6 +3,7 @@
 #include "honryu/codec/base64.h"
 
 #include <algorithm>
+#include <array>
 #include <charconv>
 #include <cmath>
 
@@ -155,7 +156,12 @@ std::string_view ShardIteratorTypeName(ShardIteratorType type) {
 }
 
 std::optional<Fault> ParseRequest(const Json& body, CreateStreamRequest& out, const Limits& limits) {
-  if (auto fault = CheckAll(body, kCreateStream)) return fault;
+  // A count may be left out, and is then chosen here; but a request without both that and a name is told what
+  // Kinesis has always told it.
+  std::array<Field, std::size(kCreateStream)> fields;
+  std::ranges::copy(kCreateStream, fields.begin());
+  fields[0].not_null = body.Find("StreamName") == nullptr && body.Find("StreamModeDetails") == nullptr;
+  if (auto fault = CheckAll(body, fields)) return fault;
   out.name = TextOf(body, "StreamName");
   if (body.Find("ShardCount") != nullptr) out.shard_count = IntegerOr(body, "ShardCount", 0);
   if (const Json* mode = body.Find("StreamModeDetails"))

@@ -274,6 +274,7 @@ class ConstraintCheck {
     if (field.type == FieldType::kStructure) return Members(&value, field.children, path);
     if (field.type == FieldType::kMap) return MapEntries(value, field, path);
     if (field.type != FieldType::kList) return;
+    if (field.item_max) return ItemLengths(value, field, path);
     std::size_t index = 0;
     for (const Json& item : value.array()) {
       if (errors_.size() >= kMaxReported) return;
@@ -282,23 +283,33 @@ class ConstraintCheck {
     }
   }
 
+  static std::string LengthRule(std::string_view what, std::int64_t max, std::int64_t min) {
+    return std::string(what) + " must satisfy constraint: [Member must have length less than or equal to " +
+           std::to_string(max) + ", Member must have length greater than or equal to " + std::to_string(min) +
+           "]";
+  }
+
+  // Reported once for the whole list, as the service does.
+  void ItemLengths(const Json& value, const Field& field, const std::string& path) {
+    for (const Json& item : value.array()) {
+      const auto length = static_cast<std::int64_t>(CountCharacters(item.StringOr("")));
+      if (length >= 1 && length <= *field.item_max) continue;
+      return Broken(&value, field, path, LengthRule("Member", *field.item_max, 1));
+    }
+  }
+
   void MapEntries(const Json& value, const Field& field, const std::string& path) {
-    const auto rule = [](std::string_view what, std::int64_t max, std::int64_t min) {
-      return std::string(what) + " must satisfy constraint: [Member must have length less than or equal to " +
-             std::to_string(max) + ", Member must have length greater than or equal to " +
-             std::to_string(min) + "]";
-    };
     for (const Json::Member& member : value.object()) {
       const auto key_length = static_cast<std::int64_t>(CountCharacters(member.first));
       if (field.map_key_max && (key_length < 1 || key_length > *field.map_key_max)) {
-        Broken(&value, field, path, rule("Map keys", *field.map_key_max, 1));
+        Broken(&value, field, path, LengthRule("Map keys", *field.map_key_max, 1));
         break;
       }
     }
     for (const Json::Member& member : value.object()) {
       const auto length = static_cast<std::int64_t>(CountCharacters(member.second.StringOr("")));
       if (field.map_value_max && length > *field.map_value_max) {
-        Broken(&value, field, path, rule("Map value", *field.map_value_max, 0));
+        Broken(&value, field, path, LengthRule("Map value", *field.map_value_max, 0));
         break;
       }
     }

@@ -48,7 +48,8 @@ struct Field {
       children{};                ///< Members of a structure; of a list or map one nameless field: the item.
   std::string_view item_text{};  ///< How a structure prints as an item of a list in messages.
   std::optional<std::int64_t> map_key_max{},
-      map_value_max{};  ///< Lengths of map keys (from 1) and values (from 0).
+      map_value_max{};                     ///< Lengths of map keys (from 1) and values (from 0).
+  std::optional<std::int64_t> item_max{};  ///< Of a list of strings: their lengths, from 1.
 };
 
 /// Type errors (SerializationException) of the first member that has one, in schema order, depth first.

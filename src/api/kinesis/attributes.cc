@@ -25,7 +25,7 @@ Fault Invalid(std::string message) { return Fault{FaultName::kInvalidArgumentExc
 
 // Letters, digits, blanks and _ . / = + - % @ : as Kinesis says; beyond ASCII everything from U+00C0 on.
 bool IsTagText(std::string_view text) {
-  static constexpr std::string_view kMarks = "_./=+-%@: \t";
+  static constexpr std::string_view kMarks = "_./=+-%@: ";
   for (std::size_t i = 0; i < text.size(); ++i) {
     const auto c = static_cast<unsigned char>(text[i]);
     const bool plain = (c >= '0' && c <= '9') || (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z');
@@ -125,16 +125,13 @@ async::Task<Outcome> KinesisApi::Impl::Manage(async::Context ctx, const codec::J
 // Operations that only look, and those that can only say that there is nothing to change.
 Outcome KinesisApi::Impl::Show(const ManageRequest& request, Operation operation) const {
   if (operation == Operation::kDescribeLimits) {
-    std::size_t open = 0, on_demand = 0;
+    std::size_t on_demand = 0;
     for (const broker::StreamSnapshot& stream : broker.Snapshots()) {
-      open +=
-          static_cast<std::size_t>(std::count_if(stream->shards.begin(), stream->shards.end(),
-                                                 [](const broker::Shard& shard) { return !shard.ending; }));
       on_demand += stream->attributes.mode == broker::StreamMode::kOnDemand ? 1 : 0;
     }
     const auto most_streams = static_cast<std::size_t>(broker.config().max_streams);
     const auto most_shards = static_cast<std::size_t>(broker.config().max_shards_per_stream);
-    return Outcome::Of(wire::LimitsBody(most_streams * most_shards, open, on_demand, most_streams));
+    return Outcome::Of(wire::LimitsBody(most_streams * most_shards, OpenShards(), on_demand, most_streams));
   }
   if (operation == Operation::kUpdateAccountSettings && request.commitment)
     return Outcome::Failed(Invalid("There is no billing here, so there is no commitment to enable."));

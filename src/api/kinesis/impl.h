@@ -68,6 +68,9 @@ struct KinesisApi::Impl {
   Outcome ListStreams(const codec::Json& body) const;
   Outcome ListShards(const codec::Json& body) const;
   async::Task<Outcome> SetRetention(async::Context ctx, const codec::Json& body, wire::Operation operation);
+  /// What Kinesis says when there would be too many shards, `more` of them new.
+  wire::Fault ShardLimit(std::int64_t more) const;
+  std::size_t OpenShards() const;
   // records.cc
   async::Task<Outcome> Put(async::Context ctx, wire::PutRecordsRequest request, bool single);
   std::optional<wire::Fault> CheckRecordSizes(const wire::PutRecordsRequest& request) const;
@@ -92,6 +95,7 @@ struct KinesisApi::Impl {
   async::Task<Outcome> MergeShards(async::Context ctx, wire::ManageRequest request);
   async::Task<Outcome> UpdateShardCount(async::Context ctx, wire::ManageRequest request);
   /// The fault for a stream whose shards cannot be changed now, or not by hand.
+  std::optional<wire::Fault> CheckTarget(std::size_t open, std::int32_t target) const;
   std::optional<wire::Fault> CheckReshapable(const broker::Stream& stream) const;
   wire::Fault AlreadyClosed(const std::string& shard_id, const std::string& stream) const;
   // attributes.cc

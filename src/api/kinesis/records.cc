@@ -1,6 +1,8 @@
 #include "api/kinesis/impl.h"
 #include "honryu/broker/sequence.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <vector>
 
@@ -138,7 +140,11 @@ std::optional<Fault> CheckStart(const wire::GetShardIteratorRequest& request, co
   const Result<broker::SequenceParts> parts = broker::DecodeSequence(*number);
   if (!parts.ok()) return invalid(".");
   if (parts->shard != shard.index) {
-    return Invalid("Invalid StartingSequenceNumber. It encodes " + wire::ShardIdOf(parts->shard) +
+    // Kinesis reads the number's 32 bits as a signed integer.
+    const auto encoded = static_cast<std::int32_t>(parts->shard);
+    const std::string encodes =
+        encoded < 0 ? fmt::format("shardId-{:012}", encoded) : wire::ShardIdOf(parts->shard);
+    return Invalid("Invalid StartingSequenceNumber. It encodes " + encodes +
                    ", while it was used in a call to a shard with " + shard_id);
   }
   const Result<broker::SequenceParts> start = broker::DecodeSequence(shard.starting);

@@ -107,9 +107,31 @@ async::Task<Outcome> KinesisApi::Impl::UpdateShardCount(async::Context ctx, Mana
   if (!found.ok()) co_return Outcome::Failed(FaultOf(found.error(), name));
   const broker::Stream& stream = **found;
   if (auto fault = CheckReshapable(stream)) co_return Outcome::Failed(std::move(*fault));
+  if (auto fault = CheckTarget(OpenCount(stream), request.target_count))
+    co_return Outcome::Failed(std::move(*fault));
   const Result<void> changed = co_await broker.SetShardCount(std::move(ctx), name, request.target_count);
   if (!changed.ok()) co_return Outcome::Failed(FaultOf(changed.error(), name));
   co_return Outcome::Of(wire::ShardCountBody(ShapeOf(stream), OpenCount(stream), request.target_count));
+}
+
+// That a call at most doubles or halves a stream is a quota of Kinesis.
+std::optional<Fault> KinesisApi::Impl::CheckTarget(std::size_t open, std::int32_t target) const {
+  const std::int64_t now = static_cast<std::int64_t>(open);
+  const int limit = broker.config().max_shards_per_stream;
+  std::string reason;
+  if (target > limit) {
+    reason =
+        "Target shard count or number of open shards cannot be greater than " + std::to_string(limit) + ". ";
+  } else if (broker.config().quotas == broker::QuotaProfile::kAws && target > 2 * now) {
+    reason = "UpdateShardCount cannot scale up over double your current open shard count. ";
+  } else if (broker.config().quotas == broker::QuotaProfile::kAws && 2 * std::int64_t{target} < now) {
+    reason = "UpdateShardCount cannot scale down below half your current open shard count. ";
+  } else {
+    return std::nullopt;
+  }
+  return Fault{FaultName::kLimitExceededException, reason +
+                                                       "Current open shard count: " + std::to_string(now) +
+                                                       ", Target shard count: " + std::to_string(target)};
 }
 
 std::optional<Fault> KinesisApi::Impl::CheckReshapable(const broker::Stream& stream) const {

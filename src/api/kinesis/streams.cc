@@ -177,6 +177,27 @@ wire::StreamShape KinesisApi::Impl::ShapeOf(const broker::Stream& stream) const 
   return shape;
 }
 
+std::size_t KinesisApi::Impl::OpenShards() const {
+  std::size_t open = 0;
+  for (const broker::StreamSnapshot& stream : broker.Snapshots()) {
+    open += static_cast<std::size_t>(std::count_if(stream->shards.begin(), stream->shards.end(),
+                                                   [](const broker::Shard& shard) { return !shard.ending; }));
+  }
+  return open;
+}
+
+Fault KinesisApi::Impl::ShardLimit(std::int64_t more) const {
+  return {FaultName::kLimitExceededException,
+          "This request would exceed the shard limit for the account " + config.account_id + " in " +
+              config.region + ". Current shard count for the account: " + std::to_string(OpenShards()) +
+              ". Limit: " + std::to_string(broker.config().max_shards_per_stream) +
+              ". Number of additional shards that would have resulted from this request: " +
+              std::to_string(more) +
+              ". Refer to the AWS Service Limits page "
+              "(http://docs.aws.amazon.com/general/latest/gr/aws_service_limits.html) for current limits and "
+              "how to request higher limits."};
+}
+
 async::Task<Outcome> KinesisApi::Impl::CreateStream(async::Context ctx, const Json& body) {
   wire::CreateStreamRequest request;
   if (auto fault = wire::ParseRequest(body, request, limits)) co_return Outcome::Failed(std::move(*fault));
@@ -185,9 +206,12 @@ async::Task<Outcome> KinesisApi::Impl::CreateStream(async::Context ctx, const Js
   attributes.tags.insert(request.tags.begin(), request.tags.end());
   attributes.warm_throughput_mibps = static_cast<std::uint32_t>(request.warm_mibps);
   if (request.max_record_kib) attributes.max_record_kib = static_cast<std::uint32_t>(*request.max_record_kib);
-  const Result<void> created = co_await broker.CreateStream(
-      std::move(ctx), request.name, request.shard_count.value_or(kDefaultShards), std::move(attributes));
+  const int shards = request.shard_count.value_or(kDefaultShards);
+  const Result<void> created =
+      co_await broker.CreateStream(std::move(ctx), request.name, shards, std::move(attributes), true);
   if (created.ok()) co_return Outcome();
+  if (created.error().code() == ErrorCode::kTooLarge && shards > broker.config().max_shards_per_stream)
+    co_return Outcome::Failed(ShardLimit(shards));
   const ErrorCode code = created.error().code();
   // Too many streams or shards, however the broker calls it, is a limit to Kinesis.
   if (code == ErrorCode::kTooLarge || code == ErrorCode::kOverloaded) {
@@ -208,7 +232,7 @@ async::Task<Outcome> KinesisApi::Impl::DeleteStream(async::Context ctx, const Js
          "Stream " + request.stream.name + Account() +
              " has registered consumers; deregister them or set EnforceConsumerDeletion."});
   }
-  const Result<void> deleted = co_await broker.DeleteStream(std::move(ctx), request.stream.name);
+  const Result<void> deleted = co_await broker.DeleteStream(std::move(ctx), request.stream.name, true);
   if (!deleted.ok()) co_return Outcome::Failed(FaultOf(deleted.error(), request.stream.name));
   co_return Outcome();
 }

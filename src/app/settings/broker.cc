@@ -37,9 +37,11 @@ void DescribeBroker(Settings& settings, Section& section) {
               "1,000 records/s in, 2 MiB/s and 5 reads/s out (long polls of this server's own roles "
               "do not count)."},
       {{"unlimited", broker::QuotaProfile::kUnlimited}, {"aws", broker::QuotaProfile::kAws}});
-  section.Field("update_delay", &settings.broker.update_delay,
-                {.doc = "A stream is UPDATING at least as long before its shards are split or merged."},
-                {milliseconds(0), seconds(60)});
+  section.Field(
+      "update_delay", &settings.broker.update_delay,
+      {.doc = "A stream is UPDATING at least as long before its shards are split or merged, and through the "
+              "Kinesis API CREATING and DELETING, which its clients wait to see."},
+      {milliseconds(0), seconds(60)});
   section.Sub("on_demand", "When on-demand streams get and lose shards by themselves.", [&](Section& s) {
     broker::OnDemandConfig& scaling = settings.broker.on_demand;
     s.Field("interval", &scaling.interval, {.doc = "Time between two looks at the load."},

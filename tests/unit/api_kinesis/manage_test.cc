@@ -103,6 +103,29 @@ TEST_F(Manage, TheShardCountIsChanged) {
             3);
 }
 
+TEST_F(Manage, TagTextsAreJudged) {
+  MakeStream("s", 1);
+  const std::string invalid =
+      "400 InvalidArgumentException: Some tags contain invalid characters. Valid characters: Unicode "
+      "letters, "
+      "digits, white space, _ . / = + - % @.";
+  for (const char* text : {"a;b", "a,b", R"(a\tb)", R"(a\nb)"}) {
+    const std::string quoted = "\"" + std::string(text) + "\"";
+    EXPECT_EQ(Refused("AddTagsToStream", R"({"StreamName":"s","Tags":{)" + quoted + ":\"\"}}"), invalid);
+    EXPECT_EQ(Refused("AddTagsToStream", R"({"StreamName":"s","Tags":{"a":)" + quoted + "}}"), invalid);
+    EXPECT_EQ(Refused("RemoveTagsFromStream", R"({"StreamName":"s","TagKeys":[)" + quoted + "]}"), invalid);
+  }
+  const std::string length =
+      "' at 'tagKeys' failed to satisfy constraint: Member must satisfy constraint: [Member must have length "
+      "less than or equal to 128, Member must have length greater than or equal to 1]";
+  const std::string one = "400 ValidationException: 1 validation error detected: Value '";
+  const std::string large(129, 'k');
+  EXPECT_EQ(Refused("RemoveTagsFromStream", R"({"StreamName":"s","TagKeys":["a",")" + large + R"(","b"]})"),
+            one + "[a, " + large + ", b]" + length);
+  EXPECT_EQ(Refused("RemoveTagsFromStream", R"({"StreamName":"s","TagKeys":["a",""]})"),
+            one + "[a, ]" + length);
+}
+
 TEST_F(Manage, TagsAreKeptListedInPagesAndTakenOff) {
   MakeStream("s", 1);
   Ok("AddTagsToStream", R"({"StreamName":"s","Tags":{"a":"1","b":"2","c":"3"}})");

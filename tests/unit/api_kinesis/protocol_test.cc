@@ -176,8 +176,10 @@ class Authorization : public KinesisApiTest {
 
 TEST_F(Authorization, HeaderOrQueryMustBeThere) {
   EXPECT_EQ(With({}), "400 MissingAuthenticationTokenException: Missing Authentication Token");
-  EXPECT_EQ(With({{"Authorization", "Basic x"}}),
-            "400 MissingAuthenticationTokenException: Missing Authentication Token");
+  EXPECT_EQ(With({{"Authorization", "Basic x"}, {"Date", "d"}}),
+            "400 IncompleteSignatureException: Authorization header requires 'Credential' parameter. "
+            "Authorization header requires 'Signature' parameter. Authorization header requires "
+            "'SignedHeaders' parameter. Authorization=Basic x");
   EXPECT_EQ(With({{"Authorization", "AWS4-HMAC-SHA256 x"}}, {{"X-Amz-Algorithm", "a"}}),
             "400 InvalidSignatureException: Found both 'X-Amz-Algorithm' as a query-string param and "
             "'Authorization' "

@@ -59,6 +59,28 @@ TEST_F(QuotaTexts, OfPutRecord) {
       std::string("400 ProvisionedThroughputExceededException: ") + kRate);
 }
 
+TEST_F(QuotaTexts, OfUpdateShardCount) {
+  const auto to = [this](int target) {
+    return Refused("UpdateShardCount", R"({"StreamName":"s","ScalingType":"UNIFORM_SCALING",)"
+                                       R"("TargetShardCount":)" +
+                                           std::to_string(target) + "}");
+  };
+  EXPECT_EQ(to(10001),
+            "400 LimitExceededException: Target shard count or number of open shards cannot be greater than "
+            "10000. Current open shard count: 2, Target shard count: 10001");
+  EXPECT_EQ(
+      to(5),
+      "400 LimitExceededException: UpdateShardCount cannot scale up over double your current open shard "
+      "count. Current open shard count: 2, Target shard count: 5");
+  MakeStream("t", 5);
+  EXPECT_EQ(
+      Refused("UpdateShardCount",
+              R"({"StreamName":"t","ScalingType":"UNIFORM_SCALING","TargetShardCount":2})"),
+      "400 LimitExceededException: UpdateShardCount cannot scale down below half your current open shard "
+      "count. Current open shard count: 5, Target shard count: 2");
+  Ok("UpdateShardCount", R"({"StreamName":"s","ScalingType":"UNIFORM_SCALING","TargetShardCount":4})");
+}
+
 TEST_F(QuotaTexts, OfGetRecords) {
   const std::string iterator = Iterator("s", "TRIM_HORIZON");
   const std::string body = R"({"ShardIterator":")" + iterator + R"("})";

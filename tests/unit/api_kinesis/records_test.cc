@@ -144,6 +144,17 @@ TEST_F(Records, IteratorErrors) {
             "400 InvalidArgumentException: Invalid ShardIterator.");
 }
 
+TEST_F(Records, ShardsOfForeignNumbersAreNamedAsKinesisReadsThem) {
+  MakeStream("s", 1);
+  EXPECT_EQ(
+      Refused("GetShardIterator",
+              R"({"StreamName":"s","ShardId":"0","ShardIteratorType":"AT_SEQUENCE_NUMBER",)"
+              R"("StartingSequenceNumber":"49039857307708443467467104868809893875799651944235008002"})"),
+      "400 InvalidArgumentException: Invalid StartingSequenceNumber. It encodes shardId--02147483648, "
+      "while it was used in a call to a shard with shardId-000000000000")
+      << "shard 0x80000000";
+}
+
 TEST_F(Records, IteratorsExpire) {
   MakeStream("s", 1);
   const std::string iterator = Iterator("s", "TRIM_HORIZON");

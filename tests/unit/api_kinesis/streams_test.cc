@@ -37,6 +37,26 @@ TEST_F(Streams, GetFourShardsByDefault) {
   EXPECT_EQ(answer.Find("StreamDescriptionSummary")->Find("OpenShardCount")->IntOr(0), 4);
 }
 
+TEST_F(Streams, TooManyShardsAreRefusedInKinesisWords) {
+  MakeStream("s", 3);
+  EXPECT_EQ(Refused("CreateStream", R"({"StreamName":"t","ShardCount":10001})"),
+            "400 LimitExceededException: This request would exceed the shard limit for the account "
+            "000000000000 in us-east-1. Current shard count for the account: 3. Limit: 10000. Number of "
+            "additional shards that would have resulted from this request: 10001. Refer to the AWS Service "
+            "Limits page (http://docs.aws.amazon.com/general/latest/gr/aws_service_limits.html) for current "
+            "limits and how to request higher limits.");
+}
+
+TEST_F(Streams, ACountIsMissedOnlyWhereTheNameIsTooOrNoModeIsGiven) {
+  EXPECT_EQ(Refused("CreateStream", "{}"),
+            "400 ValidationException: 2 validation errors detected: Value null at 'shardCount' failed to "
+            "satisfy constraint: Member must not be null; Value null at 'streamName' failed to satisfy "
+            "constraint: Member must not be null");
+  EXPECT_EQ(Refused("CreateStream", R"({"StreamModeDetails":{"StreamMode":"ON_DEMAND"}})"),
+            "400 ValidationException: 1 validation error detected: Value null at 'streamName' failed to "
+            "satisfy constraint: Member must not be null");
+}
+
 TEST_F(Streams, DescribeStreamPages) {
   MakeStream("s", 3);
   const codec::Json first = OkJson("DescribeStream", R"({"StreamName":"s","Limit":2})");
