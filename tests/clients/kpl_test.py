@@ -4,44 +4,22 @@
 Installs the library with Maven once, under build/; skipped without Maven, a JDK or the registry. What it sends is opened by the honryu
 command, and compared byte by byte with tests/golden/kpl.
 """
-import hashlib
 import json
 import os
-import shutil
 import subprocess
 import sys
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path.insert(0, os.path.join(os.path.dirname(HERE), "support"))
 import honryu_process as hp  # noqa: E402
+import maven  # noqa: E402
 
 KEY, SECRET = "KPLKEY", "a secret for tests only"
 COUNT = 20000
 
 
-def install():
-    for tool in ("mvn", "java", "javac"):
-        if shutil.which(tool) is None:
-            hp.skip(f"{tool} is not installed")
-    source = os.path.join(HERE, "kpl")
-    digest = hashlib.sha256()
-    for name in ("pom.xml", "Producer.java"):
-        with open(os.path.join(source, name), "rb") as file:
-            digest.update(file.read())
-    folder = os.path.join(hp.REPOSITORY, "build", "clients-kpl-" + digest.hexdigest()[:12])
-    if not os.path.exists(os.path.join(folder, "Producer.class")):
-        shutil.copytree(source, folder, dirs_exist_ok=True)
-        # Without optional parts that the native process does not need, this is still some 120 files.
-        done = subprocess.run(["mvn", "-q", "-B", "dependency:copy-dependencies", "-DoutputDirectory=lib"], cwd=folder,
-                              capture_output=True, text=True, timeout=500)
-        if done.returncode != 0:
-            hp.skip("Maven could not fetch the library: " + done.stdout.strip()[-300:])
-        subprocess.run(["javac", "-cp", "lib/*", "Producer.java"], cwd=folder, check=True, timeout=100)
-    return folder
-
-
 def main():
-    folder = install()
+    class_path = maven.install("kpl", "Producer")
     with hp.temporary_directory() as directory:
         certificate, key = hp.make_certificate(directory)
         settings = [f"kinesis.tls.certificate={certificate}", f"kinesis.tls.key={key}",
@@ -53,7 +31,7 @@ def main():
             hp.run_cli("streams", "create", "kpl", "--shards", "3", *end)
             hp.run_cli("streams", "create", "kpl-golden", "--shards", "1", *end)
             hp.eventually(lambda: hp.run_cli("streams", "list", *end).stdout.count(b"ACTIVE") == 2, what="streams ACTIVE")
-            done = subprocess.run(["java", "-cp", os.path.join(folder, "lib", "*") + ":" + folder, "Producer", url, "kpl", KEY, SECRET,
+            done = subprocess.run(["java", "-cp", class_path, "Producer", url, "kpl", KEY, SECRET,
                                    str(COUNT)], env=dict(os.environ, AWS_EC2_METADATA_DISABLED="true"), capture_output=True, text=True,
                                   timeout=200)
             assert done.returncode == 0, f"{done.stdout[-2000:]}\n{done.stderr[-4000:]}\n{server.log_tail()}"

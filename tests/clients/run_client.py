@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Runs one foreign client against a real broker process. usage: run_client.py boto3|boto3-tls|signatures|awscli|http2|javascript"""
+"""Runs one foreign client against a real broker process. usage: run_client.py boto3|boto3-tls|signatures|awscli|http2|javascript|java"""
 import hashlib
 import os
 import shutil
@@ -10,6 +10,7 @@ import time
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path.insert(0, os.path.join(os.path.dirname(HERE), "support"))
 import honryu_process as hp  # noqa: E402
+import maven  # noqa: E402
 
 
 SCRIPTS = {"boto3": "kinesis_boto3.py", "boto3-tls": "kinesis_boto3.py", "signatures": "kinesis_signatures.py"}
@@ -49,6 +50,9 @@ def command_of(client):
         return ["/usr/bin/python3", os.path.join(HERE, SCRIPTS[client])]
     if client == "javascript":
         return ["node", os.path.join(install_javascript(), "kinesis.mjs")]
+    if client.startswith("java-"):
+        wire = ["-Daws.cborEnabled=false"] if client.endswith("-json") else []
+        return ["java", "-cp", maven.install("java", "Kinesis")] + wire + ["Kinesis", client.split("-")[1]]
     if client == "http2":
         return ["bash", os.path.join(HERE, "http2_curl.sh")]
     aws = "/usr/bin/aws" if os.path.exists("/usr/bin/aws") else shutil.which("aws")
@@ -80,7 +84,7 @@ def run(client, settings, tls=False):
             certificate, key = hp.make_certificate(directory)
             settings = list(settings) + [f"kinesis.tls.certificate={certificate}", f"kinesis.tls.key={key}"]
             environment["AWS_CA_BUNDLE"] = certificate
-            arguments = [certificate] if client == "http2" else []
+            arguments = [certificate] if client in ("http2", "java-alpn") else []
         with hp.Server(directory, ["broker"], settings) as server:
             url = server.url("kinesis").replace("http:", "https:") if tls else server.url("kinesis")
             done = subprocess.run(command_of(client) + [url] + arguments, env=environment, timeout=600)
@@ -94,6 +98,11 @@ def run(client, settings, tls=False):
 
 def main():
     client = sys.argv[1]
+    if client == "java":
+        # The SDK's default wire is CBOR; over plain HTTP/2 by prior knowledge, over TLS by negotiation.
+        for name in ("java-h2c", "java-h2c-json", "java-http1"):
+            run(name, ())
+        return run("java-alpn", (), tls=True)
     run(client, SETTINGS.get(client, ()), tls=client == "boto3-tls")
     if client == "http2":
         run(client, (), tls=True)

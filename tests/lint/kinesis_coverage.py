@@ -34,12 +34,14 @@ def columns(root):
     boto3 = read(root, "tests/clients/kinesis_boto3.py")
     awscli = read(root, "tests/clients/kinesis_awscli.sh")
     script = read(root, "tests/clients/js/kinesis.mjs")
+    java = read(root, "tests/clients/java/Kinesis.java")
     curl = read(root, "tests/clients/http2_curl.sh")
     return [
         ("unit tests", lambda name: re.search(rf'"(Kinesis_20131202\.)?{name}"', unit)),
         ("boto3", lambda name: re.search(rf"kinesis\.{snake(name)}\b", boto3)),
         ("aws CLI", lambda name: re.search(rf"\b{snake(name).replace('_', '-')}\b", awscli)),
         ("AWS SDK for JavaScript, HTTP/2 and 1.1", lambda name: f"new {name}Command" in script),
+        ("AWS SDK for Java v2, CBOR and JSON, HTTP/2 and 1.1", lambda name: f"client.{name[0].lower()}{name[1:]}(" in java),
         ("curl, HTTP/2", lambda name: re.search(rf"\b{name}\b", curl)),
     ]
 
