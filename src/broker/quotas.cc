@@ -10,33 +10,17 @@ constexpr double kWriteBytes = 1 << 20;
 constexpr double kWriteRecords = 1000;
 constexpr double kReadBytes = 2 << 20;
 constexpr double kReadCalls = 5;
+constexpr double kIteratorCalls = 5;
 constexpr std::size_t kSweepAt = 1024;  // shards; below, forgetting is not worth a look at each
 
 }  // namespace
-
-void TokenBucket::Fill(MonoTime now) {
-  if (now <= at_) return;
-  level_ = std::min(rate_, level_ + rate_ * std::chrono::duration<double>(now - at_).count());
-  at_ = now;
-}
-
-bool TokenBucket::Has(double amount, MonoTime now) {
-  Fill(now);
-  return level_ >= std::min(amount, rate_);
-}
-
-void TokenBucket::Return(double amount) { level_ = std::min(rate_, level_ + amount); }
-
-bool TokenBucket::IsFull(MonoTime now) {
-  Fill(now);
-  return level_ >= rate_;
-}
 
 ShardQuotas::Shard::Shard(MonoTime now)
     : write_bytes(kWriteBytes, now),
       write_records(kWriteRecords, now),
       read_bytes(kReadBytes, now),
-      read_calls(kReadCalls, now) {}
+      read_calls(kReadCalls, now),
+      iterator_calls(kIteratorCalls, now) {}
 
 // A shard with full budgets is as good as forgotten; so memory follows the shards in use.
 ShardQuotas::Shard& ShardQuotas::Find(std::uint64_t incarnation, std::uint32_t shard, MonoTime now) {
@@ -47,7 +31,7 @@ ShardQuotas::Shard& ShardQuotas::Find(std::uint64_t incarnation, std::uint32_t s
     for (auto at = shards_.begin(); at != shards_.end();) {
       Shard& s = at->second;
       const bool idle = s.write_bytes.IsFull(now) && s.write_records.IsFull(now) &&
-                        s.read_bytes.IsFull(now) && s.read_calls.IsFull(now);
+                        s.read_bytes.IsFull(now) && s.read_calls.IsFull(now) && s.iterator_calls.IsFull(now);
       at = idle ? shards_.erase(at) : std::next(at);
     }
     sweep_at_ = std::max(kSweepAt, 2 * shards_.size());
@@ -92,7 +76,19 @@ bool ShardQuotas::TakeRead(std::uint64_t incarnation, std::uint32_t shard) {
 void ShardQuotas::ChargeRead(std::uint64_t incarnation, std::uint32_t shard, std::uint64_t bytes) {
   const MonoTime now = clock_.Mono();
   const std::lock_guard lock(mutex_);
-  Find(incarnation, shard, now).read_bytes.Take(static_cast<double>(bytes));
+  TokenBucket& budget = Find(incarnation, shard, now).read_bytes;
+  const auto amount = static_cast<double>(bytes);
+  if (amount > kReadBytes) budget.Empty();
+  budget.Take(amount);
+}
+
+bool ShardQuotas::TakeIterator(std::uint64_t incarnation, std::uint32_t shard) {
+  const MonoTime now = clock_.Mono();
+  const std::lock_guard lock(mutex_);
+  TokenBucket& calls = Find(incarnation, shard, now).iterator_calls;
+  if (!calls.Has(1, now)) return false;
+  calls.Take(1);
+  return true;
 }
 
 std::size_t ShardQuotas::size() const {

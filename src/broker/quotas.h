@@ -1,6 +1,7 @@
 #pragma once
 
 #include "honryu/base/time.h"
+#include "honryu/base/token_bucket.h"
 
 #include <cstdint>
 #include <map>
@@ -10,26 +11,9 @@
 
 namespace honryu::broker {
 
-/// A budget that fills at `rate` a second up to one second's worth. It may be overdrawn, and then refuses
-/// until the debt is paid: so a read of 10 MiB is possible at 2 MiB/s, and followed by four seconds of
-/// silence.
-class TokenBucket {
- public:
-  TokenBucket(double rate, MonoTime now) : rate_(rate), level_(rate), at_(now) {}
-  /// Whether `amount`, or a second's worth if it is more than that, is there.
-  bool Has(double amount, MonoTime now);
-  void Take(double amount) { level_ -= amount; }
-  void Return(double amount);
-  bool IsFull(MonoTime now);
-
- private:
-  void Fill(MonoTime now);
-  double rate_, level_;
-  MonoTime at_;
-};
-
 /// The shard limits of Kinesis ("Quotas and limits", Amazon Kinesis Data Streams developer guide). Writes:
-/// 1 MiB and 1,000 records a second; reads: 2 MiB and 5 calls. Thread-safe; calls nothing while locked.
+/// 1 MiB and 1,000 records a second; reads: 2 MiB and 5 calls; iterators: 5 calls. Thread-safe; calls nothing
+/// while locked.
 class ShardQuotas {
  public:
   /// `clock` must outlive this.
@@ -47,7 +31,10 @@ class ShardQuotas {
 
   /// Takes one call; false when the shard's calls or bytes are used up.
   bool TakeRead(std::uint64_t incarnation, std::uint32_t shard);
+  /// What a read yielded. More than a second's worth is paid for in full before the next: 10 MiB with 5 s.
   void ChargeRead(std::uint64_t incarnation, std::uint32_t shard, std::uint64_t bytes);
+  /// Takes one call that asks for an iterator.
+  bool TakeIterator(std::uint64_t incarnation, std::uint32_t shard);
 
   /// Shards remembered: those used within the last seconds, about.
   std::size_t size() const;
@@ -55,7 +42,7 @@ class ShardQuotas {
  private:
   struct Shard {
     explicit Shard(MonoTime now);
-    TokenBucket write_bytes, write_records, read_bytes, read_calls;
+    TokenBucket write_bytes, write_records, read_bytes, read_calls, iterator_calls;
   };
   Shard& Find(std::uint64_t incarnation, std::uint32_t shard, MonoTime now);
 

@@ -98,6 +98,11 @@ async::Task<Result<ShardPlace>> Broker::FindPlace(async::Context ctx, IteratorRe
   std::size_t at = 0;
   const Shard* shard = state.FindShard(request.shard, &at);
   if (shard == nullptr) co_return Missing(request.stream, request.shard);
+  if (request.counts && impl_->quotas &&
+      !impl_->quotas->TakeIterator(state.stream.incarnation, request.shard)) {
+    impl_->metrics.throttled_reads.Add();
+    co_return QuotaError(request.shard);
+  }
   const log::PartitionId partition = state.partitions[at];
   Result<log::PartitionBounds> bounds = impl_->engine.Bounds(partition);
   if (!bounds.ok()) co_return bounds.error();

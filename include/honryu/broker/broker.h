@@ -213,6 +213,7 @@ class Broker {
     IteratorType type = IteratorType::kTrimHorizon;
     std::optional<SequenceNumber> sequence;
     std::optional<Timestamp> time;
+    bool counts = false;  ///< Against the shard's quota of such calls; kOverloaded when that is used up.
   };
   async::Task<Result<ShardPlace>> FindPlace(async::Context ctx, IteratorRequest request);
   /// `wait` > 0: when nothing is there, waits that long for a record; such reads (of our own consumers and of

@@ -1,5 +1,6 @@
 #pragma once
 
+#include "api/kinesis/operation_quotas.h"
 #include "api/kinesis/subscriptions.h"
 #include "honryu/api/kinesis/kinesis_api.h"
 #include "honryu/auth/sigv4.h"
@@ -59,6 +60,7 @@ struct KinesisApi::Impl {
 
   async::Task<http::Response> Handle(async::Context ctx, const http::Request& request);
   async::Task<Outcome> Run(async::Context ctx, wire::Operation operation, const codec::Json& body);
+  std::string QuotaScope(wire::Operation operation, const codec::Json& body) const;
 
   // streams.cc
   async::Task<Outcome> CreateStream(async::Context ctx, const codec::Json& body);
@@ -82,8 +84,8 @@ struct KinesisApi::Impl {
     std::optional<wire::Fault> fault;
     static StartPlace Failed(wire::Fault why) { return StartPlace{{}, {}, std::move(why)}; }
   };
-  /// Where a reader that asks so begins.
-  async::Task<StartPlace> FindStart(async::Context ctx, wire::GetShardIteratorRequest request);
+  /// Where a reader that asks so begins; `counts` against the quota of asking for iterators.
+  async::Task<StartPlace> FindStart(async::Context ctx, wire::GetShardIteratorRequest request, bool counts);
   // subscribe.cc
   async::Task<http::Response> SubscribeToShard(async::Context ctx, const codec::Json& body,
                                                wire::Format format);
@@ -146,6 +148,7 @@ struct KinesisApi::Impl {
   wire::Limits limits;
   Metrics metrics;
   Subscriptions subscriptions;
+  std::optional<OperationQuotas> operation_quotas;  ///< Set with broker.quotas: aws.
 };
 
 std::string_view StatusName(broker::StreamStatus status);

@@ -88,6 +88,7 @@ KinesisApi::Impl::Impl(KinesisApiConfig config_in, broker::Broker& broker_in, co
       metrics(registry) {
   limits.max_record_bytes = broker.config().max_record_bytes;
   limits.max_request_bytes = config.max_request_bytes;
+  if (broker.config().quotas == broker::QuotaProfile::kAws) operation_quotas.emplace(clock);
   if (config.access_keys.empty()) return;
   auth::VerifierConfig verify;
   verify.keys = config.access_keys;
@@ -160,6 +161,12 @@ async::Task<http::Response> KinesisApi::Impl::Handle(async::Context ctx, const h
     outcome.fault = operation == Operation::kPutRecords ? wire::ParsePutRecords(*body, put, limits)
                                                         : wire::ParsePutRecord(*body, put, limits);
   }
+  std::string scope;
+  if (!outcome.fault && operation_quotas && !fast) {
+    scope = QuotaScope(*operation, *body);
+    if (!operation_quotas->Take(*operation, scope))
+      outcome.fault = Fault{FaultName::kLimitExceededException, "Rate exceeded for " + scope + "."};
+  }
   if (!outcome.fault && *operation == Operation::kSubscribeToShard) {
     http::Response response = co_await SubscribeToShard(std::move(ctx), *body, format);
     metrics.Count(operation, response.stream ? "ok" : response.headers.Get("x-amzn-ErrorType"),
@@ -171,12 +178,36 @@ async::Task<http::Response> KinesisApi::Impl::Handle(async::Context ctx, const h
       outcome = co_await Put(std::move(ctx), std::move(put), operation == Operation::kPutRecord);
     } else {
       outcome = co_await Run(std::move(ctx), *operation, *body);
+      if (outcome.fault && operation_quotas && OperationQuotas::CountsSuccess(*operation))
+        operation_quotas->Return(*operation, scope);
     }
   }
   metrics.Count(operation, outcome.fault ? wire::TraitsOf(outcome.fault->name).name : "ok",
                 clock.Mono() - began);
   if (outcome.fault) co_return FaultAnswer(*outcome.fault, format);
   co_return Answer(std::move(outcome.body), format);
+}
+
+// As it stands in the message, too.
+std::string KinesisApi::Impl::QuotaScope(Operation operation, const codec::Json& body) const {
+  const auto text = [&body](std::string_view name) {
+    const codec::Json* value = body.Find(name);
+    // Not yet judged: no longer than what may name anything.
+    return std::string((value == nullptr ? std::string_view() : value->StringOr("")).substr(0, 2048));
+  };
+  switch (OperationQuotas::ScopeOf(operation)) {
+    case OperationQuotas::Scope::kNone:
+      break;
+    case OperationQuotas::Scope::kAccount:
+      return "account " + config.account_id;
+    case OperationQuotas::Scope::kStream: {
+      const std::vector<std::string> streams = StreamsOf(operation, body);
+      return "stream " + (streams.empty() ? std::string() : streams.front().substr(0, 128)) + Account();
+    }
+    case OperationQuotas::Scope::kConsumerAndShard:
+      return "consumer " + text("ConsumerARN") + " of shard " + text("ShardId");
+  }
+  return {};
 }
 
 async::Task<Outcome> KinesisApi::Impl::Run(async::Context ctx, Operation operation, const codec::Json& body) {

@@ -168,13 +168,14 @@ async::Task<Outcome> KinesisApi::Impl::GetShardIterator(async::Context ctx, cons
   std::optional<Fault> fault = wire::ParseRequest(body, request);
   if (!fault) fault = CheckAccount(request.stream);
   if (fault) co_return Outcome::Failed(std::move(*fault));
-  StartPlace start = co_await FindStart(std::move(ctx), std::move(request));
+  StartPlace start = co_await FindStart(std::move(ctx), std::move(request), true);
   if (start.fault) co_return Outcome::Failed(std::move(*start.fault));
   co_return Outcome::Of(wire::GetShardIteratorBody(broker.EncodeIterator(start.place)));
 }
 
 async::Task<KinesisApi::Impl::StartPlace> KinesisApi::Impl::FindStart(async::Context ctx,
-                                                                      wire::GetShardIteratorRequest request) {
+                                                                      wire::GetShardIteratorRequest request,
+                                                                      bool counts) {
   const std::string& name = request.stream.name;
   const std::optional<std::uint32_t> index = broker::ParseShardId(request.shard_id);
   if (!index) {
@@ -198,6 +199,7 @@ async::Task<KinesisApi::Impl::StartPlace> KinesisApi::Impl::FindStart(async::Con
   find.shard = *index;
   find.type = TypeOf(request.type);
   find.time = request.time;
+  find.counts = counts;
   if (!request.starting_sequence_number.empty() && request.type != ShardIteratorType::kAtTimestamp) {
     SequenceNumber sequence;
     std::optional<Fault> fault = CheckStart(request, *shard, Account(), sequence);

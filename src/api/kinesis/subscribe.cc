@@ -21,6 +21,8 @@ constexpr Duration kHeartbeat = std::chrono::seconds(5);
 // One event: kept small enough that a slow reader gets whole events without long waits.
 constexpr std::uint32_t kMaxEventRecords = 5000;
 constexpr std::uint64_t kMaxEventBytes = 1 << 20;
+// Of one consumer and shard in a second. What is more waits: nothing is refused.
+constexpr double kFanOutBytes = 2 << 20;
 
 // "After everything before `place`": valid for the shard although there may be no record of that number.
 SequenceNumber Continuation(const Subscription& s, const broker::ShardPlace& place, Timestamp now) {
@@ -48,7 +50,7 @@ async::Task<http::Response> KinesisApi::Impl::SubscribeToShard(async::Context ct
   if (consumer == nullptr) co_return FaultAnswer(ConsumerNotFound(request.consumer.consumer), format);
   const std::string consumer_id = consumer->name + ":" + std::to_string(ToMs(consumer->created) / 1000);
 
-  StartPlace start = co_await FindStart(std::move(ctx), std::move(request.start));
+  StartPlace start = co_await FindStart(std::move(ctx), std::move(request.start), false);
   if (start.fault) co_return FaultAnswer(*start.fault, format);
   auto subscription = std::make_shared<Subscription>();
   subscription->stream = name;
@@ -76,10 +78,18 @@ async::Task<void> KinesisApi::Impl::Deliver(std::shared_ptr<Subscription> subscr
   Subscription& s = *subscription;
   metrics.subscriptions.Add(1);
   const MonoTime end = s.began + config.subscription_life;
+  std::optional<TokenBucket> budget;  // under the quotas of AWS
+  if (operation_quotas) budget.emplace(kFanOutBytes, s.began);
   Result<void> written = co_await writer.Write(Bytes(wire::InitialResponseFrame(s.format)));
   while (written.ok() && !s.replaced) {
     const Duration left = end - clock.Mono();
     if (left <= Duration::zero()) break;
+    if (const Duration pause = budget ? budget->Until(1, clock.Mono()) : Duration::zero();
+        pause > Duration::zero()) {
+      Result<void> slept = co_await async::SleepFor(std::min(left, pause));
+      if (!slept.ok()) break;
+      continue;
+    }
     async::Context ctx = async::Context::WithTimeout(kHeartbeat + std::chrono::seconds(10));
     Result<broker::ReadResult> read = co_await broker.Read(std::move(ctx), s.place, kMaxEventRecords,
                                                            kMaxEventBytes, std::min(left, kHeartbeat));
@@ -108,6 +118,7 @@ async::Task<void> KinesisApi::Impl::Deliver(std::shared_ptr<Subscription> subscr
     std::size_t bytes = 0;
     for (const broker::ReadRecord& record : read->records) bytes += record.data.size();
     metrics.subscription_bytes.Add(static_cast<double>(bytes));
+    if (budget) budget->Take(static_cast<double>(bytes));
     if (!read->next) break;
     s.place = std::move(*read->next);
   }

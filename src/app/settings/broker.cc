@@ -35,7 +35,7 @@ void DescribeBroker(Settings& settings, Section& section) {
       "quotas", &settings.broker.quotas,
       {.doc = "unlimited: what memory and disk bear; aws: the limits of a Kinesis shard, 1 MiB/s and "
               "1,000 records/s in, 2 MiB/s and 5 reads/s out (long polls of this server's own roles "
-              "do not count)."},
+              "do not count), 2 MiB/s to a fan-out consumer, and the call rates of managing operations."},
       {{"unlimited", broker::QuotaProfile::kUnlimited}, {"aws", broker::QuotaProfile::kAws}});
   section.Field(
       "update_delay", &settings.broker.update_delay,

@@ -81,6 +81,58 @@ TEST_F(QuotaTexts, OfUpdateShardCount) {
   Ok("UpdateShardCount", R"({"StreamName":"s","ScalingType":"UNIFORM_SCALING","TargetShardCount":4})");
 }
 
+TEST_F(QuotaTexts, OfGetShardIterator) {
+  const std::string body =
+      R"({"StreamName":"s","ShardId":"shardId-000000000000","ShardIteratorType":"LATEST"})";
+  for (int i = 0; i < 5; ++i) Ok("GetShardIterator", body);
+  EXPECT_EQ(Refused("GetShardIterator", body),
+            std::string("400 ProvisionedThroughputExceededException: ") + kRate);
+  clock_.Advance(std::chrono::milliseconds(200));
+  Ok("GetShardIterator", body);
+}
+
+TEST_F(QuotaTexts, OfManagingOperations) {
+  const std::string limited = "400 LimitExceededException: Rate exceeded for account 000000000000.";
+  Ok("DescribeLimits", "{}");
+  EXPECT_EQ(Refused("DescribeLimits", "{}"), limited);
+  for (int i = 0; i < 10; ++i) Ok("DescribeStream", R"({"StreamName":"s"})");
+  EXPECT_EQ(Refused("DescribeStream", R"({"StreamName":"s"})"), limited);
+  clock_.Advance(std::chrono::seconds(1));
+  Ok("DescribeLimits", "{}");
+  Ok("DescribeStream", R"({"StreamName":"s"})");
+}
+
+TEST_F(QuotaTexts, OfADayCountWhatSucceeds) {
+  const auto to = [this](int target) {
+    const std::string body = R"({"StreamName":"s","ScalingType":"UNIFORM_SCALING","TargetShardCount":)" +
+                             std::to_string(target) + "}";
+    const std::string shown = Show(Call("Kinesis_20131202.UpdateShardCount", body));
+    const Result<void> active =
+        runtime_.BlockOn(broker_->WaitActive(async::Context::WithTimeout(std::chrono::seconds(10)), "s"));
+    EXPECT_TRUE(active.ok());
+    return shown;
+  };
+  for (int i = 0; i < 20; ++i) EXPECT_NE(to(9).find("over double"), std::string::npos);
+  for (int i = 0; i < 10; ++i) EXPECT_TRUE(to(2 + (i + 1) % 2).starts_with("200")) << i;
+  EXPECT_EQ(to(3), "400 LimitExceededException: Rate exceeded for stream s under account 000000000000.");
+  MakeStream("t", 1);
+  Ok("UpdateShardCount", R"({"StreamName":"t","ScalingType":"UNIFORM_SCALING","TargetShardCount":2})");
+  clock_.Advance(std::chrono::hours(3));
+  EXPECT_TRUE(to(3).starts_with("200")) << "ten in a day";
+}
+
+TEST_F(QuotaTexts, OfSubscriptions) {
+  const std::string arn = "arn:aws:kinesis:us-east-1:000000000000:stream/s";
+  const codec::Json made =
+      OkJson("RegisterStreamConsumer", R"({"StreamARN":")" + arn + R"(","ConsumerName":"c"})");
+  const std::string consumer = Text(*made.Find("Consumer"), "ConsumerARN");
+  const std::string body = R"({"ConsumerARN":")" + consumer +
+                           R"(","ShardId":"shardId-000000000000","StartingPosition":{"Type":"LATEST"}})";
+  EXPECT_EQ(Call("Kinesis_20131202.SubscribeToShard", body).status, 200);
+  EXPECT_EQ(Refused("SubscribeToShard", body), "400 LimitExceededException: Rate exceeded for consumer " +
+                                                   consumer + " of shard shardId-000000000000.");
+}
+
 TEST_F(QuotaTexts, OfGetRecords) {
   const std::string iterator = Iterator("s", "TRIM_HORIZON");
   const std::string body = R"({"ShardIterator":")" + iterator + R"("})";

@@ -154,6 +154,47 @@ TEST_F(Subscribe, EndsAfterItsLife) {
   EXPECT_TRUE(Eventually([&] { return ended_ == 1; }));
 }
 
+class FanOutQuota : public Subscribe {
+ protected:
+  void SetUp() override {
+    broker::BrokerConfig config;
+    config.quotas = broker::QuotaProfile::kAws;
+    config.max_record_bytes = 10 << 20;
+    StartBroker(config);
+    Subscribe::SetUp();
+  }
+};
+
+TEST_F(FanOutQuota, TwoMebibytesASecondArePushedAndTheRestWaits) {
+  const std::string mebibyte((1 << 20) - 1, 'x');
+  for (int i = 0; i < 5; ++i) {
+    Put("s", "k", mebibyte);
+    clock_.Advance(std::chrono::seconds(1));
+  }
+  const Listener& listener = Listen(R"("Type":"TRIM_HORIZON")");
+  const auto pushed = [&] { return DataOf(listener).size() >> 20; };
+  // The clock stands: two are pushed from what was saved up, the third on credit, and no more.
+  EXPECT_TRUE(Eventually([&] { return pushed() == 3; }));
+  clock_.Advance(std::chrono::milliseconds(400));
+  EXPECT_EQ(pushed(), 3U);
+  clock_.Advance(std::chrono::milliseconds(200));
+  EXPECT_TRUE(Eventually([&] { return pushed() == 4; }));
+  clock_.Advance(std::chrono::seconds(1));
+  EXPECT_TRUE(Eventually([&] { return pushed() == 5; }));
+}
+
+TEST_F(Subscribe, ASplitEndsItAtOnceWithTheChildren) {
+  const Listener& listener = Listen(R"("Type":"LATEST")");
+  ASSERT_TRUE(Eventually([&] { return !listener.frames().empty(); }));
+  const MonoTime began = std::chrono::steady_clock::now();
+  Ok("SplitShard", R"({"StreamName":"s","ShardToSplit":"0","NewStartingHashKey":"5"})");
+  EXPECT_TRUE(Eventually([&] { return ended_ == 1; }));
+  EXPECT_LT(std::chrono::steady_clock::now() - began, std::chrono::seconds(4)) << "not at the heartbeat";
+  const codec::Json last = Payload(listener.frames().back());
+  EXPECT_EQ(last.Find("ContinuationSequenceNumber"), nullptr);
+  EXPECT_EQ(last.Find("ChildShards")->array().size(), 2U);
+}
+
 TEST_F(Subscribe, ADeletedStreamIsSaidInTheStream) {
   const Listener& listener = Listen(R"("Type":"TRIM_HORIZON")");
   ASSERT_TRUE(Eventually([&] { return !listener.frames().empty(); }));

@@ -8,34 +8,6 @@ namespace {
 using std::chrono::milliseconds;
 using std::chrono::seconds;
 
-TEST(TokenBucket, FillsUpToASecondsWorth) {
-  const MonoTime start{};
-  TokenBucket bucket(10, start);
-  EXPECT_TRUE(bucket.IsFull(start));
-  EXPECT_TRUE(bucket.Has(10, start));
-  bucket.Take(10);
-  EXPECT_FALSE(bucket.Has(1, start));
-  EXPECT_FALSE(bucket.Has(1, start + milliseconds(99)));
-  EXPECT_TRUE(bucket.Has(1, start + milliseconds(100)));
-  EXPECT_FALSE(bucket.Has(2, start + milliseconds(199)));
-  EXPECT_FALSE(bucket.Has(2, start + milliseconds(150))) << "time does not go back";
-  EXPECT_FALSE(bucket.IsFull(start + milliseconds(999)));
-  EXPECT_TRUE(bucket.IsFull(start + seconds(3)));
-  bucket.Take(10);
-  EXPECT_FALSE(bucket.Has(1, start + seconds(3))) << "no more than a second is saved up";
-}
-
-TEST(TokenBucket, ALargeAmountTakesAFullBucketAndLeavesADebt) {
-  const MonoTime start{};
-  TokenBucket bucket(10, start);
-  EXPECT_TRUE(bucket.Has(45, start));
-  bucket.Take(45);
-  EXPECT_FALSE(bucket.Has(1, start + milliseconds(3500)));
-  EXPECT_TRUE(bucket.Has(1, start + milliseconds(3600)));
-  bucket.Return(100);
-  EXPECT_TRUE(bucket.IsFull(start + milliseconds(3600)));
-}
-
 TEST(ShardQuotas, AThousandRecordsASecondToAShard) {
   ManualClock clock(TimestampFromMs(0));
   ShardQuotas quotas(clock);
@@ -80,10 +52,25 @@ TEST(ShardQuotas, FiveReadsASecondAndTwoMebibytes) {
   clock.Advance(milliseconds(200));
   EXPECT_TRUE(quotas.TakeRead(7, 0));
   quotas.ChargeRead(7, 0, 10 << 20);
-  clock.Advance(milliseconds(3999));
-  EXPECT_FALSE(quotas.TakeRead(7, 0)) << "10 MiB at 2 MiB/s, of which one second was saved up";
+  clock.Advance(milliseconds(4999));
+  EXPECT_FALSE(quotas.TakeRead(7, 0)) << "10 MiB at 2 MiB/s: five seconds, whatever was saved up";
   clock.Advance(milliseconds(2));
   EXPECT_TRUE(quotas.TakeRead(7, 0));
+  quotas.ChargeRead(7, 1, 2 << 20);
+  EXPECT_FALSE(quotas.TakeRead(7, 1)) << "a second's worth, used up";
+  clock.Advance(milliseconds(1));
+  EXPECT_TRUE(quotas.TakeRead(7, 1));
+}
+
+TEST(ShardQuotas, FiveIteratorsASecond) {
+  ManualClock clock(TimestampFromMs(0));
+  ShardQuotas quotas(clock);
+  for (int i = 0; i < 5; ++i) EXPECT_TRUE(quotas.TakeIterator(7, 0));
+  EXPECT_FALSE(quotas.TakeIterator(7, 0));
+  EXPECT_TRUE(quotas.TakeIterator(7, 1));
+  EXPECT_TRUE(quotas.TakeRead(7, 0)) << "another budget";
+  clock.Advance(milliseconds(200));
+  EXPECT_TRUE(quotas.TakeIterator(7, 0));
 }
 
 TEST(ShardQuotas, IdleShardsAreForgotten) {
