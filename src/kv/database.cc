@@ -12,6 +12,7 @@
 #include <rocksdb/write_batch.h>
 
 #include <algorithm>
+#include <atomic>
 #include <map>
 #include <mutex>
 
@@ -166,11 +167,13 @@ struct Database::Impl {
   std::unique_ptr<rocksdb::Env> env;
   std::shared_ptr<rocksdb::Cache> cache;
   std::shared_ptr<rocksdb::Statistics> statistics;
+  /// A write or background work failed, so the write-ahead log may be broken. RocksDB aborts the process (by
+  /// an assertion that distributions leave in) when such a log is synced, be it before a flush.
+  std::atomic<bool> broken{false};
   std::unique_ptr<rocksdb::DB> db;
   mutable std::mutex mutex;  // guards families; leaf
   std::map<std::string, std::shared_ptr<Family>, std::less<>> families;
   std::optional<WalDamage> wal_damage;
-
   rocksdb::Status OpenFiles(rocksdb::DBOptions& db_options, std::string_view append_prefix);
 };
 
@@ -226,7 +229,11 @@ Result<std::unique_ptr<Database>> Database::Open(const OpenOptions& options, std
   db_options.keep_log_file_num = 4;
   db_options.max_log_file_size = 4 << 20;
   db_options.max_bgerror_resume_count = 0;
-  db_options.listeners.push_back(std::make_shared<Listener>(options.on_background_error));
+  db_options.listeners.push_back(std::make_shared<Listener>(
+      [broken = &impl->broken, told = options.on_background_error](const Error& why) {
+        *broken = true;
+        if (told) told(why);
+      }));
   // A record cut short at the end is what a crash leaves. Any other damage is reported, and only then is
   // everything before it taken.
   db_options.wal_recovery_mode = rocksdb::WALRecoveryMode::kTolerateCorruptedTailRecords;
@@ -288,11 +295,13 @@ Result<void> Database::Write(WriteBatch& batch, bool sync) {
   rocksdb::WriteOptions options;
   options.sync = sync;
   const rocksdb::Status status = impl_->db->Write(options, &batch.impl_->batch);
+  if (status.IsIOError()) impl_->broken = true;
   if (!status.ok()) return FromStatus(status, "write");
   return Ok();
 }
 
 Result<void> Database::Sync() {
+  if (impl_->broken) return Error(ErrorCode::kIo, "sync: earlier writing failed");
   const rocksdb::Status status = impl_->db->SyncWAL();
   if (!status.ok()) return FromStatus(status, "sync");
   return Ok();
@@ -324,6 +333,7 @@ Iterator Database::Scan(const Family& family, BytesView lower, BytesView upper,
 }
 
 Result<void> Database::Flush(const Family& family, bool wait) {
+  if (impl_->broken) return Error(ErrorCode::kIo, "flush: earlier writing failed");
   rocksdb::FlushOptions options;
   options.wait = wait;
   options.allow_write_stall = true;

@@ -116,7 +116,8 @@ class Database {
   Result<void> DropFamily(const std::string& name);
 
   Result<void> Write(WriteBatch& batch, bool sync);
-  /// Makes everything written so far durable.
+  /// Makes everything written so far durable. After a Write or background work failed, neither this nor
+  /// Flush succeeds any more (kIo): the database must be opened again.
   Result<void> Sync();
   Result<std::optional<std::string>> Get(const Family& family, BytesView key) const;
   /// Over keys in [lower, upper); empty bounds are open. Verifies checksums. `readahead_bytes` for long

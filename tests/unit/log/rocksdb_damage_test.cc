@@ -161,6 +161,25 @@ TEST_F(RocksdbDamageTest, AFailedMetaCommitIsUndoneAndStartsRecoveryByItself) {
   EXPECT_EQ(engine_->meta().Get("stream")->value, "ACTIVE");
 }
 
+TEST_F(RocksdbDamageTest, AStopWhileTheDiskIsFullEndsInOrder) {
+  kv::FaultFileSystem faults;
+  for (const bool by_meta : {true, false}) {
+    Open(faults.handle());
+    ASSERT_TRUE(engine_->CreatePartition(1, 1).ok());
+    ASSERT_TRUE(driver().Append({Part(1, {"kept"})}).ok());
+    faults.FailWritesWithNoSpace(true);
+    if (by_meta) {
+      EXPECT_FALSE(engine_->meta().Commit({{"a", "b", std::nullopt}}).ok());
+    } else {
+      EXPECT_FALSE(driver().Append({Part(1, {"lost"})}).ok());
+    }
+    EXPECT_FALSE(engine_->Close().ok());
+    faults.FailWritesWithNoSpace(false);
+  }
+  Open(faults.handle());
+  EXPECT_EQ(driver().ReadAll(1), (std::vector<std::string>{"kept", "kept"}));
+}
+
 TEST_F(RocksdbDamageTest, AFailedClaimOfAPartitionDoesNotLockItsWriterOut) {
   kv::FaultFileSystem faults;
   Open(faults.handle());
