@@ -145,7 +145,10 @@ Result<ReadOutcome> RocksdbEngineImpl::ReadCold(std::shared_ptr<PartitionState> 
       Result<BatchPlace> key = ParseBatchKey(it.key());
       if (!key.ok()) return damaged(place, key.error());
       place = *key;
-      if (place.first >= out.end) return out;  // in the memtable already, but not yet durable
+      if (place.first >= out.end) {  // in the memtable already, but not yet durable
+        out.next = out.end;
+        return out;
+      }
       const Result<BatchHeader> header = DecodeBatchHeader(it.value());
       if (!header.ok()) return damaged(place, header.error());
       if (header->base != place.first)
@@ -164,6 +167,8 @@ Result<ReadOutcome> RocksdbEngineImpl::ReadCold(std::shared_ptr<PartitionState> 
       return status.error();
     }
   }
+  // Behind the last record may lie offsets that a crash left unused: nothing is there to be read.
+  if (!collector.full()) out.next = std::max(out.next, out.end);
   return out;
 }
 
