@@ -23,6 +23,28 @@ HeldShard::HeldShard(client::StreamClient& stream_client, client::ShardDescripti
       lease(std::move(held)),
       metrics(registry, lease.application, lease.stream, shard.shard_id) {}
 
+void HeldShard::OnEnding(std::function<void()> call) {
+  on_ending = std::move(call);
+  if (ending() && on_ending) std::exchange(on_ending, nullptr)();
+}
+
+void HeldShard::Halt(Error why) {
+  if (!halted_by) halted_by = std::move(why);
+  poll.Cancel();
+}
+
+void HeldShard::Stop() {
+  stopping = true;
+  poll.Cancel();
+  if (on_ending) std::exchange(on_ending, nullptr)();
+}
+
+void HeldShard::Lose() {
+  lost = true;
+  poll.Cancel();
+  if (on_ending) std::exchange(on_ending, nullptr)();
+}
+
 async::Task<Result<void>> HeldShard::Save(async::Context ctx, std::optional<SequenceNumber> sequence,
                                           std::string state) {
   if (lost || phase == Phase::kGone)
@@ -34,10 +56,7 @@ async::Task<Result<void>> HeldShard::Save(async::Context ctx, std::optional<Sequ
   wanted.state = std::move(state);
   Result<void> saved = co_await client.SaveCheckpoint(std::move(ctx), wanted);
   if (!saved.ok()) {
-    if (saved.error().code() == ErrorCode::kFenced) {
-      lost = true;
-      poll.Cancel();
-    }
+    if (saved.error().code() == ErrorCode::kFenced) Lose();
     co_return saved.error().WithContext("saving the checkpoint of shard " + id());
   }
   lease.checkpoint = wanted.checkpoint;

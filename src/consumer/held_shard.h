@@ -4,7 +4,9 @@
 #include "honryu/consumer/handler.h"
 #include "honryu/obs/metrics.h"
 
+#include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 
 namespace honryu::consumer {
@@ -36,12 +38,14 @@ class HeldShard final : public Checkpointer {
 
   bool ending() const override { return stopping || lost || phase == Phase::kGone; }
 
+  void OnEnding(std::function<void()> call) override;
+  void Halt(Error why) override;
+
   const std::string& id() const { return shard.shard_id; }
   /// Stops the reading at the next point between two calls of the handler; a long poll ends at once.
-  void Stop() {
-    stopping = true;
-    poll.Cancel();
-  }
+  void Stop();
+  /// The same because the lease is not held any more.
+  void Lose();
 
   client::StreamClient& client;
   const client::ShardDescription shard;
@@ -49,7 +53,9 @@ class HeldShard final : public Checkpointer {
   ShardMetrics metrics;
   Phase phase = Phase::kReading;
   bool stopping = false;
-  bool lost = false;      ///< The lease has another owner, or could not be renewed in time.
+  bool lost = false;               ///< The lease has another owner, or could not be renewed in time.
+  std::optional<Error> halted_by;  ///< What the handler gave to Halt.
+  std::function<void()> on_ending;
   MonoTime renewed;       ///< When the lease was last known to be held.
   async::TaskGroup poll;  ///< The long poll under way.
 };

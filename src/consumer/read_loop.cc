@@ -1,8 +1,8 @@
 #include "consumer/worker_impl.h"
-#include "honryu/client/aggregation.h"
 #include "honryu/obs/log.h"
 
 #include <algorithm>
+#include <iterator>
 #include <utility>
 
 namespace honryu::consumer {
@@ -11,12 +11,32 @@ namespace {
 
 /// A read may take this much longer than its long poll before it counts as failed.
 constexpr Duration kReadSlack = std::chrono::seconds(10);
+/// Less than this is opened where it is.
+constexpr std::size_t kInlineBytes = 64 << 10;
+constexpr Duration kDeadLetterTimeout = std::chrono::seconds(30);
 /// For the last save and the release of one shard.
 constexpr Duration kReleaseTimeout = std::chrono::seconds(5);
 
 std::string TextOf(const client::StartPosition& position) {
   const auto* after = std::get_if<client::AfterSequence>(&position);
   return after != nullptr ? after->sequence.ToDecimal() : "its beginning";
+}
+
+OpenedPart OpenSome(ReadRecords& read, const client::ShardDescription& shard, const OpeningConfig& config,
+                    std::size_t max_records, std::size_t max_bytes) {
+  OpenedPart part;
+  std::size_t bytes = 0;
+  std::vector<client::StreamRecord>& out = part.opened.records;
+  while (read.next < read.records.size() && out.size() < max_records && bytes < max_bytes) {
+    OpenedRecords one = OpenRecord(std::move(read.records[read.next++]), shard, config);
+    for (client::StreamRecord& record : one.records) {
+      bytes += record.data.size();
+      out.push_back(std::move(record));
+    }
+    std::ranges::move(one.failed, std::back_inserter(part.opened.failed));
+  }
+  part.more = read.next < read.records.size();
+  return part;
 }
 
 }  // namespace
@@ -30,6 +50,7 @@ async::Task<void> Worker::Impl::PollTask(client::StreamClient& client, client::R
 
 // The read runs as a task of its own, so that a stop ends the long poll and nothing else.
 async::Task<Result<client::ReadBatch>> Worker::Impl::Poll(HeldShard& held, client::StartPosition from) {
+  if (held.halted_by) co_return *held.halted_by;
   client::ReadRequest request;
   request.stream = config.stream;
   request.shard_id = held.id();
@@ -46,7 +67,7 @@ async::Task<Result<client::ReadBatch>> Worker::Impl::Poll(HeldShard& held, clien
 
 async::Task<bool> Worker::Impl::PauseAfterFailure(HeldShard& held, const Error& error, int failures) {
   metrics.handler_errors.Add();
-  if (failures >= config.handler_attempts) {
+  if (held.halted_by || failures >= config.handler_attempts) {
     LOG(error, "shard halted: the handler keeps failing", {"application", config.application},
         {"stream", config.stream}, {"shard", held.id()}, {"attempts", failures}, {"error", error});
     co_return false;
@@ -93,11 +114,28 @@ async::Task<bool> Worker::Impl::Process(HeldShard& held, Batch batch) {
   co_return false;
 }
 
-// Hands over what a read gave, aggregates opened, in batches of about max_records: an aggregate of a million
-// tiny records must not be one batch. A batch ends between two records of the stream, never inside an
-// aggregate.
+async::Task<Result<OpenedPart>> Worker::Impl::OpenNext(HeldShard& held, std::shared_ptr<ReadRecords> read) {
+  std::size_t bytes = 0;
+  for (std::size_t i = read->next; i < read->records.size(); ++i) bytes += read->records[i].data.size();
+  // Scanning and unpacking little is quicker than going to another thread and back.
+  if (runtime == nullptr || bytes < kInlineBytes)
+    co_return OpenSome(*read, held.shard, config.opening, config.max_records, config.max_bytes);
+  // A call that is not waited for any more goes on with what it owns.
+  auto work = [read, shard = held.shard, opening = config.opening, max_records = config.max_records,
+               max_bytes = config.max_bytes]() -> Result<OpenedPart> {
+    return OpenSome(*read, shard, opening, max_records, max_bytes);
+  };
+  Result<OpenedPart> part = co_await runtime->Blocking(std::move(work));
+  co_return part;
+}
+
+// Hands over what a read gave, opened, in batches of about max_records: an aggregate of a million tiny
+// records must not be one batch. A batch ends between two records of the stream, never inside one.
 async::Task<bool> Worker::Impl::ProcessRead(HeldShard& held, client::ReadBatch read) {
-  if (!client::MayHoldAggregates(read.records)) {
+  const bool as_it_is = std::ranges::none_of(read.records, [this](const client::StreamRecord& record) {
+    return MayNeedOpening(record.data, config.opening);
+  });
+  if (as_it_is) {
     Batch batch;
     batch.shard_id = held.id();
     batch.records = std::move(read.records);
@@ -105,30 +143,71 @@ async::Task<bool> Worker::Impl::ProcessRead(HeldShard& held, client::ReadBatch r
     const bool done = co_await Process(held, std::move(batch));
     co_return done;
   }
-  std::size_t next = 0;
-  while (next < read.records.size() && Going(held)) {
+  auto rest = std::make_shared<ReadRecords>();
+  rest->records = std::move(read.records);
+  for (bool more = true; more && Going(held);) {
+    Result<OpenedPart> part = co_await OpenNext(held, rest);
+    if (!part.ok()) co_return false;  // cancelled
+    more = part->more;
+    if (!part->opened.failed.empty()) {
+      const bool aside = co_await SetAside(held, std::move(part->opened.failed));
+      if (!aside) co_return false;
+    }
     Batch batch;
     batch.shard_id = held.id();
-    while (next < read.records.size() && batch.records.size() < config.max_records) {
-      std::vector<client::StreamRecord> one;
-      one.push_back(std::move(read.records[next++]));
-      one = client::OpenAggregates(std::move(one), held.shard);
-      std::ranges::move(one, std::back_inserter(batch.records));
-    }
+    batch.records = std::move(part->opened.records);
     batch.behind_latest = read.behind_latest;
-    if (next < read.records.size())
-      batch.behind_latest = std::max<Duration>(batch.behind_latest, std::chrono::milliseconds(1));
-    if (batch.records.empty()) continue;  // empty aggregates, or records of another shard
+    if (more) batch.behind_latest = std::max<Duration>(batch.behind_latest, std::chrono::milliseconds(1));
+    if (batch.records.empty()) continue;  // empty aggregates, records of another shard, or none opened
     const bool done = co_await Process(held, std::move(batch));
     if (!done) co_return false;
   }
   co_return Going(held);
 }
 
+async::Task<bool> Worker::Impl::SetAside(HeldShard& held, std::vector<UnopenedRecord> failed) {
+  std::vector<DeadLetter> letters;
+  for (UnopenedRecord& one : failed) {
+    metrics.open_failures[one.failure].Add();
+    LOG_LIMITED(warn, "record not opened", {"application", config.application}, {"stream", config.stream},
+                {"shard", held.id()}, {"sequence", one.record.sequence.ToDecimal()},
+                {"reason", OpenFailureName(one.failure)}, {"message", one.message});
+    DeadLetter& letter = letters.emplace_back();
+    letter.application = config.application;
+    letter.stream = config.stream;
+    letter.shard_id = held.id();
+    letter.record = std::move(one.record);
+    letter.reason = DeadLetterReason::kUnopenable;
+    letter.message = std::string(OpenFailureName(one.failure)) + ": " + one.message;
+    letter.first_failure = letter.last_failure = clock.Now();
+  }
+  if (!dead_letters.enabled()) {
+    LOG(error, "shard halted: a record cannot be opened, and dead letters are off",
+        {"application", config.application}, {"stream", config.stream}, {"shard", held.id()},
+        {"sequence", letters.front().record.sequence.ToDecimal()}, {"message", letters.front().message});
+    co_return false;
+  }
+  for (int failures = 0; Going(held); ++failures) {
+    Result<void> written =
+        co_await dead_letters.Write(async::Context::WithTimeout(kDeadLetterTimeout), letters);
+    if (written.ok()) co_return true;
+    LOG_LIMITED(warn, "dead letters not written, trying again", {"application", config.application},
+                {"stream", config.stream}, {"shard", held.id()}, {"error", written.error()});
+    async::RetryPolicy policy;
+    policy.initial = config.retry_initial;
+    policy.max = config.retry_max;
+    Result<void> slept =
+        co_await async::SleepFor(async::BackoffDelay(policy, std::min(failures, 20), random));
+    if (!slept.ok()) break;
+  }
+  co_return false;
+}
+
 async::Task<bool> Worker::Impl::ReachEnd(HeldShard& held) {
   for (int failures = 1; Going(held); ++failures) {
     Result<void> done = co_await handler.OnShardEnd(held.id());
     if (done.ok()) co_return true;
+    if (!Going(held)) break;  // the handler ended its wait because of that
     const bool again = co_await PauseAfterFailure(held, done.error(), failures);
     if (!again) co_return false;
   }
@@ -143,6 +222,11 @@ async::Task<void> Worker::Impl::RunShard(std::shared_ptr<HeldShard> held) {
   while (healthy && Going(*held) && held->phase == HeldShard::Phase::kReading) {
     Result<client::ReadBatch> read = co_await Poll(*held, from);
     if (!Going(*held)) break;
+    if (held->halted_by) {
+      co_await PauseAfterFailure(*held, *held->halted_by, config.handler_attempts);  // logs and counts
+      healthy = false;
+      break;
+    }
     if (!read.ok()) {
       metrics.read_errors.Add();
       LOG_LIMITED(warn, "read failed, trying again", {"application", config.application},

@@ -45,6 +45,10 @@ Result<void> WorkerConfig::Validate() const {
   }
   if (max_records < 1 || max_records > 10000) return wrong("max_records must be 1 to 10000");
   if (handler_attempts < 1) return wrong("handler_attempts must be 1 or more");
+  if (max_bytes < 1) return wrong("max_bytes must be above zero");
+  if (dead_letters.retention_hours < 24 || dead_letters.retention_hours > 8760)
+    return wrong("dead_letters.retention_hours must be 24 to 8760");
+  HONRYU_TRY_VOID(opening.Validate());
   return Ok();
 }
 
@@ -76,23 +80,32 @@ WorkerMetrics::WorkerMetrics(obs::Registry& registry, const WorkerConfig& config
   sync_errors = errors("lease");
   read_errors = errors("read");
   handler_errors = errors("handler");
+  for (const OpenFailure failure : kOpenFailures) {
+    obs::Labels with = labels;
+    with["reason"] = OpenFailureName(failure);
+    open_failures[failure] =
+        registry.MakeCounter("honryu_consumer_open_failures_total", "Records that could not be opened", with);
+  }
 }
 
 Worker::Impl::Impl(WorkerConfig settings, client::StreamClient& stream_client, Handler& application,
-                   async::Executor home, const Clock& source, obs::Registry& metrics_registry)
+                   async::Executor home, const Clock& source, obs::Registry& metrics_registry,
+                   async::Runtime* threads)
     : config(Completed(std::move(settings))),
       client(stream_client),
       handler(application),
       executor(std::move(home)),
       clock(source),
+      runtime(threads),
       registry(metrics_registry),
       metrics(registry, config),
+      dead_letters(config.dead_letters, config.application, config.stream, client, registry),
       random(async::RetrySeed()) {}
 
 Worker::Worker(WorkerConfig config, client::StreamClient& client, Handler& handler, async::Executor executor,
-               const Clock& clock, obs::Registry& metrics)
-    : impl_(std::make_unique<Impl>(std::move(config), client, handler, std::move(executor), clock, metrics)) {
-}
+               const Clock& clock, obs::Registry& metrics, async::Runtime* runtime)
+    : impl_(std::make_unique<Impl>(std::move(config), client, handler, std::move(executor), clock, metrics,
+                                   runtime)) {}
 
 Worker::~Worker() = default;
 
@@ -364,8 +377,7 @@ async::Task<void> Worker::Impl::RenewOne(std::shared_ptr<HeldShard> held) {
               {"error", renewed.error()});
   const bool too_late = std::chrono::steady_clock::now() - held->renewed >= config.lease_duration;
   if (renewed.error().code() == ErrorCode::kFenced || too_late) {
-    held->lost = true;
-    held->poll.Cancel();
+    held->Lose();
   }
 }
 

@@ -20,11 +20,23 @@ struct WorkerMetrics {
   WorkerMetrics(obs::Registry& registry, const WorkerConfig& config);
   obs::Gauge held, halted, unreadable, standing_by;
   obs::Counter taken, released, lost, sync_errors, read_errors, handler_errors;
+  std::map<OpenFailure, obs::Counter> open_failures;
+};
+
+/// A read that is opened bit by bit.
+struct ReadRecords {
+  std::vector<client::StreamRecord> records;
+  std::size_t next = 0;
+};
+/// Enough of it for one batch, and what could not be opened.
+struct OpenedPart {
+  OpenedRecords opened;
+  bool more = false;
 };
 
 struct Worker::Impl {
   Impl(WorkerConfig settings, client::StreamClient& stream_client, Handler& application, async::Executor home,
-       const Clock& source, obs::Registry& metrics_registry);
+       const Clock& source, obs::Registry& metrics_registry, async::Runtime* threads);
 
   // worker.cc: leases
   async::Task<void> Supervise();
@@ -57,6 +69,8 @@ struct Worker::Impl {
                                     Duration patience, async::OneShot<client::ReadBatch> out);
   async::Task<bool> Process(HeldShard& held, Batch batch);
   async::Task<bool> ProcessRead(HeldShard& held, client::ReadBatch read);
+  async::Task<Result<OpenedPart>> OpenNext(HeldShard& held, std::shared_ptr<ReadRecords> read);
+  async::Task<bool> SetAside(HeldShard& held, std::vector<UnopenedRecord> failed);
   async::Task<bool> ReachEnd(HeldShard& held);
   /// Decides after the n-th failure of a handler's call; false: give up, the shard halts.
   async::Task<bool> PauseAfterFailure(HeldShard& held, const Error& error, int failures);
@@ -68,8 +82,10 @@ struct Worker::Impl {
   Handler& handler;
   const async::Executor executor;
   const Clock& clock;
+  async::Runtime* const runtime;
   obs::Registry& registry;
   WorkerMetrics metrics;
+  DeadLetterWriter dead_letters;
   Random random;
   bool started = false;
   bool stopping = false;

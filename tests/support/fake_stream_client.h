@@ -32,9 +32,11 @@ class FakeStreamClient final : public client::StreamClient {
     failing_puts_ = count;
     put_error_ = std::move(error);
   }
-  /// Each of the next `count` calls of Put stores its entries, and then fails as if the answer had been lost.
-  void LoseAnswers(int count, Error error) {
+  /// Each of the next `count` calls of Put (to that stream; empty: any) stores its entries, and then fails as
+  /// if the answer had been lost.
+  void LoseAnswers(int count, Error error, std::string stream = "") {
     const std::lock_guard lock(mutex_);
+    lost_stream_ = std::move(stream);
     lost_answers_ = count;
     put_error_ = std::move(error);
   }
@@ -359,7 +361,7 @@ class FakeStreamClient final : public client::StreamClient {
         results.emplace_back(client::PutPosition{shard.description.shard_id, sequence});
       }
       readers.swap(readers_);
-      if (lost_answers_ > 0) {
+      if (lost_answers_ > 0 && (lost_stream_.empty() || lost_stream_ == stream)) {
         --lost_answers_;
         lost = true;
       }
@@ -435,6 +437,7 @@ class FakeStreamClient final : public client::StreamClient {
   bool holding_ = false;
   int failing_puts_ = 0;
   int lost_answers_ = 0;
+  std::string lost_stream_;
   int put_calls_ = 0;
   int failing_reads_ = 0;
   int failing_saves_ = 0;

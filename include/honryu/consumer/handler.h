@@ -3,6 +3,7 @@
 #include "honryu/async/task.h"
 #include "honryu/client/stream_client.h"
 
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -24,6 +25,12 @@ class Checkpointer {
   virtual async::Task<Result<void>> Finish(async::Context ctx) = 0;
   /// True once the shard is lost or to be given back: a handler that waits should end its call (kCancelled).
   virtual bool ending() const = 0;
+  /// Has `call` run once when ending() becomes true (at once when it is), on the worker's executor. Replaces
+  /// the call given before; an empty one forgets it.
+  virtual void OnEnding(std::function<void()> call) { (void)call; }
+  /// The shard is to be read no further because its records cannot be processed: it halts as it does after
+  /// repeated errors of the handler, which logs and counts `why`. For handlers that work behind OnBatch.
+  virtual void Halt(Error why) { (void)why; }
 };
 
 /// A shard that this worker begins to read.
@@ -34,8 +41,9 @@ struct ShardStart {
   std::shared_ptr<Checkpointer> checkpointer;
 };
 
-/// One read's yield, in order, with KPL aggregates opened. Sequence numbers may have gaps, and the records of
-/// an aggregate have the same one; a batch never ends between those. `records` is never empty.
+/// One read's yield or a part of it, in order, opened (WorkerConfig::opening). Sequence numbers may have
+/// gaps, and records opened out of one have the same one; a batch never ends between those. `records` is
+/// never empty.
 struct Batch {
   std::string shard_id;
   std::vector<client::StreamRecord> records;
@@ -45,8 +53,9 @@ struct Batch {
 /// What an application does with records. Every call runs on the worker's executor; calls for one shard never
 /// overlap, those for different shards may where they wait. A returned error is tried again with growing
 /// pauses (WorkerConfig::handler_attempts), then the shard halts: it is read no further until the worker is
-/// restarted, an error is logged and honryu_consumer_halted_shards shows it. (Bisecting and dead letters are
-/// a later issue.) Calls must return when their coroutine is cancelled.
+/// restarted, an error is logged and honryu_consumer_halted_shards shows it. Applications whose records stand
+/// for themselves are RecordHandlers behind a BatchRunner instead, which isolates the record that fails.
+/// Calls must return when their coroutine is cancelled.
 class Handler {
  public:
   virtual ~Handler() = default;

@@ -54,6 +54,9 @@ enum class OpenFailure : std::uint8_t {
   kTooDeep,      ///< More than max_layers.
   kUnsupported,  ///< An encrypted archive, or a method that is not known.
 };
+inline constexpr OpenFailure kOpenFailures[] = {OpenFailure::kBroken,  OpenFailure::kTooLarge,
+                                                OpenFailure::kRatio,   OpenFailure::kTooMany,
+                                                OpenFailure::kTooDeep, OpenFailure::kUnsupported};
 /// "broken", "too_large", …: for metrics and dead letters.
 std::string_view OpenFailureName(OpenFailure failure);
 

@@ -1,6 +1,9 @@
 #pragma once
 
+#include "honryu/async/runtime.h"
+#include "honryu/consumer/dead_letter.h"
 #include "honryu/consumer/handler.h"
+#include "honryu/consumer/opening.h"
 #include "honryu/obs/metrics.h"
 
 #include <cstdint>
@@ -19,11 +22,15 @@ struct WorkerConfig {
   Duration sync_interval = std::chrono::seconds(2);         ///< Between looks at shards and leases.
   Duration poll_wait = std::chrono::seconds(1);             ///< Long poll of an empty shard.
   std::uint32_t max_records = 10000;                        ///< In one batch.
+  std::size_t max_bytes = 64 << 20;                         ///< In one batch, opened; at least one record.
   int handler_attempts = 5;                                 ///< Of one call, before its shard halts.
   Duration retry_initial = std::chrono::milliseconds(100);  ///< Pauses after errors grow from this…
   Duration retry_max = std::chrono::seconds(5);             ///< …to this, with full jitter.
   /// One worker owns all shards; others stand by and take over when its leases expire or are released.
   bool exclusive = false;
+  OpeningConfig opening;  ///< What records are opened out of; only aggregates, unless told.
+  /// Where records go that cannot be opened. While off, they halt their shard.
+  DeadLetterConfig dead_letters;
 
   /// kInvalidArgument names the first fault.
   Result<void> Validate() const;
@@ -42,9 +49,10 @@ struct WorkerConfig {
 /// Runs on: the executor given (one single-threaded event loop), on which the handler is called too.
 class Worker {
  public:
-  /// References must outlive the worker. `config` must be valid.
+  /// References must outlive the worker. `config` must be valid. Compressed records are opened on the
+  /// blocking pool of `runtime`, or on the executor without one.
   Worker(WorkerConfig config, client::StreamClient& client, Handler& handler, async::Executor executor,
-         const Clock& clock, obs::Registry& metrics);
+         const Clock& clock, obs::Registry& metrics, async::Runtime* runtime = nullptr);
   ~Worker();
   Worker(const Worker&) = delete;
   Worker& operator=(const Worker&) = delete;
