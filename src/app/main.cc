@@ -27,6 +27,7 @@ int main(int argc, char** argv) {
   honryu::app::AddBenchCommand(app, &exit_code);
   honryu::app::AddDemoCommand(app, &exit_code);
   honryu::app::AddStreamsCommand(app, &exit_code);
+  honryu::app::AddDlqCommand(app, &exit_code);
   honryu::app::AddLogCommand(app, &exit_code);
   honryu::app::AddConfigCommand(app, &exit_code);
   honryu::app::AddHealthcheckCommand(app, &exit_code);
