@@ -1,6 +1,7 @@
 #pragma once
 
 #include "api/kinesis/operation_quotas.h"
+#include "api/kinesis/shared_events.h"
 #include "api/kinesis/subscriptions.h"
 #include "honryu/api/kinesis/kinesis_api.h"
 #include "honryu/auth/sigv4.h"
@@ -91,6 +92,9 @@ struct KinesisApi::Impl {
                                                wire::Format format);
   /// Sends events until the subscription ends; runs while its response is being streamed.
   async::Task<void> Deliver(std::shared_ptr<Subscription> subscription, http::BodyWriter& writer);
+  /// The event at the subscription's place, made here or by another subscriber; waits for records up to
+  /// `wait`. Null: nothing is there yet, ask again.
+  async::Task<Result<ShardEventPtr>> NextEvent(std::shared_ptr<Subscription> subscription, Duration wait);
   // resharding.cc
   async::Task<Outcome> Reshard(async::Context ctx, wire::ManageRequest request, wire::Operation operation);
   async::Task<Outcome> SplitShard(async::Context ctx, wire::ManageRequest request);
@@ -149,6 +153,7 @@ struct KinesisApi::Impl {
   Metrics metrics;
   Subscriptions subscriptions;
   std::optional<OperationQuotas> operation_quotas;  ///< Set with broker.quotas: aws.
+  SharedEvents events;
 };
 
 std::string_view StatusName(broker::StreamStatus status);

@@ -73,6 +73,36 @@ async::Task<http::Response> KinesisApi::Impl::SubscribeToShard(async::Context ct
   co_return response;
 }
 
+async::Task<Result<ShardEventPtr>> KinesisApi::Impl::NextEvent(std::shared_ptr<Subscription> subscription,
+                                                               Duration wait) {
+  Subscription& s = *subscription;
+  SharedEvents::Ticket ticket = events.Take(s.place, s.format, clock.Mono());
+  if (ticket.event != nullptr) co_return ticket.event;
+  if (ticket.made) {
+    Result<ShardEventPtr> made = co_await ticket.made->Wait(std::chrono::steady_clock::now() + wait);
+    if (!made.ok() && made.error().code() == ErrorCode::kDeadlineExceeded) co_return ShardEventPtr();
+    co_return made;
+  }
+  async::Context ctx = async::Context::WithTimeout(wait + std::chrono::seconds(10));
+  Result<broker::ReadResult> read =
+      co_await broker.Read(std::move(ctx), s.place, kMaxEventRecords, kMaxEventBytes, wait);
+  if (!read.ok()) co_return read.error();
+  std::optional<SequenceNumber> continuation;
+  if (read->next) continuation = Continuation(s, *read->next, clock.Now());
+  auto event = std::make_shared<ShardEvent>();
+  {
+    Result<std::string> frame = wire::SubscribeToShardEventFrame(
+        wire::SubscriptionEventBody(AnswerOf(*read), continuation), s.format);
+    if (!frame.ok()) co_return frame.error();
+    event->frame = Bytes(std::move(*frame));
+  }
+  event->next = std::move(read->next);
+  event->records = read->records.size();
+  for (const broker::ReadRecord& record : read->records) event->bytes += record.data.size();
+  ticket.claim->Publish(event, clock.Mono());
+  co_return event;
+}
+
 async::Task<void> KinesisApi::Impl::Deliver(std::shared_ptr<Subscription> subscription,
                                             http::BodyWriter& writer) {
   Subscription& s = *subscription;
@@ -90,37 +120,25 @@ async::Task<void> KinesisApi::Impl::Deliver(std::shared_ptr<Subscription> subscr
       if (!slept.ok()) break;
       continue;
     }
-    async::Context ctx = async::Context::WithTimeout(kHeartbeat + std::chrono::seconds(10));
-    Result<broker::ReadResult> read = co_await broker.Read(std::move(ctx), s.place, kMaxEventRecords,
-                                                           kMaxEventBytes, std::min(left, kHeartbeat));
-    if (!read.ok()) {
-      if (read.error().code() == ErrorCode::kCancelled) break;
-      const Fault fault = read.error().code() == ErrorCode::kNotFound
+    Result<ShardEventPtr> event = co_await NextEvent(subscription, std::min(left, kHeartbeat));
+    if (!event.ok()) {
+      const ErrorCode code = event.error().code();
+      if (code == ErrorCode::kCancelled) break;
+      const Fault fault = code == ErrorCode::kNotFound
                               ? ShardMissing(wire::ShardIdOf(s.shard.index), s.stream)
-                              : FaultOf(read.error(), s.stream);
+                              : FaultOf(event.error(), s.stream);
       written = co_await writer.Write(Bytes(wire::ExceptionFrame(fault, s.format)));
       break;
     }
-    const wire::GetRecordsAnswer answer = AnswerOf(*read);
-    std::optional<SequenceNumber> continuation;
-    if (read->next) continuation = Continuation(s, *read->next, clock.Now());
-    Result<std::string> frame =
-        wire::SubscribeToShardEventFrame(wire::SubscriptionEventBody(answer, continuation), s.format);
-    if (!frame.ok()) {
-      const Fault fault{FaultName::kInternalFailure, frame.error().message()};
-      written = co_await writer.Write(Bytes(wire::ExceptionFrame(fault, s.format)));
-      break;
-    }
-    written = co_await writer.Write(Bytes(std::move(*frame)));
+    if (*event == nullptr) continue;
+    written = co_await writer.Write((*event)->frame);
     if (!written.ok()) break;
     metrics.subscription_events.Add();
-    metrics.subscription_records.Add(static_cast<double>(read->records.size()));
-    std::size_t bytes = 0;
-    for (const broker::ReadRecord& record : read->records) bytes += record.data.size();
-    metrics.subscription_bytes.Add(static_cast<double>(bytes));
-    if (budget) budget->Take(static_cast<double>(bytes));
-    if (!read->next) break;
-    s.place = std::move(*read->next);
+    metrics.subscription_records.Add(static_cast<double>((*event)->records));
+    metrics.subscription_bytes.Add(static_cast<double>((*event)->bytes));
+    if (budget) budget->Take(static_cast<double>((*event)->bytes));
+    if (!(*event)->next) break;
+    s.place = *(*event)->next;
   }
   metrics.subscriptions.Add(-1);
   subscriptions.End(subscription);

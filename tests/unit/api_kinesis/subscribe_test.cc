@@ -50,13 +50,15 @@ class Subscribe : public KinesisApiTest {
     EXPECT_TRUE(
         runtime_.BlockOn(tasks_.Join(std::chrono::steady_clock::now() + std::chrono::seconds(10))).ok());
   }
-  std::string Body(const std::string& position) const {
-    return R"({"ConsumerARN":")" + arn_ + R"(","ShardId":"shardId-000000000000","StartingPosition":{)" +
+  std::string Body(const std::string& position) const { return BodyOf(arn_, position); }
+  static std::string BodyOf(const std::string& arn, const std::string& position) {
+    return R"({"ConsumerARN":")" + arn + R"(","ShardId":"shardId-000000000000","StartingPosition":{)" +
            position + "}}";
   }
   /// Subscribes and listens until the subscription or the test ends.
-  Listener& Listen(const std::string& position) {
-    http::Response response = Call("Kinesis_20131202.SubscribeToShard", Body(position));
+  Listener& Listen(const std::string& position) { return ListenAs(Body(position), tasks_); }
+  Listener& ListenAs(const std::string& body, async::TaskGroup& tasks) {
+    http::Response response = Call("Kinesis_20131202.SubscribeToShard", body);
     EXPECT_EQ(response.status, 200) << response.body.view();
     EXPECT_EQ(response.headers.Get("Content-Type"), "application/vnd.amazon.eventstream");
     Listener& listener = *listeners_.emplace_back(std::make_unique<Listener>());
@@ -66,7 +68,7 @@ class Subscribe : public KinesisApiTest {
       co_await stream(*to);
       ++*ended;
     };
-    tasks_.Spawn(runtime_.NextExecutor(), "subscription", run(response.stream, &listener, &ended_));
+    tasks.Spawn(runtime_.NextExecutor(), "subscription", run(response.stream, &listener, &ended_));
     return listener;
   }
   template <class F>
@@ -100,6 +102,12 @@ class Subscribe : public KinesisApiTest {
     return codec::Json::Parse(
                Bytes(frame.payload + std::string(http::kBodyPadding, '\0')).Slice(0, frame.payload.size()))
         .value();
+  }
+
+  double Metric(const std::string& name) const {
+    const std::string text = registry_.Render();
+    const std::size_t at = text.find("\n" + name + " ");
+    return at == std::string::npos ? -1 : std::strtod(text.c_str() + at + name.size() + 2, nullptr);
   }
 
   std::string arn_;
@@ -145,6 +153,58 @@ TEST_F(Subscribe, ASecondOneIsRefusedAtFirstAndTakesOverLater) {
   EXPECT_TRUE(Eventually([&] { return DataOf(second) == "x "; }));
   EXPECT_TRUE(Eventually([&] { return ended_ == 1; }));  // the first one, at its next event
   EXPECT_LE(DataOf(first).size(), 2U);
+}
+
+TEST_F(Subscribe, ManyShareEventsAndOutliveTheOneThatReadForThem) {
+  std::vector<std::string> arns;
+  for (const char* name : {"one", "two", "three"}) {
+    const codec::Json made = OkJson("RegisterStreamConsumer", std::string(R"({"StreamARN":")") + kStreamArn +
+                                                                  R"(","ConsumerName":")" + name + "\"}");
+    arns.push_back(Text(*made.Find("Consumer"), "ConsumerARN"));
+  }
+  // All wait at one place; the first of them, who reads for all, leaves in the midst of it.
+  async::TaskGroup leaving;
+  const Listener& first = ListenAs(Body(R"("Type":"LATEST")"), leaving);
+  ASSERT_TRUE(Eventually([&] { return !first.frames().empty(); }));
+  std::vector<Listener*> others;
+  for (const std::string& arn : arns) others.push_back(&ListenAs(BodyOf(arn, R"("Type":"LATEST")"), tasks_));
+  ASSERT_TRUE(Eventually([&] {
+    return std::all_of(others.begin(), others.end(),
+                       [](const Listener* one) { return !one->frames().empty(); });
+  }));
+  leaving.Cancel();
+  ASSERT_TRUE(
+      runtime_.BlockOn(leaving.Join(std::chrono::steady_clock::now() + std::chrono::seconds(10))).ok());
+  std::string want;
+  for (int i = 0; i < 50; ++i) {
+    Put("s", "k", std::to_string(i));
+    want += std::to_string(i) + " ";
+  }
+  for (const Listener* one : others) {
+    EXPECT_TRUE(Eventually([&] { return DataOf(*one) == want; })) << DataOf(*one);
+  }
+  // Sent to each of the three, but read less often.
+  EXPECT_TRUE(Eventually([&] { return Metric("honryu_kinesis_subscription_records_total") == 150; }));
+  EXPECT_LT(Metric("honryu_broker_outgoing_records_total{stream=\"s\"}"), 150);
+  EXPECT_EQ(DataOf(first), "");
+}
+
+TEST_F(Subscribe, ALateSubscriberGetsWhatOthersGotAndAllOfIt) {
+  for (int i = 0; i < 20; ++i) Put("s", "k", std::to_string(i));
+  const codec::Json made = OkJson("RegisterStreamConsumer", std::string(R"({"StreamARN":")") + kStreamArn +
+                                                                R"(","ConsumerName":"late"})");
+  const Listener& first = Listen(R"("Type":"TRIM_HORIZON")");
+  ASSERT_TRUE(Eventually([&] { return DataOf(first).ends_with("19 "); }));
+  for (int i = 20; i < 30; ++i) Put("s", "k", std::to_string(i));
+  ASSERT_TRUE(Eventually([&] { return DataOf(first).ends_with("29 "); }));
+  const Listener& late =
+      ListenAs(BodyOf(Text(*made.Find("Consumer"), "ConsumerARN"), R"("Type":"TRIM_HORIZON")"), tasks_);
+  EXPECT_TRUE(Eventually([&] { return DataOf(late) == DataOf(first); })) << DataOf(late);
+  // Kept events are not for ever: what they say of being behind would be wrong.
+  clock_.Advance(std::chrono::seconds(6));
+  const Listener& again = Listen(R"("Type":"TRIM_HORIZON")");
+  EXPECT_TRUE(Eventually([&] { return DataOf(again) == DataOf(first); })) << DataOf(again);
+  EXPECT_EQ(Payload(again.frames().at(1)).Find("Records")->array().size(), 30U);
 }
 
 TEST_F(Subscribe, EndsAfterItsLife) {
