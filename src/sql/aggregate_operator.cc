@@ -99,18 +99,22 @@ void AggregateOperator::Late(const Row& row) {
   runtime_.on_late(late_.policy == LatePolicy::kDrop ? std::string() : late_.stream, pump_, columns_, row);
 }
 
-bool AggregateOperator::AtLimit(std::size_t groups, const Row& row) {
-  if (runtime_.max_groups == 0 || groups < runtime_.max_groups) return false;
-  runtime_.eval.Fail("StateLimit", "more groups than the limit of " + std::to_string(runtime_.max_groups));
-  Report(columns_, row);
-  return true;
+std::string AggregateOperator::Refusal() {
+  constexpr std::uint64_t kTryAgain = 1024;  // refusals until the spill is tried again
+  if (++runtime_.refusals % kTryAgain == 0) runtime_.spill_full = false;
+  if (!runtime_.IsOver()) return "more groups than the limit of " + std::to_string(runtime_.max_groups);
+  return "no room for a new group: the limit of " + std::to_string(runtime_.max_state_bytes) +
+         " bytes of state is reached and " +
+         (runtime_.spill == nullptr ? "there is no spill" : "the spill is full");
 }
 
-bool AggregateOperator::AtLimit(std::size_t groups, std::string_view key, std::int64_t time) {
-  if (runtime_.max_groups == 0 || groups < runtime_.max_groups) return false;
-  ReportGroup("StateLimit", "more groups than the limit of " + std::to_string(runtime_.max_groups), key,
-              time);
-  return true;
+void AggregateOperator::Refuse(const Row& row) {
+  runtime_.eval.Fail("StateLimit", Refusal());
+  Report(columns_, row);
+}
+
+void AggregateOperator::Refuse(std::string_view key, std::int64_t time) {
+  ReportGroup("StateLimit", Refusal(), key, time);
 }
 
 // An error that is not one row's, with the group's key in place of the row.

@@ -26,8 +26,14 @@ class AggregateOperator : public Stage {
   void LateState(std::string_view key, std::int64_t end, std::uint64_t rows);
   /// Takes slots that SaveSlots of another engine wrote into `slots`.
   void MergeSlots(Slot* slots, std::string_view key, std::int64_t end, StateReader& in);
-  bool AtLimit(std::size_t groups, const Row& row);
-  bool AtLimit(std::size_t groups, std::string_view key, std::int64_t time);
+  /// There is no room for one group more.
+  bool IsFull(std::size_t groups) const {
+    return (runtime_.max_groups > 0 && groups >= runtime_.max_groups) ||
+           (runtime_.IsOver() && (runtime_.spill == nullptr || runtime_.spill_full));
+  }
+  /// Reports a row, or what is merged under a key, that would need a group for which there is no room.
+  void Refuse(const Row& row);
+  void Refuse(std::string_view key, std::int64_t time);
   /// True when EMIT EVERY is due.
   bool IsDue();
   /// Watermark, and when EMIT EVERY is due next.
@@ -55,6 +61,7 @@ class AggregateOperator : public Stage {
 
   BoundPtr when_;
   Columns output_;
+  std::string Refusal();
   void ReportGroup(std::string_view name, std::string message, std::string_view key, std::int64_t time);
 
   std::vector<Slot> shipped_;  ///< MergeSlots.

@@ -31,10 +31,53 @@ EngineImpl::EngineImpl(std::unique_ptr<Plan> plan, EngineOptions options, Sink s
   runtime_.now_ms = runtime_.eval.query_start = options_.start_ms;
   runtime_.max_groups = options_.max_groups;
   runtime_.outbox = outbox;
+  if (outbox == nullptr) {  // a partial engine ships instead
+    runtime_.max_state_bytes = options_.max_state_bytes;
+    runtime_.spill = options_.max_state_bytes > 0 ? options_.spill : nullptr;
+  }
   runtime_.on_error = [this](const RowError& error) { OnError(error); };
   runtime_.on_late = [this](const std::string& stream, const std::string& pump, const Columns& columns,
                             const Row& row) { OnLate(stream, pump, columns, row); };
   Build();
+  if (runtime_.spill == nullptr) return;
+  if (const auto emptied = runtime_.spill->EraseRange({}, {}); !emptied.ok()) runtime_.Fail(emptied.error());
+}
+
+void EngineImpl::Relieve() {
+  while (runtime_.IsOver() && runtime_.spill != nullptr && !runtime_.spill_full &&
+         !runtime_.failure.has_value()) {
+    Stage* largest = nullptr;
+    for (const auto& op : operators_)
+      if (op->EvictableBytes() > 0 &&
+          (largest == nullptr || op->EvictableBytes() > largest->EvictableBytes()))
+        largest = op.get();
+    if (largest == nullptr) return;
+    const std::size_t before = runtime_.state_bytes;
+    largest->Evict();
+    if (runtime_.state_bytes >= before) return;
+  }
+}
+
+Result<void> EngineImpl::Status() const {
+  return runtime_.failure.has_value() ? Result<void>(*runtime_.failure) : Ok();
+}
+
+std::vector<OperatorState> EngineImpl::OperatorStates() const {
+  std::vector<OperatorState> states;
+  for (const auto& op : operators_) {
+    if (op->Kind().empty()) continue;
+    OperatorState state;
+    state.pump = op->pump();
+    state.kind = op->Kind();
+    state.bytes = op->StateBytes();
+    state.entries = op->StateEntries();
+    state.spilled = op->SpilledEntries();
+    if (state.entries > state.spilled)
+      state.bytes_per_entry =
+          static_cast<double>(state.bytes) / static_cast<double>(state.entries - state.spilled);
+    states.push_back(std::move(state));
+  }
+  return states;
 }
 
 Result<std::size_t> EngineImpl::FindSource(std::string_view stream) const {
@@ -57,7 +100,7 @@ std::vector<std::string> EngineImpl::Sources() const {
 }
 
 void EngineImpl::AdvanceTime(std::int64_t now_ms) {
-  if (now_ms <= runtime_.now_ms) return;
+  if (now_ms <= runtime_.now_ms || runtime_.failure.has_value()) return;
   runtime_.now_ms = now_ms;
   for (const auto& source : sources_) source->Tick();
   for (const auto& op : operators_) op->OnTime();
@@ -65,9 +108,11 @@ void EngineImpl::AdvanceTime(std::int64_t now_ms) {
     StreamNode* node = NodeOf(name);
     if (node != nullptr && writers_[name].empty()) node->OnWatermark(0, now_ms);
   }
+  Relieve();
 }
 
 void EngineImpl::Finish() {
+  if (runtime_.failure.has_value()) return;
   for (const auto& source : sources_) source->AdvanceTo(kEndOfTime);
   for (const char* name : {"ERROR_STREAM", "LATE_ROWS"})
     if (writers_[name].empty()) NodeOf(name)->OnWatermark(0, kEndOfTime);
@@ -116,6 +161,7 @@ std::string EngineImpl::Snapshot() const {
     for (const std::uint64_t hash : partial.hashes) writer.U64(hash);
   }
   writer.U64(Crc32c(out));
+  if (runtime_.failure.has_value()) return {};  // of a read of the spill
   return out;
 }
 
@@ -136,6 +182,7 @@ Result<void> EngineImpl::Restore(std::string_view snapshot) {
   if (in.U64() != sources_.size()) return corrupt();
   for (const auto& source : sources_) source->clock().Load(in);
   if (in.U64() != operators_.size()) return corrupt();
+  if (runtime_.failure.has_value()) return *runtime_.failure;
   for (const auto& op : operators_) {
     StateReader of_operator(in.Text());
     op->Load(of_operator);

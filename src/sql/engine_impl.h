@@ -24,20 +24,29 @@ class EngineImpl final : public Engine {
   std::size_t AddShard(std::size_t source, std::string_view shard) override {
     return sources_[source]->clock().AddShard(shard, runtime_.now_ms);
   }
-  void CloseShard(std::size_t source, std::size_t shard) override { sources_[source]->CloseShard(shard); }
+  void CloseShard(std::size_t source, std::size_t shard) override {
+    sources_[source]->CloseShard(shard);
+    Relieve();
+  }
   void SetBehind(std::size_t source, std::size_t shard, bool behind) override {
     sources_[source]->clock().SetBehind(shard, behind);
   }
   void Push(std::size_t source, std::size_t shard, const SourceRecord& record) override {
+    if (runtime_.failure.has_value()) return;
     sources_[source]->Push(shard, record);
+    if (runtime_.IsOver()) Relieve();
   }
   void PushRow(std::size_t source, std::size_t shard, std::int64_t arrival_ms,
                std::vector<Value> values) override {
+    if (runtime_.failure.has_value()) return;
     sources_[source]->PushRow(shard, arrival_ms, std::move(values));
+    if (runtime_.IsOver()) Relieve();
   }
   void AdvanceTime(std::int64_t now_ms) override;
   void AdvanceWatermark(std::size_t source, std::int64_t watermark_ms) override {
+    if (runtime_.failure.has_value()) return;
     sources_[source]->AdvanceTo(watermark_ms);
+    Relieve();
   }
   void Finish() override;
   Result<MergeReply> Merge(std::string_view shipment) override;
@@ -48,6 +57,8 @@ class EngineImpl final : public Engine {
   EngineCounters counters() const override;
   std::size_t StateBytes() const override;
   std::size_t StateEntries() const override;
+  Result<void> Status() const override;
+  std::vector<OperatorState> OperatorStates() const override;
 
   // Of a partial engine (two_phase.cc).
   Runtime& runtime() { return runtime_; }
@@ -71,6 +82,8 @@ class EngineImpl final : public Engine {
   std::vector<std::size_t> ArrivalSources(const std::set<std::string>& names) const;
   Stage* Own(std::unique_ptr<Stage> stage);
 
+  /// Brings the state in memory below its bound, if the spill has room.
+  void Relieve();
   void OnError(const RowError& error);
   void OnLate(const std::string& stream, const std::string& pump, const Columns& columns, const Row& row);
 

@@ -14,6 +14,7 @@ Error Corrupt() { return Error(ErrorCode::kCorrupt, "the shipment is damaged"); 
 }  // namespace
 
 Result<MergeReply> EngineImpl::Merge(std::string_view shipment) {
+  HONRYU_TRY_VOID(Status());
   HONRYU_TRY(StateReader in, OpenShipment(shipment, plan_->fingerprint));
   const std::string name(in.Text());
   MergeReply reply;
@@ -99,7 +100,8 @@ Result<void> EngineImpl::TakeShipment(StateReader& in) {
     if (!source->clock().TakeShards(in, runtime_.now_ms)) return Corrupt();
   if (!in.ok() || !in.AtEnd()) return Corrupt();
   for (const auto& source : sources_) source->UpdateClock();
-  return Ok();
+  Relieve();
+  return Status();
 }
 
 Result<StateReader> OpenShipment(std::string_view shipment, std::uint64_t fingerprint) {

@@ -39,18 +39,29 @@ void GroupTable::Grow() {
   }
 }
 
-void GroupTable::Expire(std::int64_t time) {
-  GroupTable kept(width_);
-  for (std::size_t i = 0; i < groups_.size(); ++i) {
-    if (groups_[i].touched < time) continue;
-    const std::size_t group = kept.FindOrAdd(key(i));
-    const std::uint64_t start = kept.groups_[group].key_start;
-    kept.groups_[group] = groups_[i];
-    kept.groups_[group].key_start = start;
-    for (std::size_t s = 0; s < width_; ++s)
-      kept.slots_[group * width_ + s] = std::move(slots_[i * width_ + s]);
+std::optional<std::size_t> GroupTable::Find(std::string_view key) const {
+  if (index_.empty()) return {};
+  const auto hash = static_cast<std::uint32_t>(Hash64(key));
+  const std::size_t mask = index_.size() - 1;
+  for (std::size_t place = hash & mask; index_[place] != 0; place = (place + 1) & mask) {
+    const std::size_t group = index_[place] - 1;
+    if (groups_[group].hash == hash && this->key(group) == key) return group;
   }
-  *this = std::move(kept);
+  return {};
+}
+
+void GroupTable::Keep(const std::vector<bool>& kept) {
+  GroupTable table(width_);
+  for (std::size_t i = 0; i < groups_.size(); ++i) {
+    if (!kept[i]) continue;
+    const std::size_t group = table.FindOrAdd(key(i));
+    const std::uint64_t start = table.groups_[group].key_start;
+    table.groups_[group] = groups_[i];
+    table.groups_[group].key_start = start;
+    for (std::size_t s = 0; s < width_; ++s)
+      table.slots_[group * width_ + s] = std::move(slots_[i * width_ + s]);
+  }
+  *this = std::move(table);
 }
 
 std::size_t GroupTable::Bytes() const {

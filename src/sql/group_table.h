@@ -4,6 +4,7 @@
 #include "sql/window.h"
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -18,6 +19,7 @@ class GroupTable {
 
   /// The group's number; a new one has empty slots.
   std::size_t FindOrAdd(std::string_view key);
+  std::optional<std::size_t> Find(std::string_view key) const;
   std::size_t size() const { return groups_.size(); }
   std::string_view key(std::size_t group) const;
   Slot* slots(std::size_t group) { return slots_.data() + group * width_; }
@@ -31,12 +33,25 @@ class GroupTable {
     std::uint32_t rows = 0;      ///< Of a partial engine: how many it has taken.
     bool dirty = false;          ///< Changed since it was last given out.
     bool emitted = false;        ///< A final row was given out.
+    bool hot = true;             ///< Used since the last eviction.
+    bool stored = false;         ///< The spill has an older state of it.
   };
   Group& group(std::size_t number) { return groups_[number]; }
   const Group& group(std::size_t number) const { return groups_[number]; }
-  /// Forgets groups that were not touched at or behind `time`.
-  void Expire(std::int64_t time);
+  /// Forgets the others. They get new numbers.
+  void Keep(const std::vector<bool>& kept);
   std::size_t Bytes() const;
+  /// Memory of one group.
+  std::size_t BytesOf(std::size_t group) const {
+    return key(group).size() + sizeof(Group) + 2 * sizeof(std::uint32_t) + width_ * sizeof(Slot) +
+           HeavyBytes(group);
+  }
+  std::size_t HeavyBytes(std::size_t group) const {
+    std::size_t bytes = 0;
+    for (std::size_t i = 0; i < width_; ++i)
+      if (const Slot& slot = slots(group)[i]; slot.heavy) bytes += slot.heavy->Bytes();
+    return bytes;
+  }
 
  private:
   void Grow();

@@ -1,10 +1,13 @@
 #pragma once
 
+#include "honryu/base/error.h"
+#include "honryu/sql/state_spill.h"
 #include "sql/plan.h"
 #include "sql/state_io.h"
 
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -34,7 +37,19 @@ struct Runtime {
   std::uint64_t skipped_partial_rows = 0;
   std::uint64_t late_state_rows = 0;  ///< Rows in merged states that came too late.
   std::size_t max_groups = 0;         ///< Of one operator.
-  Outbox* outbox = nullptr;           ///< Of a partial engine: what it has to ship.
+  StateSpill* spill = nullptr;
+  std::size_t max_state_bytes = 0;  ///< Of groups and sessions in memory; 0: no bound.
+  std::size_t state_bytes = 0;      ///< The same, as SpillAreas count it.
+  bool spill_full = false;          ///< Nothing was freed since it had no room.
+  std::uint64_t refusals = 0;       ///< New groups refused because of that.
+  std::uint32_t next_area = 0;
+  std::optional<Error> failure;  ///< The engine does nothing any more.
+
+  bool IsOver() const { return max_state_bytes > 0 && state_bytes > max_state_bytes; }
+  void Fail(const Error& error) {
+    if (!failure.has_value()) failure = error;
+  }
+  Outbox* outbox = nullptr;  ///< Of a partial engine: what it has to ship.
   /// Of a partial engine, by source: the final engine's watermark is not beyond this; kEndOfTime: it may be
   /// anywhere.
   std::vector<std::int64_t> source_bounds;
@@ -60,6 +75,14 @@ class Stage {
   virtual void MergeState(StateReader& in) { in.Fail(); }
   /// Of the first phase of an aggregate: its state was shipped.
   virtual void Clear() {}
+  /// Memory that counts for the bound; gives about half of it up to the spill, if that has room. Only while
+  /// no operator is at work.
+  virtual std::size_t EvictableBytes() const { return 0; }
+  virtual void Evict() {}
+  virtual std::size_t SpilledEntries() const { return 0; }
+  /// For people: what the operator is.
+  virtual std::string_view Kind() const { return {}; }
+  const std::string& pump() const { return pump_; }
   /// Memory of the state, roughly, and groups or rows held.
   virtual std::size_t StateBytes() const { return 0; }
   virtual std::size_t StateEntries() const { return 0; }

@@ -26,7 +26,7 @@ class IncreasingAggregate final : public AggregateOperator {
     }
     current_ = value;
     open_ = true;
-    if (AtLimit(groups_.size(), row)) return;
+    if (IsFull(groups_.size()) && !groups_.Find(key_).has_value()) return Refuse(row);
     const std::size_t number = groups_.FindOrAdd(key_);
     AddTo(groups_.slots(number), row);
     GroupTable::Group& group = groups_.group(number);
@@ -87,6 +87,7 @@ class IncreasingAggregate final : public AggregateOperator {
     }
   }
 
+  std::string_view Kind() const override { return "increasing key"; }
   std::size_t StateEntries() const override { return groups_.size(); }
   std::size_t StateBytes() const override { return groups_.Bytes(); }
 

@@ -107,6 +107,7 @@ class StreamJoin final : public Stage {
     }
   }
 
+  std::string_view Kind() const override { return "join"; }
   std::size_t StateEntries() const override { return sides_[0].by_time.size() + sides_[1].by_time.size(); }
   std::size_t StateBytes() const override {
     std::size_t bytes = 0;

@@ -159,6 +159,7 @@ class OverOperator final : public Stage {
     }
   }
 
+  std::string_view Kind() const override { return "over"; }
   std::size_t StateEntries() const override { return waiting_.size() + partitions_.size(); }
   std::size_t StateBytes() const override {
     std::size_t bytes = waiting_.size() * (sizeof(Row) + width_ * sizeof(Value));

@@ -17,6 +17,7 @@ class PartialAggregate : public AggregateOperator {
       : AggregateOperator(runtime, std::move(pump), node), number_(number), sources_(std::move(sources)) {}
 
   void OnWatermark(std::size_t, std::int64_t) override {}
+  std::string_view Kind() const override { return "first phase"; }
 
  protected:
   // The final engine has closed nothing behind this.
@@ -45,7 +46,7 @@ class PartialWindows final : public PartialAggregate {
     for (const auto& [start, end] : windows_) {
       GroupTable& groups = panes_.try_emplace({end, start}, calls_.size()).first->second;
       const std::size_t before = groups.size();
-      if (AtLimit(groups_, row)) return;
+      if (IsFull(groups_) && !groups.Find(key_).has_value()) return Refuse(row);
       const std::size_t number = groups.FindOrAdd(key_);
       groups_ += groups.size() - before;
       AddTo(groups.slots(number), row);
@@ -109,7 +110,7 @@ class PartialSessions final : public PartialAggregate {
     if (!Prepare(row)) return;
     // What is behind the bound may belong to a session that has ended.
     if (row.time < Bound()) return ShipRow(row);
-    if (!keys_of_.contains(key_) && AtLimit(spans_, row)) return;
+    if (IsFull(spans_) && !keys_of_.contains(key_)) return Refuse(row);
     std::vector<Span>& spans = keys_of_[key_];
     const std::size_t before = spans.size();
     Span& span = spans[MergeIntoSession(spans, row.time, row.time + window_.size, calls_, runtime_.eval)];

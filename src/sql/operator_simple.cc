@@ -208,6 +208,7 @@ class SortOperator final : public Stage {
       for (Value& key : held.keys) in.Take(key);
     }
   }
+  std::string_view Kind() const override { return "sort"; }
   std::size_t StateEntries() const override { return rows_.size(); }
 
  private:
@@ -244,6 +245,7 @@ class TableFunctionOperator final : public Stage {
   void Load(StateReader& in) override {
     if (!function_->Restore(in.Text()).ok()) in.Fail();
   }
+  std::string_view Kind() const override { return "table function"; }
   std::size_t StateBytes() const override { return function_->StateBytes(); }
 
  private:

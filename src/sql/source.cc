@@ -145,7 +145,7 @@ void StreamNode::OnShipped(const Row& row) { Give(row, true); }
 void StreamNode::Give(const Row& row, bool shipped) {
   if (runtime_.outbox != nullptr) {
     if (ship_as_.has_value()) runtime_.outbox->Add(RowPlace::kStream, *ship_as_, 0, row);
-  } else if (info_.output) {
+  } else if (info_.output && !runtime_.failure.has_value()) {
     ++counters_->rows_out;
     (*sink_)({info_.name, info_.columns, row});
   }

@@ -19,6 +19,8 @@ class StateWriter {
   void I64(std::int64_t value) { U64(static_cast<std::uint64_t>(value)); }
   void F64(double value);
   void Text(std::string_view value);
+  /// Bytes that a StateWriter wrote.
+  void Raw(std::string_view bytes) { out_ += bytes; }
   void Put(const Value& value);
   void Put(const Row& row);
 

@@ -88,7 +88,7 @@ class Runner {
 
  private:
   bool Start() {
-    auto engine = Engine::Create(golden_.prelude, golden_.sql, Options(), [this](const OutputRow& row) {
+    auto engine = Engine::Create(golden_.prelude, golden_.sql, OptionsOfRun(), [this](const OutputRow& row) {
       std::string text = TimeText(row.row.time) + " " + RowToJson(row.columns, row.row.values);
       if (!row.row.final) text += " partial";
       if (row.row.revision > 0) text += " revision " + std::to_string(row.row.revision);
@@ -106,6 +106,13 @@ class Runner {
       partials_.push_back(std::move(*partial));
     }
     return true;
+  }
+
+  EngineOptions OptionsOfRun() {
+    EngineOptions options = Options();
+    if (run_.spill) options.max_state_bytes = 1;
+    if (run_.spill) options.spill = &spill_;
+    return options;
   }
 
   static EngineOptions Options() {
@@ -230,6 +237,7 @@ class Runner {
   const GoldenCase& golden_;
   const GoldenRun& run_;
   std::map<std::string, std::vector<std::string>> out_;
+  MemorySpill spill_{std::size_t{1} << 30};
   std::unique_ptr<Engine> engine_;
   std::vector<std::unique_ptr<PartialEngine>> partials_;
   std::map<std::string, std::size_t> turn_of_;

@@ -28,6 +28,8 @@ struct GoldenRun {
   /// Above 0: that many partial engines and a final one; they ship behind every input. With more than one,
   /// the records of a shard go to them in turn, as of a shard each.
   std::size_t partials = 0;
+  /// Hardly any memory: groups and sessions go to a spill behind every input.
+  bool spill = false;
 };
 
 /// Rows of each result stream as text; or the message of an error under the name "error".

@@ -1,6 +1,7 @@
 #pragma once
 
 #include "honryu/base/result.h"
+#include "honryu/sql/state_spill.h"
 #include "honryu/sql/table_function.h"
 #include "honryu/sql/value.h"
 
@@ -29,6 +30,12 @@ struct EngineOptions {
   std::int64_t max_skew_ms = 300'000;
   /// Groups that one operator may hold; a row that needs one more goes to the error stream. 0: no bound.
   std::size_t max_groups = 10'000'000;
+  /// Memory of groups and sessions, about; beyond it the ones not used lately go to `spill`. 0: no bound.
+  /// What sliding frames, joins and sorts hold is bounded by their length in time, and does not count.
+  std::size_t max_state_bytes = 0;
+  /// Must outlive the engine, which empties it. While it has no room, or if there is none, a row that needs a
+  /// new group beyond the bound goes to the error stream (StateLimit); groups that are there go on, exactly.
+  StateSpill* spill = nullptr;
   TableFunctionRegistry functions;
 };
 
@@ -46,6 +53,16 @@ struct EngineCounters {
   std::uint64_t late_rows = 0;             ///< Rows behind the watermark.
   std::uint64_t clamped_times = 0;         ///< Event times that lay too far ahead.
   std::uint64_t skipped_partial_rows = 0;  ///< Early results that an aggregate above did not take.
+};
+
+/// What one operator holds.
+struct OperatorState {
+  std::string pump;            ///< The query that it belongs to.
+  std::string_view kind;       ///< "windows", "sessions", "over", "join", ….
+  std::size_t bytes = 0;       ///< Memory.
+  std::size_t entries = 0;     ///< Groups, sessions or rows, spilled ones included.
+  std::size_t spilled = 0;     ///< Those in the spill.
+  double bytes_per_entry = 0;  ///< Memory of one that is not spilled.
 };
 
 /// What a final engine says of a shipment of a partial one (see two_phase.h).
@@ -110,16 +127,24 @@ class Engine {
   virtual Result<void> SetTable(std::string_view table, std::vector<std::vector<Value>> rows) = 0;
   virtual Result<Columns> TableColumns(std::string_view table) const = 0;
 
-  /// All state but the reference tables.
+  /// All state but the reference tables, spilled state included. Empty if the spill cannot be read: see
+  /// Status.
   virtual std::string Snapshot() const = 0;
   /// Takes a snapshot of the same program; the engine must be new. kCorrupt; kFailedPrecondition: of another
   /// program or a newer version. After an error the engine is of no use.
   virtual Result<void> Restore(std::string_view snapshot) = 0;
 
+  /// The spill's error, if it failed other than for lack of room. Since then the engine takes and gives
+  /// nothing: what it had is to be restored from the last snapshot into a new one.
+  virtual Result<void> Status() const = 0;
+
   virtual EngineCounters counters() const = 0;
+  /// Memory, without the spill.
   virtual std::size_t StateBytes() const = 0;
-  /// Groups, sessions and rows held.
+  /// Groups, sessions and rows held, in memory and in the spill.
   virtual std::size_t StateEntries() const = 0;
+  /// What each operator that holds state has.
+  virtual std::vector<OperatorState> OperatorStates() const = 0;
 };
 
 }  // namespace honryu::sql

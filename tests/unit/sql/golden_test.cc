@@ -20,13 +20,17 @@ std::string Text(const Rows& rows) {
   return out;
 }
 
+// In any order.
+Rows Sorted(Rows rows) {
+  for (auto& [stream, lines] : rows) std::sort(lines.begin(), lines.end());
+  return rows;
+}
+
 // In any order, and without early rows.
 Rows Final(Rows rows) {
-  for (auto& [stream, lines] : rows) {
+  for (auto& [stream, lines] : rows)
     std::erase_if(lines, [](const std::string& line) { return line.ends_with(" partial"); });
-    std::sort(lines.begin(), lines.end());
-  }
-  return rows;
+  return Sorted(std::move(rows));
 }
 
 std::vector<std::string> Files() {
@@ -72,6 +76,14 @@ TEST_P(Golden, RowsAreThoseOfTheFileWhereverItIsRestartedOrSplit) {
       Rows rows = RunGoldenCase(golden, once);
       for (const auto& [stream, lines] : golden.output) rows[stream];
       ASSERT_EQ(Text(rows), Text(expected)) << "restarted behind input " << at;
+    }
+    GoldenRun spill;
+    spill.spill = true;
+    for (const std::size_t every : {std::size_t{0}, std::size_t{1}}) {
+      spill.restart_every = every;
+      Rows rows = RunGoldenCase(golden, spill);
+      for (const auto& [stream, lines] : golden.output) rows[stream];
+      EXPECT_EQ(Text(Sorted(rows)), Text(Sorted(expected))) << "with a spill, restart every " << every;
     }
     GoldenRun two_phase;
     two_phase.partials = 1;

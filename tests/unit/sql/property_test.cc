@@ -27,7 +27,8 @@ using Events = std::vector<Event>;
 /// "time key fields…" of each row; order does not matter.
 using Lines = std::multiset<std::string>;
 
-constexpr std::int64_t kDisorder = 20;  // ms that rows may be out of order
+constexpr std::int64_t kArrival = 1'000'000;  // behind all event times
+constexpr std::int64_t kDisorder = 20;        // ms that rows may be out of order
 constexpr std::string_view kPrelude =
     "CREATE STREAM e (k VARCHAR, v BIGINT, ts TIMESTAMP, WATERMARK FOR ts AS ts - INTERVAL '0.02' SECOND);"
     "CREATE STREAM f (k VARCHAR, v BIGINT, ts TIMESTAMP, WATERMARK FOR ts AS ts - INTERVAL '0.02' SECOND);";
@@ -87,6 +88,7 @@ class TwoPhases {
     const std::string json = JsonOf(event);
     SourceRecord record;
     record.data = json;
+    record.arrival_ms = kArrival;
     worker.engine->Push(source, worker.engine->AddShard(source, worker.shard), record);
     if (random_.Chance(0.2)) Ship(worker);
     Worker& other = partials_[random_.Below(partials_.size())];
@@ -155,11 +157,14 @@ class TwoPhases {
 // snapshot now and then; with `partials` above 0, in two phases. The first column is the key, the others are
 // whole numbers; NULL is -999.
 Lines RunQuery(const std::string& query, const Events& events, const Events& others, Random& random,
-               std::size_t partials) {
+               std::size_t partials, std::size_t max_state_bytes = 0) {
   Lines lines;
   std::unique_ptr<Engine> engine;
   EngineOptions options;
   options.max_skew_ms = 1'000'000'000;
+  MemorySpill spill(std::size_t{1} << 30);
+  options.max_state_bytes = max_state_bytes;
+  options.spill = &spill;
   const auto sink = [&](const OutputRow& output) {
     std::vector<std::int64_t> fields;
     for (std::size_t i = 1; i < output.columns.size(); ++i)
@@ -191,6 +196,7 @@ Lines RunQuery(const std::string& query, const Events& events, const Events& oth
       const std::string json = JsonOf(event);
       SourceRecord record;
       record.data = json;
+      record.arrival_ms = kArrival;
       engine->Push(source, engine->AddShard(source, "0"), record);
     }
     if (random.Chance(0.05)) {
@@ -201,6 +207,8 @@ Lines RunQuery(const std::string& query, const Events& events, const Events& oth
     }
   }
   engine->Finish();
+  EXPECT_TRUE(engine->Status().ok());
+  EXPECT_EQ(spill.size(), 0u);  // nothing is left behind
   EXPECT_EQ(engine->counters().late_rows, 0u);
   EXPECT_EQ(engine->counters().error_rows, 0u);
   return lines;
@@ -257,6 +265,9 @@ class Property : public ::testing::Test {
       const Events others = two ? RandomEvents(random, 60) : Events();
       const Lines expected = reference(events, others);
       ASSERT_EQ(RunQuery(query, events, others, random, 0), expected) << "round " << round << " of " << query;
+      const std::size_t bytes = 1 + random.Below(random.Chance(0.5) ? 2000 : 20'000);
+      ASSERT_EQ(RunQuery(query, events, others, random, 0, bytes), expected)
+          << "round " << round << " of " << query << " with " << bytes << " bytes of memory";
       const std::size_t partials = 1 + random.Below(most_partials);
       ASSERT_EQ(RunQuery(query, events, others, random, partials), expected)
           << "round " << round << " of " << query << " with " << partials << " partial engines";

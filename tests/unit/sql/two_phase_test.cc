@@ -53,6 +53,7 @@ class Fixture {
     const std::string json = "{\"ts\":" + std::to_string(time) + "," + fields + "}";
     SourceRecord record;
     record.data = json;
+    record.arrival_ms = time;
     engine.Push(source, engine.AddShard(source, shard), record);
   }
   void PushTo(std::size_t partial, std::int64_t time, const std::string& fields) {
