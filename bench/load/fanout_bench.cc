@@ -46,6 +46,7 @@ struct Options {
 
 constexpr std::size_t kRecordBytes = 1024;
 constexpr int kRecordsPerCall = 500;
+constexpr int kConsumers = 6;
 constexpr char kMark[] = "@due=";  // and 19 digits: nanoseconds of the steady clock
 constexpr std::size_t kMarkBytes = 24;
 
@@ -108,7 +109,8 @@ std::string Call(System& system, const std::string& operation, const std::string
   std::exit(1);
 }
 
-// A stream of one shard with five consumers; their ARNs.
+// A stream of one shard with six consumers; their ARNs. Five subscribe together, the sixth alone: the service
+// refuses a consumer that subscribes twice within five seconds.
 std::vector<std::string> MakeStream(System& system, const std::string& name) {
   Call(system, "CreateStream", R"({"StreamName":")" + name + R"(","ShardCount":1})");
   const auto ctx = async::Context::WithTimeout(std::chrono::seconds(10));
@@ -117,7 +119,7 @@ std::vector<std::string> MakeStream(System& system, const std::string& name) {
       codec::Json::Parse(Call(system, "DescribeStreamSummary", R"({"StreamName":")" + name + "\"}")).value();
   const std::string stream_arn(described.Find("StreamDescriptionSummary")->Find("StreamARN")->StringOr(""));
   std::vector<std::string> arns;
-  for (int i = 0; i < 5; ++i) {
+  for (int i = 0; i < kConsumers; ++i) {
     const codec::Json made =
         codec::Json::Parse(
             Call(system, "RegisterStreamConsumer",
@@ -128,7 +130,9 @@ std::vector<std::string> MakeStream(System& system, const std::string& name) {
   return arns;
 }
 
-std::string SubscribeBody(const std::string& arn, wire::Format format) {
+std::string SubscribeBody(const std::vector<std::string>& arns, std::size_t subscriber,
+                          std::size_t subscribers, wire::Format format) {
+  const std::string& arn = subscribers == 1 ? arns.back() : arns[subscriber];
   return wire::EncodeBody(R"({"ConsumerARN":")" + arn +
                               R"(","ShardId":"shardId-000000000000","StartingPosition":{"Type":"LATEST"}})",
                           format)
@@ -168,7 +172,7 @@ Latency MeasureLatency(System& system, const std::vector<std::string>& arns, con
   std::vector<std::unique_ptr<Subscriber>> living;
   for (std::size_t i = 0; i < subscribers; ++i) {
     living.push_back(std::make_unique<Subscriber>(
-        system.server->port(), SubscribeBody(arns[i], options.format), options.format,
+        system.server->port(), SubscribeBody(arns, i, subscribers, options.format), options.format,
         [&mutex, &out, format = options.format](const std::string& payload) {
           const std::int64_t now = SteadyClock::now().time_since_epoch().count();
           std::vector<std::int64_t> due;
@@ -225,7 +229,7 @@ Throughput MeasureThroughput(System& system, const std::vector<std::string>& arn
   std::vector<std::unique_ptr<Subscriber>> living;
   for (std::size_t i = 0; i < subscribers; ++i)
     living.push_back(std::make_unique<Subscriber>(
-        system.server->port(), SubscribeBody(arns[i], options.format), options.format, nullptr));
+        system.server->port(), SubscribeBody(arns, i, subscribers, options.format), options.format, nullptr));
   for (const auto& one : living) one->AwaitStart();
   constexpr int kDistinct = 4;
   std::vector<std::string> requests;
