@@ -69,6 +69,12 @@ Result<bool> Broker::Impl::ReshapeOnce(const std::string& name, std::uint64_t in
   HONRYU_TRY_VOID(engine.CreatePartitions(children, incarnation));
   HONRYU_TRY(const std::vector<log::WriterEpoch> epochs, engine.AcquireWriters(children));
   std::copy(epochs.begin(), epochs.end(), state.epochs.begin() + born);
+  // The last round ends it in the same commit: whoever learns that a shard has closed may go on at once.
+  const bool done = NextSteps(state).empty();
+  if (done) {
+    state.target_starts.clear();
+    state.stream.status = StreamStatus::kActive;
+  }
   // Closing: from here on appends with the old epoch are refused, and those before are visible to readers.
   const Result<void> closed = CloseAndStore(*current, state);
   if (closed.ok()) {
@@ -77,9 +83,10 @@ Result<bool> Broker::Impl::ReshapeOnce(const std::string& name, std::uint64_t in
       if (!current->stream.shards[i].ending && state.stream.shards[i].ending)
         ended.push_back(state.partitions[i]);
     }
+    if (done) LOG(info, "stream reshaped", {"stream", name}, {"open_shards", state.open.size()});
     Publish(std::make_shared<StreamState>(std::move(state)));
     engine.EndWaits(ended);  // after Publish: whoever wakes must see that the shard is closed
-    return false;
+    return done;
   }
   // Still open: whoever writes needs the newer epochs.
   StreamState back = *current;

@@ -32,7 +32,7 @@ constexpr Field NextTokenField() {
 constexpr Field kPlainString[] = {Field{.name = ""}};
 constexpr Field kModeMembers[] = {Field{.name = "StreamMode", .not_null = true, .enumeration = kStreamModes}};
 constexpr Field kCreateStream[] = {
-    IntegerField("ShardCount", 1, std::nullopt),
+    IntegerField("ShardCount", 1, 100000),
     IntegerField("WarmThroughputMiBps", 0, std::nullopt),
     IntegerField("MaxRecordSizeInKiB", 1024, 10240),
     Field{.name = "StreamModeDetails", .type = FieldType::kStructure, .children = kModeMembers},
@@ -268,19 +268,16 @@ std::optional<Fault> ParseRequest(const Json& body, GetRecordsRequest& out) {
   return std::nullopt;
 }
 
-std::optional<Fault> ParseRequest(const Json& body, RetentionRequest& out, Operation operation) {
+std::optional<Fault> ParseRequest(const Json& body, RetentionRequest& out) {
   if (auto fault = CheckAll(body, kRetention)) return fault;
   out.hours = IntegerOr(body, "RetentionPeriodHours", 0);
-  if (auto fault = ReadSelector(body, out.stream)) return fault;
-  const std::string hours = std::to_string(out.hours);
-  if (out.hours < 24) {
-    return Invalid("Minimum allowed retention period is 24 hours. Requested retention period (" + hours +
-                   " hours) is too short.");
-  }
-  if (operation == Operation::kIncreaseStreamRetentionPeriod && out.hours > 8760) {
-    return Invalid("Maximum allowed retention period is 8760 hours. Requested retention period (" + hours +
-                   " hours) is too long.");
-  }
+  return ReadSelector(body, out.stream);
+}
+
+std::optional<Fault> CheckRetention(std::int32_t hours) {
+  const std::string requested = "Requested retention period (" + std::to_string(hours) + " hours) is too ";
+  if (hours < 24) return Invalid("Minimum allowed retention period is 24 hours. " + requested + "short.");
+  if (hours > 8760) return Invalid("Maximum allowed retention period is 8760 hours. " + requested + "long.");
   return std::nullopt;
 }
 

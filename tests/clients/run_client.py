@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Runs one foreign client against a real broker process. usage: run_client.py boto3|boto3-tls|signatures|awscli|http2|javascript|java"""
+"""Runs one foreign client against a real broker process. usage: run_client.py boto3|boto3-tls|signatures|awscli|http2|javascript|java|peer"""
 import hashlib
 import os
 import shutil
@@ -18,28 +18,29 @@ ENCRYPTION = ["storage.encryption_keys.0.id=alias/x", "storage.encryption_keys.0
 SETTINGS = {"boto3": ENCRYPTION, "boto3-tls": ENCRYPTION, "signatures": [
     "kinesis.access_keys.0.id=ADMIN", "kinesis.access_keys.0.secret=a secret for tests only",
     "kinesis.access_keys.1.id=WRITER", "kinesis.access_keys.1.secret=a secret for tests only",
-    'kinesis.access_keys.1.allow=[{actions: ["Put*", "Describe*"], streams: ["web-*"]}]']}
+    'kinesis.access_keys.1.allow=[{actions: ["Put*", "Describe*"], streams: ["web-*"]}]'],
+    "peer": ["kinesis.require_auth_header=true", 'kinesis.cors_origins=["*"]', "broker.update_delay=500ms"]}
 
 
-def install_javascript():
-    """The SDK as its lock file names it, installed once per lock file; the folder that holds script and SDK."""
+def install_npm(name, script):
+    """What the lock file of folder `name` names, installed once per lock file; the path of the script beside it."""
     if shutil.which("node") is None or shutil.which("npm") is None:
         hp.skip("node and npm are not installed")
-    source = os.path.join(HERE, "js")
+    source = os.path.join(HERE, name)
     digest = hashlib.sha256()
-    for name in ("package.json", "package-lock.json", "kinesis.mjs"):
-        with open(os.path.join(source, name), "rb") as file:
+    for file_name in ("package.json", "package-lock.json", script):
+        with open(os.path.join(source, file_name), "rb") as file:
             digest.update(file.read())
-    folder = os.path.join(hp.REPOSITORY, "build", "clients-js-" + digest.hexdigest()[:12])
+    folder = os.path.join(hp.REPOSITORY, "build", f"clients-{name}-" + digest.hexdigest()[:12])
     if not os.path.exists(os.path.join(folder, "installed")):
         shutil.copytree(source, folder, dirs_exist_ok=True, ignore=shutil.ignore_patterns("node_modules"))
         done = subprocess.run(["npm", "ci", "--ignore-scripts", "--no-audit", "--no-fund"], cwd=folder, capture_output=True, text=True,
                               timeout=300)
         if done.returncode != 0:
-            hp.skip("npm could not install the AWS SDK for JavaScript: " + done.stderr.strip()[-500:])
+            hp.skip("npm could not install the packages: " + done.stderr.strip()[-500:])
         with open(os.path.join(folder, "installed"), "w"):
             pass
-    return folder
+    return os.path.join(folder, script)
 
 
 def command_of(client):
@@ -49,7 +50,9 @@ def command_of(client):
             hp.skip("python3-boto3 is not installed")
         return ["/usr/bin/python3", os.path.join(HERE, SCRIPTS[client])]
     if client == "javascript":
-        return ["node", os.path.join(install_javascript(), "kinesis.mjs")]
+        return ["node", install_npm("js", "kinesis.mjs")]
+    if client == "peer":
+        return ["node", install_npm("peer", "compare.mjs")]
     if client.startswith("java-"):
         wire = ["-Daws.cborEnabled=false"] if client.endswith("-json") else []
         return ["java", "-cp", maven.install("java", "Kinesis")] + wire + ["Kinesis", client.split("-")[1]]

@@ -87,7 +87,7 @@ void CheckRest(const codec::Json& json, unsigned which) {
     case 6:
       return CheckOther<GetRecordsRequest>(json);
     case 7:
-      return CheckOther<RetentionRequest>(json, Operation::kIncreaseStreamRetentionPeriod);
+      return CheckOther<RetentionRequest>(json);
     case 8:
       return CheckOther<LeaseRequest>(json, Operation::kRenewLease);
     default:

@@ -199,7 +199,9 @@ std::optional<Fault> ParseRequest(const codec::Json& body, ListStreamsRequest& o
 std::optional<Fault> ParseRequest(const codec::Json& body, ListShardsRequest& out);
 std::optional<Fault> ParseRequest(const codec::Json& body, GetShardIteratorRequest& out);
 std::optional<Fault> ParseRequest(const codec::Json& body, GetRecordsRequest& out);
-std::optional<Fault> ParseRequest(const codec::Json& body, RetentionRequest& out, Operation operation);
+std::optional<Fault> ParseRequest(const codec::Json& body, RetentionRequest& out);
+/// Judged after the stream has been found.
+std::optional<Fault> CheckRetention(std::int32_t hours);
 std::optional<Fault> ParseRequest(const codec::Json& body, LeaseRequest& out, Operation operation);
 /// What a call answers that holds a record above a limit; sizes are of data plus partition key.
 Fault RecordTooLarge(std::size_t size, std::uint64_t limit);

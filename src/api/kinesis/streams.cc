@@ -358,7 +358,7 @@ Outcome KinesisApi::Impl::ListShards(const Json& body) const {
 async::Task<Outcome> KinesisApi::Impl::SetRetention(async::Context ctx, const Json& body,
                                                     wire::Operation operation) {
   wire::RetentionRequest request;
-  std::optional<Fault> fault = wire::ParseRequest(body, request, operation);
+  std::optional<Fault> fault = wire::ParseRequest(body, request);
   if (!fault) fault = CheckAccount(request.stream);
   if (fault) co_return Outcome::Failed(std::move(*fault));
   const std::string& name = request.stream.name;
@@ -367,6 +367,8 @@ async::Task<Outcome> KinesisApi::Impl::SetRetention(async::Context ctx, const Js
   const broker::Stream& stream = **found;
   if (stream.status != broker::StreamStatus::kActive)
     co_return Outcome::Failed(NotActive(name, stream.status));
+  if (auto out_of_bounds = wire::CheckRetention(request.hours))
+    co_return Outcome::Failed(std::move(*out_of_bounds));
   const bool increase = operation == wire::Operation::kIncreaseStreamRetentionPeriod;
   if (increase ? request.hours < stream.retention_hours : request.hours > stream.retention_hours) {
     co_return Outcome::Failed({FaultName::kInvalidArgumentException,

@@ -34,6 +34,7 @@ async function manage(client, name, arn) {
   const active = () => waitUntilStreamExists({ client, minDelay: 0.2, maxDelay: 1, maxWaitTime: 30 }, { StreamName: name });
   const open = async () => (await client.send(new ListShardsCommand({ StreamName: name })))
     .Shards.filter((shard) => !shard.SequenceNumberRange.EndingSequenceNumber);
+  await active();  // a subscription learns of the split before the stream is ACTIVE again
   const [left, right] = await open();
   await client.send(new MergeShardsCommand({ StreamName: name, ShardToMerge: left.ShardId, AdjacentShardToMerge: right.ShardId }));
   await active();

@@ -149,6 +149,17 @@ TEST_F(Streams, RetentionMovesInTheNamedDirection) {
   EXPECT_EQ(Ok("DecreaseStreamRetentionPeriod", R"({"StreamName":"s","RetentionPeriodHours":48})"), "");
   EXPECT_EQ(Ok("DecreaseStreamRetentionPeriod", R"({"StreamName":"s","RetentionPeriodHours":24})"), "");
   EXPECT_EQ(hours(), 24);
+  for (const char* way : {"IncreaseStreamRetentionPeriod", "DecreaseStreamRetentionPeriod"}) {
+    EXPECT_EQ(
+        Refused(way, R"({"StreamName":"s","RetentionPeriodHours":23})"),
+        "400 InvalidArgumentException: Minimum allowed retention period is 24 hours. Requested retention "
+        "period (23 hours) is too short.");
+    EXPECT_EQ(Refused(way, R"({"StreamName":"s","RetentionPeriodHours":8761})"),
+              "400 InvalidArgumentException: Maximum allowed retention period is 8760 hours. Requested "
+              "retention period (8761 hours) is too long.");
+    EXPECT_EQ(Refused(way, R"({"StreamName":"none","RetentionPeriodHours":23})"),
+              "400 ResourceNotFoundException: Stream none under account 000000000000 not found.");
+  }
 }
 
 }  // namespace

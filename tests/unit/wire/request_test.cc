@@ -80,24 +80,14 @@ TEST(ListShardsRequests, TokenAndNameExcludeEachOther) {
       "constraint: Member must not be null");
 }
 
-TEST(RetentionRequests, StateTheirBounds) {
-  RetentionRequest request;
-  EXPECT_EQ(Judge(R"({"StreamName":"s","RetentionPeriodHours":23})", request,
-                  Operation::kDecreaseStreamRetentionPeriod),
-            "InvalidArgumentException: Minimum allowed retention period is 24 hours. Requested retention "
-            "period (23 "
-            "hours) is too short.");
-  EXPECT_EQ(
-      Judge(R"({"StreamName":"s","RetentionPeriodHours":8761})", request,
-            Operation::kIncreaseStreamRetentionPeriod),
-      "InvalidArgumentException: Maximum allowed retention period is 8760 hours. Requested retention period "
-      "(8761 hours) is too long.");
-}
-
 TEST(CreateStreamRequests, RefuseWhatCannotBeKept) {
   CreateStreamRequest request;
   EXPECT_EQ(Judge(R"({"StreamName":"s","ShardCount":3.7})", request, Limits()), "ok");
   EXPECT_EQ(request.shard_count, 3);
+  EXPECT_EQ(
+      Judge(R"({"StreamName":"s","ShardCount":100001})", request, Limits()),
+      "ValidationException: 1 validation error detected: Value '100001' at 'shardCount' failed to satisfy "
+      "constraint: Member must have value less than or equal to 100000");
   EXPECT_EQ(
       Judge(R"({"StreamName":"s","StreamModeDetails":{"StreamMode":"PROVISIONED"}})", request, Limits()),
       "ok");
