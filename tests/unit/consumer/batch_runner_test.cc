@@ -463,6 +463,33 @@ TEST_F(BatchRunnerTest, ACallThatNeverEndsIsCancelledAtTheDeadlineOfTheStop) {
   EXPECT_TRUE(Checkpointed(0, 5));
 }
 
+TEST_F(BatchRunnerTest, ALostLeaseCancelsCallsUnderWayAndNothingMoreIsSaved) {
+  MakeStream(1);
+  PutMany(0, 40, 8);
+  BatchRunnerConfig config = Config("a");
+  config.worker.lease_duration = milliseconds(30);  // renewed every 10 ms
+  config.worker.exclusive = true;                   // so that the thief does not count as one to share with
+  config.max_records = 5;
+  config.parallelisation = 3;
+  Notes notes;
+  notes.HoldBatchesWith("record-20");
+  auto runner = Make(config, notes);
+  ASSERT_TRUE(notes.Await([](const Notes& n) { return n.held_ == 1 && n.seen_.size() > 10; }));
+  for (bool stolen = false; !stolen; clock_.Advance(seconds(1))) {
+    stolen = runtime_
+                 .BlockOn(client_.AcquireLease({}, kApplication, kStream, Shard(0), "thief",
+                                               std::chrono::hours(1000)))
+                 .ok();
+  }
+  ASSERT_TRUE(Eventually([&] { return runner->held_shards().empty(); }));
+  ASSERT_TRUE(notes.Await([](const Notes& n) { return n.running_ == 0; }));
+  Stop(*runner);
+  EXPECT_EQ(notes.seen_.count("record-20"), 0u);
+  const auto lease = client_.LeaseOf(kApplication, kStream, Shard(0));
+  EXPECT_EQ(lease->owner, "thief");
+  EXPECT_TRUE(!lease->checkpoint || lease->checkpoint->words[2] <= 20);
+}
+
 TEST_F(BatchRunnerTest, LatestMeansSinceTheApplicationBeganAlsoForShardsMadeWhileNobodyReads) {
   MakeStream(1);
   PutMany(0, 10);

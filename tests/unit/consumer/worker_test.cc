@@ -207,6 +207,32 @@ TEST_F(WorkerTest, OpensAggregatesAndHandsThemOverInBatchesThatNeverCutOne) {
   EXPECT_EQ(recorder.cut_, 0);
 }
 
+TEST_F(WorkerTest, OpensWhatItIsToldToInBatchesOfBoundedBytesAndSetsAsideWhatItCannot) {
+  std::string lines;
+  for (int i = 0; i < 100; ++i)
+    lines += "{\"n\":" + std::to_string(i) + ",\"pad\":\"" + std::string(100, 'x') + "\"}\n";
+  std::vector<client::PutEntry> entries;
+  for (int i = 0; i < 10; ++i) entries.push_back({"one key", Bytes(lines), std::nullopt});
+  entries.push_back({"one key", Bytes(std::string("PK\x03\x04 is how an archive begins")), std::nullopt});
+  entries.push_back({"one key", Bytes(std::string("the last")), std::nullopt});
+  const auto results = runtime_.BlockOn(client_.Put({}, kStream, std::move(entries)));
+  ASSERT_TRUE(results.ok());
+  Recorder recorder(true);
+  WorkerConfig config = Config("a");
+  config.opening = OpeningConfig::All();
+  config.dead_letters.enabled = true;
+  config.max_bytes = 2 * lines.size() - 500;  // so that a batch has two of them
+  auto worker = Make(config, recorder);
+  EXPECT_TRUE(recorder.Await([](const Recorder& r) { return r.seen_.contains("the last"); }));
+  Stop(*worker);
+  EXPECT_EQ(recorder.order_.size(), 1001u);
+  EXPECT_EQ(recorder.seen_.size(), 101u);
+  EXPECT_EQ(recorder.cut_, 0);
+  ASSERT_EQ(client_.Records("app-dead-letters").size(), 1u);
+  const auto letter = DecodeDeadLetter(client_.Records("app-dead-letters")[0].data);
+  EXPECT_EQ(letter->part->letter.reason, DeadLetterReason::kUnopenable);
+}
+
 TEST_F(WorkerTest, GoesOnBehindTheCheckpointWithTheSavedState) {
   Put(0, 300);
   Recorder first(true);
