@@ -431,11 +431,11 @@ async::Task<void> Connection::RunHttp1() {
       if (body.ok()) {
         context_.metrics.bytes_in.Add(static_cast<double>(body->size()));
         OpenedBody opened =
-            co_await OpenBody(context_, std::string(head->request.headers.Get("Content-Encoding")),
-                              std::move(*body), head->memory);
+            co_await OpenBody(context_, head->request.headers, std::move(*body), head->memory);
         refuse_status_ = opened.refuse_status;
         if (opened.plain.ok()) {
           head->request.body = std::move(*opened.plain);
+          head->request.received_body = std::move(opened.received);
         } else {
           failed = true;
           failure = opened.plain.error();

@@ -90,19 +90,20 @@ Error NoMemoryForBody() {
   return Error(ErrorCode::kOverloaded, "the bodies of other requests take all memory set aside for them");
 }
 
-async::Task<OpenedBody> OpenBody(const ConnectionContext& context, std::string encoding, Bytes body,
+async::Task<OpenedBody> OpenBody(const ConnectionContext& context, const Headers& headers, Bytes body,
                                  BodyBudget::Share& memory) {
-  const Result<codec::Compression> compression = codec::ParseContentEncoding(encoding);
+  const Result<codec::Compression> compression = codec::ParseContentEncoding(headers.Get("Content-Encoding"));
   if (!compression.ok()) {
-    co_return OpenedBody{compression.error().WithContext("Content-Encoding"), 415};
+    co_return OpenedBody{compression.error().WithContext("Content-Encoding"), 415, {}};
   }
-  if (*compression == codec::Compression::kNone || body.empty()) co_return OpenedBody{std::move(body), 0};
+  if (*compression == codec::Compression::kNone || body.empty()) co_return OpenedBody{std::move(body), 0, {}};
+  const bool keep = headers.Get("Authorization").starts_with("AWS4-");
   const std::size_t limit = context.config.max_decompressed_body.bytes;
   const std::size_t packed = memory.held();
   std::size_t room = std::min(limit, kInlineDecompress + body.size() * kUsualShrinking);
   Result<std::string> plain;
   for (;;) {
-    if (!memory.Grow(room)) co_return OpenedBody{NoMemoryForBody(), 503};
+    if (!memory.Grow(room)) co_return OpenedBody{NoMemoryForBody(), 503, {}};
     if (room <= 2 * kInlineDecompress) {
       plain = codec::Decompress(*compression, body, room);
     } else {
@@ -116,10 +117,10 @@ async::Task<OpenedBody> OpenBody(const ConnectionContext& context, std::string e
   }
   if (!plain.ok()) {
     const int status = plain.error().code() == ErrorCode::kTooLarge ? 413 : 400;
-    co_return OpenedBody{plain.error().WithContext("request body"), status};
+    co_return OpenedBody{plain.error().WithContext("request body"), status, {}};
   }
-  memory.ShrinkTo(plain->size());  // `body` goes with this frame
-  co_return OpenedBody{Padded(std::move(*plain)), 0};
+  memory.ShrinkTo(plain->size() + (keep ? packed : 0));  // else `body` goes with this frame
+  co_return OpenedBody{Padded(std::move(*plain)), 0, keep ? body : Bytes()};
 }
 
 async::Task<Response> AnswerRequest(const ConnectionContext& context, const Request& request) {

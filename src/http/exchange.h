@@ -32,12 +32,14 @@ std::string_view RefusalCode(int status);
 struct OpenedBody {
   Result<Bytes> plain;
   int refuse_status = 0;  ///< With an error: 400, 413, 415 or 503.
+  Bytes received;         ///< As it came, where it was compressed and is to be kept.
 };
 /// What a request is told, with 503, for which the process's BodyBudget has nothing left.
 Error NoMemoryForBody();
 /// Undoes the Content-Encoding, within the listener's limit; large bodies on the blocking pool. `memory`
-/// holds what `body` takes and then what the opened one takes; it outlives the task.
-async::Task<OpenedBody> OpenBody(const ConnectionContext& context, std::string encoding, Bytes body,
+/// holds what `body` takes and then what the opened one takes, or both where the headers say that the body as
+/// it came may be signed; it outlives the task, as `headers` do.
+async::Task<OpenedBody> OpenBody(const ConnectionContext& context, const Headers& headers, Bytes body,
                                  BodyBudget::Share& memory);
 
 /// Runs the body function of a streamed answer: a cancelled wait in it is a result, not an exception.

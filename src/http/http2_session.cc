@@ -481,11 +481,11 @@ async::Task<void> Http2Session::Serve(ExchangePtr exchange) {
   if (status == 0) {
     context_.metrics.bytes_in.Add(static_cast<double>(exchange->received.size()));
     Bytes body = Padded(std::exchange(exchange->received, std::string()));
-    OpenedBody opened = co_await OpenBody(context_, std::string(request.headers.Get("Content-Encoding")),
-                                          std::move(body), exchange->memory);
+    OpenedBody opened = co_await OpenBody(context_, request.headers, std::move(body), exchange->memory);
     status = opened.refuse_status;
     if (opened.plain.ok()) {
       request.body = std::move(*opened.plain);
+      request.received_body = std::move(opened.received);
     } else {
       failure = opened.plain.error();
     }

@@ -39,11 +39,16 @@ struct Request {
   std::vector<std::pair<std::string, std::string>> query;  ///< Percent-decoded, in order.
   Headers headers;
   Bytes body;              ///< kBodyPadding readable bytes follow its end.
+  /// The body as it came, where it was compressed and an Authorization header is there that may sign it; else
+  /// empty.
+  Bytes received_body;
   std::string peer;        ///< "127.0.0.1:40812"
   std::string request_id;  ///< A UUID made by the server.
 
   /// First query value of that name; null pointer if absent.
   const std::string* Query(std::string_view name) const;
+  /// The body that a signature of the request is about.
+  const Bytes& signed_body() const { return received_body.empty() ? body : received_body; }
 };
 
 /// Sends a streaming body piece by piece (chunked). Each Write is flushed; it fails with kCancelled when the

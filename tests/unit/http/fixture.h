@@ -14,8 +14,8 @@
 
 namespace honryu::http {
 
-/// A server on a free port with a few routes: /echo (the body back), /target, /slow (until Release()),
-/// /throw, /stream, /flood (endless).
+/// A server on a free port with a few routes: /echo (the body back), /signed (what a signature would be
+/// about), /target, /slow (until Release()), /throw, /stream, /flood (endless).
 class HttpTest : public ::testing::Test {
  protected:
   HttpTest() {
@@ -26,6 +26,8 @@ class HttpTest : public ::testing::Test {
   void TearDown() override { StopServer(std::chrono::seconds(5)); }
 
   void StartServer() {
+    router_.Add("POST", "/signed",
+                [](async::Context, const Request& request) { return EchoSigned(request); });
     router_.Add("POST", "/echo", [](async::Context, const Request& request) { return Echo(request); });
     router_.Add("GET", "/target", [](async::Context, const Request& request) { return Target(request); });
     router_.Add("GET", "/slow", [this](async::Context, const Request&) { return Slow(this); });
@@ -47,6 +49,11 @@ class HttpTest : public ::testing::Test {
     return socket.ReadAll();
   }
 
+  static async::Task<Response> EchoSigned(const Request& request) {
+    Response response = Response::Text(200, "");
+    response.body = request.signed_body();
+    co_return response;
+  }
   static async::Task<Response> Echo(const Request& request) {
     Response response;
     response.headers.Add("Content-Type", "application/octet-stream");

@@ -69,6 +69,21 @@ TEST_F(HttpTest, OpensCompressedBodiesWithinTheLimit) {
   EXPECT_TRUE(Status(Exchange(Post("x", "Content-Encoding: br\r\n")), 415));
 }
 
+TEST_F(HttpTest, KeepsACompressedBodyAsItCameForItsSignature) {
+  StartServer();
+  const std::string plain(3000, 'z');
+  const std::string packed = codec::Compress(codec::Compression::kGzip, plain).value();
+  const auto body_of = [&](const std::string& extra) {
+    std::string post = Post(packed, "Connection: close\r\nContent-Encoding: gzip\r\n" + extra);
+    post.replace(post.find("/echo"), 5, "/signed");
+    const std::string answer = Exchange(post);
+    return answer.substr(answer.find("\r\n\r\n") + 4);
+  };
+  EXPECT_EQ(body_of("Authorization: AWS4-HMAC-SHA256 Credential=x\r\n"), packed);
+  EXPECT_EQ(body_of("Authorization: Bearer x\r\n"), plain) << "nobody needs it: not kept";
+  EXPECT_EQ(body_of(""), plain);
+}
+
 TEST_F(HttpTest, BodiesOfAllConnectionsShareOneBudget) {
   config_.max_body = ByteSize::MiB(2);
   config_.max_decompressed_body = ByteSize::MiB(2);
