@@ -15,7 +15,9 @@ bool IsIdCharacter(char c) {
 }
 
 bool MatchesAction(std::string_view pattern, std::string_view action) {
-  if (pattern.starts_with(kServicePrefix)) pattern.remove_prefix(kServicePrefix.size());
+  // Actions of other services carry their own prefix.
+  if (pattern.starts_with(kServicePrefix) && action.find(':') == std::string_view::npos)
+    pattern.remove_prefix(kServicePrefix.size());
   return MatchesWildcard(pattern, action);
 }
 

@@ -12,8 +12,9 @@ namespace honryu::auth {
 /// Permits every pair of one of the actions and one of the streams. `*` stands for any characters, `?` for
 /// one.
 struct AllowRule {
-  std::vector<std::string> actions = {"*"};  ///< "PutRecord*"; a leading "kinesis:" is allowed.
-  std::vector<std::string> streams = {"*"};  ///< Names of streams.
+  /// "PutRecord*", also as "kinesis:PutRecord*"; those of other services with their prefix: "dynamodb:*".
+  std::vector<std::string> actions = {"*"};
+  std::vector<std::string> streams = {"*"};  ///< Names of streams; of tables for "dynamodb:" actions.
 };
 
 struct AccessKey {
@@ -27,7 +28,8 @@ struct AccessKey {
 Result<void> ValidateKeys(std::span<const AccessKey> keys);
 
 /// Whether some rule permits the action on each of the streams. A request that names no stream (ListStreams)
-/// needs a rule for the stream "*", as in AWS policies.
+/// needs a rule for the stream "*", as in AWS policies. `action` of another service than Kinesis has its
+/// prefix: "dynamodb:PutItem".
 bool Allows(const AccessKey& key, std::string_view action, std::span<const std::string> streams);
 
 /// Whether all of `text` fits `pattern`. Linear in the text for each '*' of the pattern.

@@ -52,6 +52,19 @@ TEST(AllowRules, ARequestWithoutAStreamNeedsARuleForAllStreams) {
   EXPECT_FALSE(Allows(wide, "DescribeLimits", Streams{}));
 }
 
+TEST(AllowRules, OfOneServiceSayNothingAboutAnother) {
+  const AccessKey kinesis{.id = "k", .allow = {{{"kinesis:*", "Put*", "Get?tem"}, {"*"}}}};
+  EXPECT_TRUE(Allows(kinesis, "PutRecord", Streams{"s"}));
+  EXPECT_FALSE(Allows(kinesis, "dynamodb:PutItem", Streams{"s"}));
+  EXPECT_FALSE(Allows(kinesis, "cloudwatch:PutMetricData", Streams{}));
+  const AccessKey tables{.id = "k", .allow = {{{"dynamodb:*Item"}, {"leases-*"}}}};
+  EXPECT_TRUE(Allows(tables, "dynamodb:PutItem", Streams{"leases-a"}));
+  EXPECT_FALSE(Allows(tables, "dynamodb:PutItem", Streams{"other"}));
+  EXPECT_FALSE(Allows(tables, "PutRecord", Streams{"leases-a"}));
+  const AccessKey all{.id = "k", .allow = {{{"*"}, {"*"}}}};
+  EXPECT_TRUE(Allows(all, "dynamodb:PutItem", Streams{"s"}));
+}
+
 TEST(AccessKeys, EveryFaultIsNamed) {
   const std::string good(16, 's');
   EXPECT_TRUE(ValidateKeys(std::vector<AccessKey>{{.id = "A_b-1", .secret = good}}).ok());
