@@ -69,6 +69,18 @@ Settings::Settings() {
 
 void Settings::Complete() {
   storage.path = data_dir + "/log";
+  tables.path = data_dir + "/tables";
+  tables.max_bytes = tables_bytes.bytes;
+  const auto share = [this](auto& api) {
+    api.access_keys = kinesis_api.access_keys;
+    api.allow_unsigned_payload = kinesis_api.allow_unsigned_payload;
+    api.require_auth_header = kinesis_api.require_auth_header;
+    api.cors_origins = kinesis_api.cors_origins;
+  };
+  share(dynamodb_api);
+  share(cloudwatch_api);
+  dynamodb_api.account_id = kinesis_api.account_id;
+  dynamodb_api.region = kinesis_api.region;
   broker.max_record_bytes = max_record.bytes;
   broker.keys = storage.keys;
   gateway.max_record = max_record;
@@ -87,6 +99,10 @@ void DescribeSettings(Settings& settings, Section& section) {
   section.Sub("http", "Ingest, queries and live numbers.",
               [&](Section& s) { DescribeListener(settings.http, s); });
   section.Sub("kinesis", "The Kinesis API.", [&](Section& s) { DescribeKinesis(settings, s); });
+  section.Sub("tables", "Tables of the DynamoDB API, for the leases of client libraries.",
+              [&](Section& s) { DescribeTables(settings, s); });
+  section.Sub("cloudwatch", "Metrics that client libraries send to CloudWatch.",
+              [&](Section& s) { DescribeCloudWatch(settings.cloudwatch_api, s); });
   section.Sub("admin", "Health pages and metrics of this process.",
               [&](Section& s) { DescribeListener(settings.admin, s); });
   section.Sub("storage", "The log on disk.",

@@ -1,5 +1,7 @@
 #pragma once
 
+#include "honryu/api/cloudwatch/cloudwatch_api.h"
+#include "honryu/api/dynamodb/dynamodb_api.h"
 #include "honryu/api/gateway/gateway_config.h"
 #include "honryu/api/kinesis/kinesis_api.h"
 #include "honryu/api/query/query_api.h"
@@ -13,6 +15,7 @@
 #include "honryu/obs/log.h"
 #include "honryu/processors/aggregator/config.h"
 #include "honryu/processors/materializer/materializer.h"
+#include "honryu/tables/table_store.h"
 
 #include <string>
 #include <vector>
@@ -30,6 +33,10 @@ struct Settings {
   http::ServerConfig http, kinesis, admin;
   ByteSize request_memory = ByteSize::MiB(256);  ///< Of request bodies, all listeners together.
   api::kinesis::KinesisApiConfig kinesis_api;
+  api::dynamodb::DynamoDbApiConfig dynamodb_api;
+  api::cloudwatch::CloudWatchApiConfig cloudwatch_api;
+  tables::TableStoreConfig tables;
+  ByteSize tables_bytes = ByteSize::MiB(64);
   log::RocksdbEngineConfig storage;
   std::vector<log::EncryptionKey> encryption_keys;  ///< Their secrets in base64.
   std::optional<ByteSize> retention_bytes;

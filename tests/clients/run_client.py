@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Runs one foreign client against a real broker process. usage: run_client.py boto3|boto3-tls|signatures|awscli|http2|javascript|java|peer"""
+"""Runs one foreign client against a real broker process. usage: run_client.py boto3|boto3-tls|boto3-dynamodb|signatures|awscli|http2|javascript|java|peer"""
 import hashlib
 import os
 import shutil
@@ -13,9 +13,13 @@ import honryu_process as hp  # noqa: E402
 import maven  # noqa: E402
 
 
-SCRIPTS = {"boto3": "kinesis_boto3.py", "boto3-tls": "kinesis_boto3.py", "signatures": "kinesis_signatures.py"}
+SCRIPTS = {"boto3": "kinesis_boto3.py", "boto3-tls": "kinesis_boto3.py", "boto3-dynamodb": "dynamodb_boto3.py",
+           "signatures": "kinesis_signatures.py"}
 ENCRYPTION = ["storage.encryption_keys.0.id=alias/x", "storage.encryption_keys.0.secret=" + "c2VjcmV0IGZvciB0ZXN0cyBvbmx5LCAzMiBieXRlcyE="]
-SETTINGS = {"boto3": ENCRYPTION, "boto3-tls": ENCRYPTION, "signatures": [
+SETTINGS = {"boto3": ENCRYPTION, "boto3-tls": ENCRYPTION, "boto3-dynamodb": [
+    "kinesis.access_keys.0.id=ADMIN", "kinesis.access_keys.0.secret=a secret for tests only",
+    "kinesis.access_keys.1.id=LEASES", "kinesis.access_keys.1.secret=a secret for tests only",
+    'kinesis.access_keys.1.allow=[{actions: ["dynamodb:*Item"], streams: ["leases-*"]}, {actions: ["kinesis:*"]}]'], "signatures": [
     "kinesis.access_keys.0.id=ADMIN", "kinesis.access_keys.0.secret=a secret for tests only",
     "kinesis.access_keys.1.id=WRITER", "kinesis.access_keys.1.secret=a secret for tests only",
     'kinesis.access_keys.1.allow=[{actions: ["Put*", "Describe*"], streams: ["web-*"]}]'],
@@ -90,6 +94,7 @@ def run(client, settings, tls=False):
             arguments = [certificate] if client in ("http2", "java-alpn") else []
         with hp.Server(directory, ["broker"], settings) as server:
             url = server.url("kinesis").replace("http:", "https:") if tls else server.url("kinesis")
+            environment["HONRYU_ADMIN"] = server.url("admin")
             done = subprocess.run(command_of(client) + [url] + arguments, env=environment, timeout=600)
             if done.returncode == hp.SKIP:
                 sys.exit(hp.SKIP)

@@ -1,6 +1,9 @@
+#include "honryu/api/cloudwatch/cloudwatch_api.h"
+#include "honryu/api/dynamodb/dynamodb_api.h"
 #include "honryu/api/kinesis/kinesis_api.h"
 #include "honryu/log/rocksdb_engine.h"
 #include "honryu/obs/log.h"
+#include "honryu/tables/table_store.h"
 #include "listener.h"
 #include "roles.h"
 
@@ -23,6 +26,9 @@ class BrokerRole final : public Component {
   std::unique_ptr<log::RocksdbEngine> engine_;
   std::unique_ptr<broker::Broker> broker_;
   std::unique_ptr<api::kinesis::KinesisApi> kinesis_;
+  std::unique_ptr<tables::TableStore> tables_;
+  std::unique_ptr<api::dynamodb::DynamoDbApi> dynamodb_;
+  std::unique_ptr<api::cloudwatch::CloudWatchApi> cloudwatch_;
   http::Router router_;
   Listener listener_;
 };
@@ -37,7 +43,16 @@ Result<void> BrokerRole::Start() {
   wiring_.broker = broker_.get();
   kinesis_ = std::make_unique<api::kinesis::KinesisApi>(settings.kinesis_api, *broker_, wiring_.clock,
                                                         wiring_.metrics);
+  HONRYU_TRY(tables_,
+             tables::TableStore::Open(settings.tables, wiring_.clock, wiring_.runtime, wiring_.metrics));
+  dynamodb_ = std::make_unique<api::dynamodb::DynamoDbApi>(settings.dynamodb_api, *tables_, wiring_.clock,
+                                                           wiring_.metrics);
+  cloudwatch_ = std::make_unique<api::cloudwatch::CloudWatchApi>(settings.cloudwatch_api, wiring_.clock,
+                                                                 wiring_.metrics);
+  // One port for all that a Kinesis application speaks to.
   router_.Add("*", "/*", [this](async::Context ctx, const http::Request& request) {
+    if (api::dynamodb::DynamoDbApi::Takes(request)) return dynamodb_->Handle(std::move(ctx), request);
+    if (api::cloudwatch::CloudWatchApi::Takes(request)) return cloudwatch_->Handle(std::move(ctx), request);
     return kinesis_->Handle(std::move(ctx), request);
   });
   return listener_.Start();

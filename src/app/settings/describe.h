@@ -18,6 +18,8 @@ void DescribeRuntime(Settings& settings, config::Section& section);
 /// What all listeners have in common.
 void DescribeListener(http::ServerConfig& server, config::Section& section);
 void DescribeKinesis(Settings& settings, config::Section& section);
+void DescribeTables(Settings& settings, config::Section& section);
+void DescribeCloudWatch(api::cloudwatch::CloudWatchApiConfig& cloudwatch, config::Section& section);
 /// `keys` as texts; they become storage.keys when the section is checked.
 void DescribeStorage(log::RocksdbEngineConfig& storage, std::vector<log::EncryptionKey>& keys,
                      config::Section& section);

@@ -7,8 +7,11 @@ namespace {
 using config::Section;
 
 void DescribeAllowRule(auth::AllowRule& rule, Section& section) {
-  section.Field("actions", &rule.actions, {.doc = "Operations, with * and ?; for instance PutRecord*."});
-  section.Field("streams", &rule.streams, {.doc = "Names of streams, with * and ?."});
+  section.Field(
+      "actions", &rule.actions,
+      {.doc = "Operations, with * and ?; for instance PutRecord*, dynamodb:*, cloudwatch:PutMetricData."});
+  section.Field("streams", &rule.streams,
+                {.doc = "Names of streams, and of tables for dynamodb: actions, with * and ?."});
 }
 
 void DescribeAccessKey(auth::AccessKey& key, Section& section) {
