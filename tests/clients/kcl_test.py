@@ -186,9 +186,12 @@ def drive(run, major):
 
     # KCL 3's leader alone hands leases out, and its lock outlives it by minutes: the other worker is killed.
     victim, survivor = reversed(run.workers) if run.workers[0].leader() == run.workers[0].name else run.workers
+    writer = threading.Thread(target=run.put, args=(True,))
+    writer.start()
+    time.sleep(0.5)  # it reads what is being written
     victim.end(signal.SIGKILL)
     orphans = victim.held()
-    run.put(aggregate=True)
+    writer.join()
     run.wait("the survivor takes over", lambda: run.all_seen() and orphans <= survivor.held())
     run.check_order()
     run.say(f"kill -9 of {victim.name}: {survivor.name} took {len(orphans)} shards over")
