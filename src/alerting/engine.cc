@@ -61,6 +61,8 @@ struct Series {
   Notice notice = Notice::kNone;
   bool told = false;  // people know that it fires
   Timestamp seen{};
+  Timestamp stepped{};          // of the last step…
+  std::int64_t steps_then = 0;  // …and how many there were at that time: ids must differ
 };
 
 struct Group {
@@ -195,8 +197,11 @@ struct Engine::Impl {
       change.alert.at = step.at;
       change.alert.since =
           step.to == AlertState::kFiring || step.to == AlertState::kResolved ? step.firing_since : step.at;
+      series.steps_then = step.at == series.stepped ? series.steps_then + 1 : 0;
+      series.stepped = step.at;
       change.id = change.alert.Fingerprint() + "/" + std::string(AlertStateName(step.to)) + "/" +
                   std::to_string(ToMs(step.at));
+      if (series.steps_then > 0) change.id += "." + std::to_string(series.steps_then);
       change.silenced = SilencedBy(r.rule, key, step.at) != nullptr;
       out.changes.push_back(std::move(change));
       NoteStep(index, key, step);
@@ -545,6 +550,10 @@ void WriteSeries(const std::string& key, const Series& series, codec::JsonWriter
   json.Bool(series.told);
   json.Key("seen");
   json.Int(ToMs(series.seen));
+  json.Key("stepped");
+  json.Int(ToMs(series.stepped));
+  json.Key("steps_then");
+  json.Int(series.steps_then);
   if (!series.baseline.empty()) WritePoints("baseline", series.baseline, json);
   // Rows and charts matter where people look.
   if (raw.state != AlertState::kOk) {
@@ -610,6 +619,8 @@ Result<Series> ReadSeries(const codec::Json& object) {
   const codec::Json* told = object.Find("told");
   series.told = told != nullptr && told->BoolOr(false);
   series.seen = TimestampFromMs(IntOf(object, "seen"));
+  series.stepped = TimestampFromMs(IntOf(object, "stepped"));
+  series.steps_then = IntOf(object, "steps_then");
   series.baseline = ReadPoints(object.Find("baseline"));
   series.points = ReadPoints(object.Find("points"));
   series.row = TextOf(object, "row");

@@ -19,6 +19,8 @@ THIRD_PARTY = {
     "yaml-cpp/": {"config"},
     "CLI/": {"app"},
     "unicode/": {"search"},
+    "png.h": {"alerting"},
+    "curl/": {"processors/notifier"},
 }
 EXCEPTIONS = {
     "include/honryu/async/task.h": {"boost/asio/any_io_executor.hpp", "boost/asio/awaitable.hpp"},
@@ -31,6 +33,8 @@ LINK_OWNERS = {
     "yaml-cpp": {"config"},
     "CLI11::CLI11": {"app"},
     "PkgConfig::ICU": {"search"},
+    "PkgConfig::PNG": {"alerting"},
+    "PkgConfig::CURL": {"processors/notifier"},
 }
 NOT_MODULES = {"cmake", "web"}
 HEADER_LIKE = (".h", ".cc", ".def", ".inc", ".in")

@@ -62,7 +62,8 @@ struct Rule {
   Result<void> Validate() const;
 };
 
-/// Binds a rule to configuration keys.
+/// Bind a series, and a rule, to configuration keys.
+void DescribeSeries(SeriesSpec& series, config::Section& section);
 void DescribeRule(Rule& rule, config::Section& section);
 /// kInvalidArgument for two rules of one name.
 Result<void> CheckRules(const std::vector<Rule>& rules);
