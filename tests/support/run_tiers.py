@@ -12,7 +12,7 @@ import time
 import xml.etree.ElementTree as ElementTree
 
 # In this order; the last ones start processes and measure time, so they run one by one.
-TIERS = ["lint", "unit", "contract", "golden", "e2e", "clients", "crash"]
+TIERS = ["lint", "unit", "contract", "golden", "slow", "e2e", "clients", "crash"]
 ALONE = {"e2e", "clients", "crash"}
 OTHER = "other"
 
