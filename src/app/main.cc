@@ -26,6 +26,7 @@ int main(int argc, char** argv) {
   honryu::app::AddTailCommand(app, &exit_code);
   honryu::app::AddBenchCommand(app, &exit_code);
   honryu::app::AddDemoCommand(app, &exit_code);
+  honryu::app::AddAlertsCommand(app, &exit_code);
   honryu::app::AddStreamsCommand(app, &exit_code);
   honryu::app::AddDlqCommand(app, &exit_code);
   honryu::app::AddLogCommand(app, &exit_code);

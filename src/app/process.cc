@@ -38,6 +38,9 @@ void Process::Impl::Build() {
   add(wiring.Has("gateway"), MakeGatewayRole);
   add(wiring.Has("aggregator"), MakeAggregatorRole);
   add(wiring.Has("query"), MakeQueryRole);
+  add(wiring.Has("query"), MakeAlertsApi);
+  add(wiring.Has("detector"), MakeDetectorRole);
+  add(wiring.Has("alerter"), MakeAlerterRole);
   add(wiring.Has("gateway") || wiring.Has("query"), MakeHttpListener);
   // First to start and last to stop, so that its pages tell how both go.
   components.insert(components.begin(),

@@ -12,7 +12,7 @@
 namespace honryu::app {
 
 /// The roles that a process can play; the all-in-one plays all of them.
-inline constexpr const char* kRoles[] = {"gateway", "broker", "aggregator", "query"};
+inline constexpr const char* kRoles[] = {"gateway", "broker", "aggregator", "query", "detector", "alerter"};
 
 /// One honryu process: builds the components of its roles bottom-up from validated settings, starts them in
 /// order and stops them in reverse. This is the only place that knows every module.

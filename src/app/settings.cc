@@ -88,6 +88,7 @@ void Settings::Complete() {
   query.windows.clear();
   for (const Duration window : aggregator.windows)
     query.windows.push_back(processors::aggregator::WindowName(window));
+  notifier.alerts_stream = alerter.alerts_stream;
   query_path = data_dir + "/views/kpi";
   if (retention_bytes) broker.retention_bytes = retention_bytes->bytes;
 }
@@ -113,6 +114,9 @@ void DescribeSettings(Settings& settings, Section& section) {
               [&](Section& s) { DescribeAggregator(settings.aggregator, settings.aggregator_windows, s); });
   section.Sub("query", "Key figures kept and served.",
               [&](Section& s) { DescribeQuery(settings.materializer, settings.query, s); });
+  section.Sub("detector", "Finds what is odd in key figures.",
+              [&](Section& s) { DescribeDetector(settings.detector, s); });
+  section.Sub("alerts", "Rules, and who is told.", [&](Section& s) { DescribeAlerts(settings, s); });
   section.Check([&settings] { return CheckPublic(settings); });
   section.Check([&settings] { return CheckRequestMemory(settings); });
   section.Check([&settings] { return CheckEventBodies(settings); });
@@ -124,6 +128,8 @@ Result<Settings> LoadSettings(const std::string& file, const std::vector<std::st
              config::LoadFile(file, config::ProcessEnvironment(), overrides,
                               [&settings](Section& section) { DescribeSettings(settings, section); }));
   for (const std::string& warning : notes.warnings) LOG(warn, "deprecated setting", {"what", warning});
+  HONRYU_TRY_VOID(ReadAlertFiles(settings.alert_files, settings.alerter.rules, settings.detector.watches));
+  HONRYU_TRY_VOID(settings.detector.Validate());
   settings.Complete();
   return settings;
 }

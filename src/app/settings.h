@@ -14,8 +14,12 @@
 #include "honryu/log/rocksdb_engine.h"
 #include "honryu/obs/log.h"
 #include "honryu/processors/aggregator/config.h"
+#include "honryu/processors/alerter/alerter.h"
+#include "honryu/processors/alerter/metrics_source.h"
+#include "honryu/processors/detector/detector.h"
 #include "honryu/processors/materializer/materializer.h"
 #include "honryu/tables/table_store.h"
+#include "honryu/processors/notifier/notifier.h"
 
 #include <string>
 #include <vector>
@@ -49,7 +53,12 @@ struct Settings {
   std::vector<std::string> aggregator_windows = {"1m", "5m", "1h"};
   processors::materializer::MaterializerConfig materializer;
   api::query::QueryConfig query;
-  std::string query_path;  ///< Folder of the stored key figures, below data_dir.
+  processors::detector::DetectorConfig detector;
+  processors::alerter::AlerterConfig alerter;
+  processors::alerter::MetricsSourceConfig metrics_source;
+  processors::notifier::NotifierConfig notifier;
+  std::vector<std::string> alert_files;  ///< With more rules and watches.
+  std::string query_path;                ///< Folder of the stored key figures, below data_dir.
 
   Settings();
   /// Fills in what follows from other settings (paths below data_dir, the record limit). Call after loading.

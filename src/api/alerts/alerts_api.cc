@@ -6,6 +6,7 @@
 #include "honryu/base/units.h"
 #include "honryu/codec/json.h"
 #include "honryu/consumer/follower.h"
+#include "honryu/http/origin_list.h"
 #include "honryu/obs/log.h"
 
 #include <algorithm>
@@ -44,6 +45,7 @@ struct AlertsApi::Impl {
         client(stream_client),
         clock(source),
         api_keys(config.api_keys, source),
+        origins(config.cors_origins),
         malformed(registry.MakeCounter("honryu_alerts_api_malformed_total",
                                        "Records of the stream of alerts that could not be read")),
         view(config.history),
@@ -81,6 +83,7 @@ struct AlertsApi::Impl {
   client::StreamClient& client;
   const Clock& clock;
   const keys::ApiKeys api_keys;
+  const http::OriginList origins;
   obs::Counter malformed;
   std::map<std::string, obs::Counter> requests;
   std::mutex mutex;
@@ -93,7 +96,9 @@ async::Task<http::Response> AlertsApi::Impl::Serve(Method method, std::string_vi
   using Verdict = keys::ApiKeys::Verdict;
   const Verdict verdict = api_keys.Identify(request, scope).verdict;
   http::Response response;
-  if (verdict == Verdict::kAllowed) {
+  if (!origins.Allows(request.headers.Get("Origin"))) {
+    response = Answer(403, "pages of this web origin may not ask (setting query.cors_origins)");
+  } else if (verdict == Verdict::kAllowed) {
     response = co_await (this->*method)(std::move(ctx), request);
   } else if (verdict == Verdict::kForbidden) {
     response = Answer(403, "this API key may not do that");
@@ -103,6 +108,10 @@ async::Task<http::Response> AlertsApi::Impl::Serve(Method method, std::string_vi
   }
   const char* const outcome = response.status < 400 ? "ok" : response.status < 500 ? "refused" : "failed";
   requests.at(outcome).Add();
+  if (const std::string_view origin = request.headers.Get("Origin"); !origin.empty()) {
+    response.headers.Add("Vary", "Origin");
+    if (origins.Allows(origin)) response.headers.Add("Access-Control-Allow-Origin", std::string(origin));
+  }
   co_return response;
 }
 

@@ -19,6 +19,10 @@ std::unique_ptr<Component> MakeStreams(Wiring& wiring);
 std::unique_ptr<Component> MakeGatewayRole(Wiring& wiring);
 std::unique_ptr<Component> MakeAggregatorRole(Wiring& wiring);
 std::unique_ptr<Component> MakeQueryRole(Wiring& wiring);
+/// Alerts over HTTP, on the port of gateway and query.
+std::unique_ptr<Component> MakeAlertsApi(Wiring& wiring);
+std::unique_ptr<Component> MakeDetectorRole(Wiring& wiring);
+std::unique_ptr<Component> MakeAlerterRole(Wiring& wiring);
 /// The port that gateway and query share, with what they registered.
 std::unique_ptr<Component> MakeHttpListener(Wiring& wiring);
 

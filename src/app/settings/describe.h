@@ -28,6 +28,11 @@ void DescribeGateway(api::gateway::GatewayConfig& gateway, config::Section& sect
 /// `windows` are the sizes as texts; they become aggregator.windows when the section is checked.
 void DescribeAggregator(processors::aggregator::AggregatorConfig& aggregator,
                         std::vector<std::string>& windows, config::Section& section);
+void DescribeDetector(processors::detector::DetectorConfig& detector, config::Section& section);
+void DescribeAlerts(Settings& settings, config::Section& section);
+/// Adds what the files hold. kInvalidArgument or kIo. Blocking.
+Result<void> ReadAlertFiles(const std::vector<std::string>& files, std::vector<alerting::Rule>& rules,
+                            std::vector<processors::detector::Watch>& watches);
 void DescribeQuery(processors::materializer::MaterializerConfig& materializer, api::query::QueryConfig& query,
                    config::Section& section);
 

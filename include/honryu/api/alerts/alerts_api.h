@@ -18,6 +18,8 @@ struct AlertsConfig {
   std::size_t history = 1000;          ///< Steps kept.
   std::vector<std::string> channels;   ///< Names that a test may be sent to.
   std::vector<keys::ApiKey> api_keys;  ///< Empty: everybody. Reading needs "read", the rest "admin".
+  /// Pages of these web origins may ask; all others are refused, so that no page silences alerts unseen.
+  std::vector<std::string> cors_origins = {"loopback"};
   Duration longest_silence = std::chrono::hours(24 * 31);
 };
 
