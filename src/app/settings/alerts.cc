@@ -60,6 +60,8 @@ void DescribeWatch(Watch& watch, Section& section) {
                 {0, 1});
   section.Field("least_change", &watch.least_change,
                 {.doc = "Nor those nearer to the usual value than this share of it."}, {0, 1000});
+  section.Field("least_deviations", &watch.least_deviations,
+                {.doc = "Nor those nearer than so many of the usual standard deviations."}, {0, 1000});
   section.Check([&watch] { return watch.Validate(); });
 }
 

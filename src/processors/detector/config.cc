@@ -15,7 +15,8 @@ Result<void> Watch::Validate() const {
   if (const Result<void> valid = series.Validate(); !valid.ok()) return wrong(valid.error().message());
   if (max_series < 1) return wrong("max_series must be at least 1");
   if (!(least_grade >= 0 && least_grade <= 1)) return wrong("least_grade must lie between 0 and 1");
-  if (!(least_change >= 0)) return wrong("least_change must not be negative");
+  if (!(least_change >= 0) || !(least_deviations >= 0))
+    return wrong("least_change and least_deviations must not be negative");
   anomaly::SeriesOptions options;
   options.trees = trees;
   options.sample_size = sample_size;

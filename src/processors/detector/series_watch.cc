@@ -46,7 +46,18 @@ SeriesWatch::Series& SeriesWatch::SeriesOf(const std::string& key) {
   used_.push_front(key);
   // The options were checked with the watch.
   anomaly::SeriesDetector detector = anomaly::SeriesDetector::Create(OptionsOf(watch_, key)).value();
-  return detectors_.emplace(key, Series{std::move(detector), used_.begin()}).first->second;
+  return detectors_.emplace(key, Series{std::move(detector), used_.begin(), false}).first->second;
+}
+
+// Forests find values that are rare; people want those that are also far off: in parts of the usual value,
+// and of its spread (nine of ten values lie between low and high: 3.3 standard deviations of a normal one).
+bool SeriesWatch::FarFromUsual(const Series& series, const alerting::Sample& sample,
+                               anomaly::ExpectedValue& expected) const {
+  expected = series.detector.Expect(sample.time);
+  const double change = std::abs(sample.value - expected.median);
+  const double deviation = (expected.high - expected.low) / 3.3;
+  return change >= watch_.least_change * std::abs(expected.median) &&
+         change >= watch_.least_deviations * deviation;
 }
 
 void SeriesWatch::Score(const alerting::Sample& sample, bool report, std::vector<Anomaly>& out) {
@@ -54,10 +65,13 @@ void SeriesWatch::Score(const alerting::Sample& sample, bool report, std::vector
   ++scored_;
   const bool ready = series.detector.ready();
   const anomaly::SeriesScore score = series.detector.Process(sample.time, sample.value);
-  if (!report || !ready || score.grade < watch_.least_grade || score.grade <= 0) return;
-  const anomaly::ExpectedValue expected = series.detector.Expect(sample.time);
-  const double change = std::abs(sample.value - expected.median);
-  if (change < watch_.least_change * std::abs(expected.median)) return;
+  if (!ready) return;
+  anomaly::ExpectedValue expected;
+  const bool odd =
+      score.grade > 0 && score.grade >= watch_.least_grade && FarFromUsual(series, sample, expected);
+  const bool over = series.odd && !odd;  // told too, so that readers know how long it lasted
+  series.odd = odd;
+  if (!report || (!odd && !over)) return;
   Anomaly found;
   found.watch = watch_.name;
   found.stream = watch_.stream;
@@ -67,6 +81,8 @@ void SeriesWatch::Score(const alerting::Sample& sample, bool report, std::vector
   found.from = bucket ? sample.time - std::chrono::milliseconds(ToMs(watch_.series.resolution)) : sample.time;
   found.value = sample.value;
   found.score = score;
+  if (over) found.score.grade = 0;
+  if (over) expected = series.detector.Expect(sample.time);
   found.expected = expected;
   found.row = sample.row;
   out.push_back(std::move(found));

@@ -12,7 +12,7 @@
 
 namespace honryu::processors::detector {
 
-/// What a watch has found odd.
+/// What a watch has found odd; with grade 0 the end of it.
 struct Anomaly {
   std::string watch, stream, key;
   Timestamp from, to;  ///< The time of arrival of what the value stands for.
@@ -46,8 +46,11 @@ class SeriesWatch {
   struct Series {
     anomaly::SeriesDetector detector;
     std::list<std::string>::iterator place;
+    bool odd = false;  ///< The last value was.
   };
   Series& SeriesOf(const std::string& key);
+  bool FarFromUsual(const Series& series, const alerting::Sample& sample,
+                    anomaly::ExpectedValue& expected) const;
   void Score(const alerting::Sample& sample, bool report, std::vector<Anomaly>& out);
 
   Watch watch_;

@@ -64,7 +64,7 @@ TEST(SeriesWatch, FindsADropWithinSecondsFromRowsOfOpenWindows) {
   while (found.size() == before && t < dropped + 60) second(30);
   ASSERT_GT(found.size(), before);
   EXPECT_LE(t - dropped, 15);
-  const Anomaly& anomaly = found.back();
+  const Anomaly anomaly = found.back();
   EXPECT_FALSE(anomaly.score.above);
   EXPECT_GT(anomaly.score.grade, 0.3);
   EXPECT_NEAR(anomaly.expected.median, 500, 60);
@@ -74,6 +74,12 @@ TEST(SeriesWatch, FindsADropWithinSecondsFromRowsOfOpenWindows) {
   EXPECT_EQ(json.Find("key")->StringOr(""), "group=g");
   EXPECT_EQ(json.Find("raw")->Find("stream")->StringOr(""), "events");
   EXPECT_EQ(json.Find("to")->IntOr(0) - json.Find("from")->IntOr(0), 5000);
+  const std::int64_t mended = t;
+  while (found.back().score.grade > 0 && t < mended + 60) second(100);
+  EXPECT_EQ(found.back().score.grade, 0);  // the end is told, once
+  const std::size_t told = found.size();
+  for (int i = 0; i < 60; ++i) second(100);
+  EXPECT_EQ(found.size(), told);
 }
 
 TEST(SeriesWatch, TheSeriesNotSeenForLongestMakesRoom) {

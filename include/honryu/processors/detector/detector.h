@@ -26,6 +26,8 @@ struct Watch {
   double least_grade = 0.3;  ///< Anomalies below it are not written: 0 to 1.
   /// Changes smaller than this share of what is expected are not written, however odd.
   double least_change = 0.2;
+  /// Nor those nearer than so many of the usual standard deviations.
+  double least_deviations = 5;
   std::uint64_t seed = 1;
 
   /// kInvalidArgument names the first fault.
