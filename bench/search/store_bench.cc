@@ -1,8 +1,9 @@
-// Indexes generated events and times eight queries: search_store_bench [EVENTS] [FOLDER]
+// Indexes generated events and times eight queries: search_store_bench [EVENTS] [FOLDER] [ids]
 //
 // Events come from the demo generator (seed 1), generated before the clock starts. Indexing is Add in batches
 // of 1,000 with Maintain as its owner would call it, on one thread, until everything is on disk. Each query
-// runs 50 times; the first runs are among them.
+// runs 50 times; the first runs are among them. With "ids" each event is kept once by its event_id, as the
+// indexer has it.
 #include "honryu/base/time.h"
 #include "honryu/demo/generator.h"
 #include "honryu/search/store.h"
@@ -16,6 +17,7 @@
 #include <cstdlib>
 #include <filesystem>
 #include <string>
+#include <string_view>
 #include <vector>
 
 namespace honryu {
@@ -39,13 +41,15 @@ struct NamedQuery {
   std::string body;
 };
 
-bool Index(search::Store& store, const std::vector<demo::DemoEvent>& events) {
+bool Index(search::Store& store, const std::vector<demo::DemoEvent>& events, bool ids) {
   constexpr std::size_t kBatch = 1000;
   double last = WallSeconds();
   for (std::size_t begin = 0; begin < events.size(); begin += kBatch) {
     search::StoreBatch batch{"bench", {}, 0};
     for (auto i = begin; i < std::min(begin + kBatch, events.size()); ++i) {
       batch.documents.push_back({"events", i + 1, 0, {}, events[i].json, ToMs(events[i].time)});
+      if (ids) batch.documents.back().id_field = "event_id";
+      if (ids) batch.documents.back().kind = search::WriteKind::kCreate;
       batch.through = i + 1;
     }
     if (const auto added = store.Add(batch); !added.ok() || !added->refused.empty()) return false;
@@ -77,7 +81,7 @@ std::vector<NamedQuery> Queries(Timestamp start) {
   };
 }
 
-int Run(std::size_t count, const std::string& folder) {
+int Run(std::size_t count, const std::string& folder, bool ids) {
   demo::GeneratorOptions options;
   options.events_per_second = 5000;
   options.daily_curve = false;
@@ -96,7 +100,7 @@ int Run(std::size_t count, const std::string& folder) {
   auto store = search::Store::Open(config, SystemClock());
   if (!store.ok()) return 1;
   const double cpu = CpuSeconds(), wall = WallSeconds();
-  if (!Index(**store, events)) return 1;
+  if (!Index(**store, events, ids)) return 1;
   const double cpu_spent = CpuSeconds() - cpu, wall_spent = WallSeconds() - wall;
   std::uint64_t disk = 0, segments = 0;
   for (const auto& index : (*store)->Indices()) disk += index.bytes, segments += index.segments;
@@ -147,7 +151,8 @@ int main(int argc, char** argv) {
     folder = std::filesystem::temp_directory_path() / ("honryu-search-bench-" + std::to_string(::getpid()));
     std::filesystem::create_directories(folder);
   }
-  const int code = honryu::Run(count, folder);
+  const bool ids = argc > 3 && std::string_view(argv[3]) == "ids";
+  const int code = honryu::Run(count, folder, ids);
   if (own) std::filesystem::remove_all(folder);
   return code;
 }

@@ -38,6 +38,18 @@ struct FieldSpec {
   bool conflicting = false;  ///< Values of another type came: they are kept, each found by its own type.
 };
 
+/// What a new field becomes, by its name and the kind of its first value ("dynamic_templates"). Patterns may
+/// hold
+/// `*`; empty ones fit everything.
+struct DynamicTemplate {
+  std::string name;
+  std::string match, unmatch;            ///< The last part of the path.
+  std::string path_match, path_unmatch;  ///< All of it.
+  std::string kind;                      ///< "string", "long", "double", "boolean", "date"; empty: any.
+  std::string mapping;                   ///< JSON of the field; "{dynamic_type}" and "{name}" are filled in.
+  std::string body;                      ///< As it was given, for ToJson.
+};
+
 /// The kind of a JSON value, for choosing a type the first time a field is seen.
 enum class ValueKind : std::uint8_t { kString, kDateString, kLong, kDouble, kBoolean };
 
@@ -52,7 +64,8 @@ struct MappingLimits {
 class Mapping {
  public:
   explicit Mapping(MappingLimits limits = {});
-  /// Takes the `properties` of an OpenSearch mapping (JSON text of {"properties":{…}}, or of the whole
+  /// Takes the `properties`, `dynamic` (true, or anything else: new fields are kept in the source only) and
+  /// `dynamic_templates` of an OpenSearch mapping (JSON text of {"properties":{…}}, or of the whole
   /// {"mappings":…}) over what is known. kInvalidArgument for unknown types and analysers, and for a type
   /// other than the one that documents have already.
   Result<void> Merge(std::string_view json);
@@ -70,8 +83,11 @@ class Mapping {
 
  private:
   MappingLimits limits_;
+  FieldSpec MakeField(std::string_view path, ValueKind kind) const;
   mutable std::mutex mutex_;  // leaf: nothing is called while it is held
   std::map<std::string, FieldSpec, std::less<>> fields_;
+  std::vector<DynamicTemplate> templates_;
+  bool dynamic_ = true;
 };
 
 }  // namespace honryu::search

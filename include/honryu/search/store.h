@@ -3,10 +3,13 @@
 #include "honryu/base/bytes.h"
 #include "honryu/base/result.h"
 #include "honryu/base/time.h"
+#include "honryu/search/logged_document.h"
 #include "honryu/search/mapping.h"
 
 #include <atomic>
 #include <cstdint>
+#include <functional>
+#include <map>
 #include <memory>
 #include <optional>
 #include <string>
@@ -26,6 +29,9 @@ struct StoreConfig {
   std::uint32_t max_segment_docs = 1'000'000;                  ///< Merging stops there.
   std::uint64_t merge_bytes_per_second = 32ULL << 20;          ///< What merging may write.
   Duration retention = std::chrono::hours(24 * 7);             ///< Whole days older than this go; 0: none.
+  /// How long the `_id` of an event is looked for among those stored before it (StoreDocument::id_field); the
+  /// ids of documents that name theirs are looked for everywhere.
+  Duration id_window = std::chrono::hours(1);
   MappingLimits limits;
 };
 
@@ -34,9 +40,11 @@ struct StoreDocument {
   std::string_view index;
   std::uint64_t sequence = 0;  ///< Position in its shard.
   std::uint32_t part = 0;      ///< Within an aggregated record.
-  std::string_view id;         ///< The client's; empty: shard:sequence.
+  std::string_view id;         ///< The client's; empty: by id_field, else shard:sequence.
   BytesView source;            ///< A JSON object.
   std::int64_t arrival_ms = 0;
+  std::string_view id_field{};  ///< Dotted name of a string of the source that is its id; empty: none.
+  WriteKind kind = WriteKind::kAppend;  ///< What to do when the id is there already.
 };
 
 /// Events of one shard in order.
@@ -60,6 +68,7 @@ struct AddResult {
 struct IndexStatistics {
   std::string name;
   std::uint64_t documents = 0;  ///< Visible ones.
+  std::uint64_t deleted = 0;    ///< Replaced or deleted, still in their segments.
   std::uint64_t bytes = 0;      ///< Of their segments, in memory and on disk.
   std::uint64_t segments = 0;
 };
@@ -71,6 +80,7 @@ struct StoreStatistics {
   std::uint64_t dropped_segments = 0;  ///< By retention.
   std::uint64_t quarantined = 0;       ///< Segments set aside because they were corrupt.
   std::uint64_t refused = 0, duplicates = 0, ignored_values = 0, conflicting_values = 0;
+  std::uint64_t replaced = 0;  ///< Documents that went because of another one with their id, or by deletion.
 };
 
 /// A corrupt segment that was set aside: what has to be read again from the log.
@@ -89,7 +99,15 @@ struct EraseReceipt {
 struct SearchOptions {
   bool ignore_unavailable = false;               ///< Missing indices are no error.
   const std::atomic<bool>* cancelled = nullptr;  ///< The search ends with kCancelled once true.
+  Duration timeout = Duration::max();            ///< Then it answers what it has found until then.
 };
+
+/// kInvalidArgument (invalid_index_name_exception) for names that OpenSearch would refuse.
+Result<void> CheckIndexName(std::string_view name);
+
+/// What searches of some indices see at one moment, for scrolls and points in time. Holds its segments, also
+/// those that are merged or dropped meanwhile. Immutable.
+class Snapshot;
 
 /// The store of events: indices of segments by day of event time, in memory and on disk.
 ///
@@ -114,20 +132,37 @@ class Store {
   /// Makes everything added so far visible and durable.
   Result<void> Flush();
   /// Does what is due of refreshing, flushing, merging, retention and checking; returns when to call again.
+  /// Merging can take long; whoever wants new events visible meanwhile calls Refresh from another thread.
   Result<Duration> Maintain();
 
   /// The answer of _search to `body` (JSON; empty: everything) over indices like "events-*,-events-test".
   /// Errors: see api_error.h.
   Result<std::string> Search(std::string_view indices, std::string_view body,
                              const SearchOptions& options = {}) const;
+  /// What the indices hold now, to be searched again and again.
+  Result<std::shared_ptr<const Snapshot>> Pin(std::string_view indices,
+                                              const SearchOptions& options = {}) const;
+  Result<std::string> Search(const Snapshot& snapshot, std::string_view body,
+                             const SearchOptions& options = {}) const;
   /// Number of matches of {"query":…}.
   Result<std::uint64_t> Count(std::string_view indices, std::string_view body,
                               const SearchOptions& options = {}) const;
-  /// Removes every match of {"query":…} from memory and disk, by rewriting the segments that hold any.
+  /// Which of these ids (of clients) visible documents of the index have.
+  std::vector<bool> Present(std::string_view index, const std::vector<std::string>& ids) const;
+  /// Removes every match of {"query":…} from memory and disk, by rewriting the segments that hold any. Kept in
+  /// mind for as long as segments may be rebuilt from the log, which has its own copy until its retention.
   Result<EraseReceipt> Erase(std::string_view indices, std::string_view body);
 
   /// Makes the index if there is none. See Mapping::Merge.
   Result<void> PutMapping(std::string_view index, std::string_view json);
+  /// Gives the mapping (see PutMapping) of every index that is made from now on, by its name. Called under
+  /// locks of the store: it must not call the store, nor block. Null: none. Thread-safe.
+  void SetNewIndex(std::function<std::string(std::string_view index)> mapping_of);
+  /// Small texts of the owner's, kept in the catalogue (templates, aliases). Durable when they return.
+  Result<void> PutNote(const std::string& name, const std::string& text);
+  Result<void> RemoveNote(const std::string& name);
+  std::map<std::string, std::string> Notes() const;
+
   /// {"properties":…}; kNotFound.
   Result<std::string> GetMapping(std::string_view index) const;
   /// Names of the indices that a pattern stands for, in order.

@@ -1,6 +1,7 @@
 #pragma once
 
 #include "search/query/date_math.h"
+#include "search/query/hit_writer.h"
 #include "search/query/query.h"
 
 #include <cstdint>
@@ -10,6 +11,51 @@
 #include <vector>
 
 namespace honryu::search {
+
+/// A pipeline aggregation: one that is computed from the results of others.
+struct PipelineSpec {
+  enum class Kind : std::uint8_t {
+    kDerivative,
+    kCumulativeSum,
+    kMovingAverage,
+    kMovingFunction,
+    kSerialDifference,
+    kBucketScript,
+    kBucketSelector,
+    kBucketSort,
+    kAvgBucket,  // from here on: beside the aggregation whose buckets they read
+    kSumBucket,
+    kMinBucket,
+    kMaxBucket,
+    kStatsBucket,
+  };
+  struct Path {
+    std::string variable;  ///< Of a script; else empty.
+    std::string path;      ///< "_count", "NAME", "NAME.PROPERTY", "NAME[PROPERTY]", "OUTER>INNER…"
+  };
+  Kind kind = Kind::kDerivative;
+  std::vector<Path> paths;
+  bool insert_zeros = false;  ///< gap_policy: what a bucket without a value counts as; else it is skipped.
+  std::string meta;           ///< JSON, echoed.
+  double unit_ms = 0;         ///< derivative: also per this much of the key.
+  std::size_t window = 5;
+  std::int64_t shift = 0;
+  std::size_t lag = 1;
+  std::string model = "simple", function;
+  double alpha = 0.3;
+  std::string script;
+  struct SortKey {
+    std::string path;
+    bool descending = false;
+  };
+  std::vector<SortKey> sort;
+  std::size_t from = 0;
+  std::optional<std::size_t> size;
+};
+struct NamedPipeline {
+  std::string name;
+  PipelineSpec spec;
+};
 
 /// One aggregation of a request, with those inside it.
 struct AggSpec {
@@ -22,6 +68,11 @@ struct AggSpec {
     kFilter,
     kFilters,
     kMissing,
+    kGlobal,
+    kTopHits,
+    kComposite,
+    kGeohashGrid,
+    kGeotileGrid,
     kCardinality,
     kPercentiles,
     kPercentileRanks,
@@ -70,10 +121,21 @@ struct AggSpec {
   std::vector<std::pair<std::string, Query>> filters;
   std::string other_key;   ///< Empty: no bucket for what no filter takes.
   bool anonymous = false;  ///< filters without keys: an array of buckets
+  // top_hits
+  std::size_t from = 0;
+  HitView view;
+  std::vector<SortField> sort;
+  // composite: each source is an aggregation of its own kind and name; order[0] tells its direction
+  std::vector<AggSpec> sources;
+  std::vector<SortValue> after;  ///< Empty: from the beginning.
+  bool missing_bucket = false;
+  // grids
+  unsigned precision = 5;
   // metrics
   std::vector<double> percents;
   double sigma = 2;
   std::vector<AggSpec> children;
+  std::vector<NamedPipeline> pipelines;  ///< Beside the children, computed when all is collected.
 };
 
 }  // namespace honryu::search

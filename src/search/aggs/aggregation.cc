@@ -57,7 +57,15 @@ std::unique_ptr<Aggregation> MakeAggregation(const AggSpec& spec, AggContext& co
     case AggSpec::Kind::kFilter:
     case AggSpec::Kind::kFilters:
     case AggSpec::Kind::kMissing:
+    case AggSpec::Kind::kGlobal:
       return MakeFilters(spec, context);
+    case AggSpec::Kind::kTopHits:
+      return MakeTopHits(spec, context);
+    case AggSpec::Kind::kComposite:
+      return MakeComposite(spec, context);
+    case AggSpec::Kind::kGeohashGrid:
+    case AggSpec::Kind::kGeotileGrid:
+      return MakeGeoGrid(spec, context);
     default:
       return MakeMetric(spec, context);
   }
@@ -101,11 +109,12 @@ AggCollector::AggCollector(const std::vector<AggSpec>& specs, const QueryContext
   for (const auto& spec : specs) all_.push_back(MakeAggregation(spec, context_));
 }
 
-Result<void> AggCollector::Collect(const Segment& segment, const DocSet& docs) {
-  if (docs.empty()) return Ok();
+Result<void> AggCollector::Collect(const IndexedSegment& segment, const DocSet& docs) {
   AggSegment shared(segment, query_);
   const auto list = docs.ToVector();
-  for (auto& aggregation : all_) HONRYU_TRY_VOID(aggregation->Collect(shared, list));
+  for (auto& aggregation : all_)
+    if (!list.empty() || aggregation->spec().kind == AggSpec::Kind::kGlobal)
+      HONRYU_TRY_VOID(aggregation->Collect(shared, list));
   return Ok();
 }
 

@@ -41,8 +41,10 @@ class AggContext {
 /// The segment being collected, with what its aggregations share.
 class AggSegment {
  public:
-  AggSegment(const Segment& segment, const QueryContext& context)
-      : segment_(segment), matcher_(segment, context), source_(segment) {}
+  AggSegment(const IndexedSegment& indexed, const QueryContext& context)
+      : indexed_(indexed), segment_(*indexed.segment), matcher_(segment_, context), source_(segment_) {}
+  /// With the index it belongs to; outlives the search.
+  const IndexedSegment& indexed() const { return indexed_; }
   const Segment& segment() const { return segment_; }
   SourceReader& source() { return source_; }
   /// Documents of a filter, evaluated once.
@@ -51,6 +53,7 @@ class AggSegment {
   const std::vector<std::string>* SmallTerms(const KeywordColumn& column);
 
  private:
+  const IndexedSegment& indexed_;
   const Segment& segment_;
   SegmentMatcher matcher_;
   SourceReader source_;
@@ -96,7 +99,7 @@ class AggCollector final : public MatchCollector {
  public:
   /// `specs` and `context` must outlive it.
   AggCollector(const std::vector<AggSpec>& specs, const QueryContext& context, AggLimits limits = {});
-  Result<void> Collect(const Segment& segment, const DocSet& docs) override;
+  Result<void> Collect(const IndexedSegment& segment, const DocSet& docs) override;
   /// {"name":{…},…}. Once.
   Result<void> Write(codec::JsonWriter& out);
 
@@ -111,5 +114,8 @@ std::unique_ptr<Aggregation> MakeMetric(const AggSpec& spec, AggContext& context
 std::unique_ptr<Aggregation> MakeTerms(const AggSpec& spec, AggContext& context);
 std::unique_ptr<Aggregation> MakeHistogram(const AggSpec& spec, AggContext& context);
 std::unique_ptr<Aggregation> MakeFilters(const AggSpec& spec, AggContext& context);
+std::unique_ptr<Aggregation> MakeTopHits(const AggSpec& spec, AggContext& context);
+std::unique_ptr<Aggregation> MakeComposite(const AggSpec& spec, AggContext& context);
+std::unique_ptr<Aggregation> MakeGeoGrid(const AggSpec& spec, AggContext& context);
 
 }  // namespace honryu::search

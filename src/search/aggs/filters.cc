@@ -12,13 +12,18 @@ std::vector<std::uint32_t> Within(const DocSet& filter, std::span<const std::uin
   return kept;
 }
 
-/// filter, filters, missing.
+/// filter, filters, missing, global.
 class Filters final : public Aggregation {
  public:
   Filters(const AggSpec& spec, AggContext& context)
       : Aggregation(spec, context), buckets_(spec.kind == Kind::kFilters ? spec.filters.size() : 1) {}
 
   Result<void> Collect(AggSegment& segment, std::span<const std::uint32_t> docs) override {
+    if (spec_.kind == Kind::kGlobal) {
+      auto all = DocSet::All(segment.segment().doc_count());
+      if (segment.indexed().deleted != nullptr) all.AndNot(*segment.indexed().deleted);
+      return all.empty() ? Ok() : buckets_[0].Add(spec_, context_, segment, all.ToVector());
+    }
     if (spec_.kind == Kind::kMissing) {
       std::vector<std::uint32_t> without;
       for (const auto doc : docs)

@@ -1,3 +1,4 @@
+#include "search/aggs/date_rounder.h"
 #include "search/aggs/values.h"
 
 #include <algorithm>
@@ -30,7 +31,7 @@ class Grouping {
 class Histogram final : public Aggregation {
  public:
   Histogram(const AggSpec& spec, AggContext& context)
-      : Aggregation(spec, context), dates_(spec.kind == AggSpec::Kind::kDateHistogram) {}
+      : Aggregation(spec, context), dates_(spec.kind == AggSpec::Kind::kDateHistogram), rounder_(spec) {}
 
   Result<void> Collect(AggSegment& segment, std::span<const std::uint32_t> docs) override {
     if (docs.size() == segment.segment().doc_count() && CollectAll(segment.segment())) return Ok();
@@ -125,30 +126,8 @@ class Histogram final : public Aggregation {
     return static_cast<std::int64_t>(std::floor((value - spec_.offset) / spec_.interval));
   }
 
-  std::int64_t DateKey(std::int64_t ms) {
-    if (ms >= from_ && ms < to_) return from_;  // the same bucket as the value before
-    const auto offset = static_cast<std::int64_t>(spec_.offset);
-    const auto local = ms + spec_.zone.OffsetAt(ms - offset) - offset;
-    const auto start = spec_.calendar ? FloorToUnit(local, *spec_.calendar) : Floor(local);
-    from_ = spec_.zone.ToUtc(start) + offset;
-    to_ = spec_.zone.ToUtc(NextLocal(start)) + offset;
-    if (ms < from_ || ms >= to_) to_ = from_;  // beside a change of the clocks: nothing to reuse
-    return from_;
-  }
-  std::int64_t Floor(std::int64_t local) const {
-    const auto rest = local % spec_.interval_ms;
-    return local - (rest < 0 ? rest + spec_.interval_ms : rest);
-  }
-  std::int64_t NextLocal(std::int64_t start) const {
-    return spec_.calendar ? AddUnits(start, *spec_.calendar, 1) : start + spec_.interval_ms;
-  }
-  std::int64_t NextKey(std::int64_t key) {
-    if (!dates_) return key + 1;
-    const auto offset = static_cast<std::int64_t>(spec_.offset);
-    const auto local = key - offset + spec_.zone.OffsetAt(key - offset);
-    const auto next = spec_.zone.ToUtc(NextLocal(local)) + offset;
-    return std::max(next, key + 1);
-  }
+  std::int64_t DateKey(std::int64_t ms) { return rounder_.Key(ms); }
+  std::int64_t NextKey(std::int64_t key) { return dates_ ? rounder_.Next(key) : key + 1; }
 
   Result<void> FillGaps() {
     std::optional<std::int64_t> first, last;
@@ -174,7 +153,7 @@ class Histogram final : public Aggregation {
   }
 
   bool dates_;
-  std::int64_t from_ = 0, to_ = 0;
+  DateRounder rounder_;
   std::map<std::int64_t, Bucket> buckets_;
 };
 

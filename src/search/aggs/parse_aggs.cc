@@ -1,6 +1,7 @@
 #include "search/aggs/parse_aggs.h"
 
 #include "honryu/search/api_error.h"
+#include "search/aggs/pipeline.h"
 #include "search/query/field_view.h"
 #include "search/query/parse_query.h"
 #include "search/query/pattern.h"
@@ -22,7 +23,12 @@ struct KindName {
   std::string_view name;
   Kind kind;
 };
-constexpr std::array<KindName, 18> kKinds = {{{"terms", Kind::kTerms},
+constexpr std::array<KindName, 23> kKinds = {{{"global", Kind::kGlobal},
+                                              {"top_hits", Kind::kTopHits},
+                                              {"composite", Kind::kComposite},
+                                              {"geohash_grid", Kind::kGeohashGrid},
+                                              {"geotile_grid", Kind::kGeotileGrid},
+                                              {"terms", Kind::kTerms},
                                               {"date_histogram", Kind::kDateHistogram},
                                               {"histogram", Kind::kHistogram},
                                               {"range", Kind::kRange},
@@ -51,6 +57,10 @@ bool HasBuckets(Kind kind) {
     case Kind::kFilter:
     case Kind::kFilters:
     case Kind::kMissing:
+    case Kind::kGlobal:
+    case Kind::kComposite:
+    case Kind::kGeohashGrid:
+    case Kind::kGeotileGrid:
       return true;
     default:
       return false;
@@ -61,11 +71,14 @@ class Reader {
  public:
   explicit Reader(std::int64_t now_ms) : now_ms_(now_ms) {}
 
-  Result<std::vector<AggSpec>> ReadAll(const Json& json, std::size_t depth) {
+  Result<std::vector<AggSpec>> ReadAll(const Json& json, std::size_t depth,
+                                       std::vector<NamedPipeline>& pipelines) {
     if (depth == 0) return ParsingError("aggregations are nested too deeply");
     if (!json.is_object()) return ParsingError("aggregations must be an object");
     std::vector<AggSpec> specs;
     for (const auto& [name, body] : json.object()) {
+      HONRYU_TRY(const bool pipeline, ReadPipeline(name, body, pipelines));
+      if (pipeline) continue;
       HONRYU_TRY(auto spec, ReadOne(name, body, depth));
       specs.push_back(std::move(spec));
     }
@@ -73,13 +86,31 @@ class Reader {
   }
 
  private:
+  static Result<bool> ReadPipeline(const std::string& name, const Json& json,
+                                   std::vector<NamedPipeline>& pipelines) {
+    for (const auto& [type, body] : json.object()) {
+      const auto kind = PipelineKind(type);
+      if (!kind) continue;
+      NamedPipeline pipeline;
+      pipeline.name = name;
+      HONRYU_TRY(pipeline.spec, ParsePipeline(*kind, name, type, body));
+      if (const auto* meta = json.Find("meta")) pipeline.spec.meta = meta->Dump();
+      for (const auto& [other, unused] : json.object())
+        if (other != type && other != "meta")
+          return Error(ParsingError("unexpected [" + other + "] beside [" + type + "] in [" + name + "]"));
+      pipelines.push_back(std::move(pipeline));
+      return true;
+    }
+    return false;
+  }
+
   Result<AggSpec> ReadOne(const std::string& name, const Json& json, std::size_t depth) {
     AggSpec spec;
     spec.name = name;
     bool found = false;
     for (const auto& [member, body] : json.object()) {
       if (member == "aggs" || member == "aggregations") {
-        HONRYU_TRY(spec.children, ReadAll(body, depth - 1));
+        HONRYU_TRY(spec.children, ReadAll(body, depth - 1, spec.pipelines));
         continue;
       }
       if (member == "meta") {
@@ -95,7 +126,7 @@ class Reader {
       HONRYU_TRY_VOID(ReadBody(spec, member, body));
     }
     if (!found) return ParsingError("missing definition for aggregation [" + name + "]");
-    if (!HasBuckets(spec.kind) && !spec.children.empty())
+    if (!HasBuckets(spec.kind) && (!spec.children.empty() || !spec.pipelines.empty()))
       return IllegalArgument("aggregator [" + name + "] cannot accept sub-aggregations");
     return spec;
   }
@@ -107,6 +138,14 @@ class Reader {
       return Ok();
     }
     if (spec.kind == Kind::kFilters) return ReadFilters(spec, body);
+    if (spec.kind == Kind::kTopHits) return ReadTopHits(spec, body);
+    if (spec.kind == Kind::kComposite) return ReadComposite(spec, body);
+    if (spec.kind == Kind::kGlobal) {
+      if (!body.object().empty()) return ParsingError("[global] takes no parameters");
+      return Ok();
+    }
+    if (spec.kind == Kind::kGeohashGrid || spec.kind == Kind::kGeotileGrid) spec.size = 10'000;
+    if (spec.kind == Kind::kGeotileGrid) spec.precision = 7;
     if (spec.kind == Kind::kDateHistogram) spec.min_doc_count = 0;
     if (spec.kind == Kind::kHistogram) spec.min_doc_count = 0;
     if (spec.kind == Kind::kPercentiles) spec.percents = {1, 5, 25, 50, 75, 95, 99};
@@ -148,6 +187,109 @@ class Reader {
     return Ok();
   }
 
+  Result<void> ReadTopHits(AggSpec& spec, const Json& body) {
+    spec.size = 3;
+    for (const auto& [name, value] : body.object()) {
+      if (name == "size" || name == "from") {
+        if (value.IntOr(-1) < 0 || value.IntOr(0) > 100)
+          return IllegalArgument("Top hits result window is too large, [" + name + "] must be from 0 to 100");
+        (name == "size" ? spec.size : spec.from) = static_cast<std::size_t>(value.IntOr(0));
+      } else if (name == "sort") {
+        HONRYU_TRY(spec.sort, ParseSort(value));
+      } else if (name == "_source") {
+        spec.view.source = ParseSource(value);
+      } else if (name == "docvalue_fields" || name == "fields") {
+        ParseFields(value, spec.view.fields);
+      } else if (name == "highlight") {
+        HONRYU_TRY(spec.view.highlight, ParseHighlight(value));
+      } else if (name != "explain" && name != "version" && name != "track_scores" &&
+                 name != "seq_no_primary_term" && name != "stored_fields") {
+        return ParsingError("[top_hits] unknown field [" + name + "]");
+      }
+    }
+    // Aggregations know no scores: without a sort the newest ones are on top.
+    if (spec.sort.empty())
+      spec.sort.push_back({SortField::By::kField, std::string(kTimeField), true, false, {}, {}});
+    for (const auto& sort : spec.sort)
+      if (sort.by == SortField::By::kScore)
+        return IllegalArgument("[top_hits] cannot sort by [_score] here: sort by a field");
+    return Ok();
+  }
+
+  Result<void> ReadComposite(AggSpec& spec, const Json& body) {
+    const Json* after = nullptr;
+    for (const auto& [name, value] : body.object()) {
+      if (name == "size") {
+        if (value.IntOr(0) < 1) return IllegalArgument("[size] must be a positive integer");
+        spec.size = static_cast<std::size_t>(std::min<std::int64_t>(value.IntOr(10), 65'535));
+      } else if (name == "after") {
+        after = &value;
+      } else if (name == "sources") {
+        const auto one = [&](const Json& item) -> Result<void> {
+          for (const auto& [source_name, definition] : item.object()) {
+            HONRYU_TRY(auto source, ReadSource(source_name, definition));
+            spec.sources.push_back(std::move(source));
+          }
+          return Ok();
+        };
+        if (!value.is_array()) HONRYU_TRY_VOID(one(value));
+        for (const auto& item : value.array()) HONRYU_TRY_VOID(one(item));
+      } else {
+        return ParsingError("[composite] unknown field [" + name + "]");
+      }
+    }
+    if (spec.sources.empty()) return IllegalArgument("Composite [sources] cannot be null or empty");
+    if (after == nullptr) return Ok();
+    for (const auto& source : spec.sources) {
+      const Json* value = after->Find(source.name);
+      SortValue key;
+      if (value != nullptr && value->is_string())
+        key = std::string(value->StringOr(""));
+      else if (value != nullptr && std::holds_alternative<std::int64_t>(value->value()))
+        key = value->IntOr(0);
+      else if (value != nullptr && value->is_number())
+        key = value->DoubleOr(0);
+      else if (value != nullptr && value->is_bool())
+        key = std::int64_t{value->BoolOr(false) ? 1 : 0};
+      if (source.kind == Kind::kDateHistogram && key.index() == 3) {
+        HONRYU_TRY(const auto ms, DateBound(source, *value, false));
+        key = static_cast<std::int64_t>(ms);
+      }
+      if (source.kind == Kind::kHistogram && key.index() == 1)
+        key = static_cast<double>(std::get<std::int64_t>(key));
+      spec.after.push_back(std::move(key));
+    }
+    return Ok();
+  }
+
+  Result<AggSpec> ReadSource(const std::string& name, const Json& definition) {
+    AggSpec source;
+    source.name = name;
+    for (const auto& [type, body] : definition.object()) {
+      if (type != "terms" && type != "histogram" && type != "date_histogram")
+        return Error(ParsingError("[composite] sources may be terms, histogram or date_histogram, found [" +
+                                  type + "]"));
+      source.kind = type == "terms"       ? Kind::kTerms
+                    : type == "histogram" ? Kind::kHistogram
+                                          : Kind::kDateHistogram;
+      bool descending = false;
+      Json::Object rest;
+      for (const auto& [member, value] : body.object()) {
+        if (member == "order")
+          descending = value.StringOr("asc") == "desc";
+        else if (member == "missing_bucket")
+          source.missing_bucket = value.BoolOr(false);
+        else if (member != "missing_order")
+          rest.emplace_back(member, value);
+      }
+      HONRYU_TRY_VOID(ReadBody(source, type, Json(std::move(rest))));
+      source.order = {{"_key", descending}};
+    }
+    if (source.field.empty())
+      return Error(ParsingError("[composite] source [" + name + "] has no definition"));
+    return source;
+  }
+
   Result<void> ReadFilters(AggSpec& spec, const Json& body) {
     bool other = false;
     std::string other_key = "_other_";
@@ -186,7 +328,17 @@ class Reader {
       }
     } else if (name == "keyed") {
       spec.keyed = value.BoolOr(spec.keyed);
-    } else if (name == "size" && spec.kind == Kind::kTerms) {
+    } else if (name == "precision" && (spec.kind == Kind::kGeohashGrid || spec.kind == Kind::kGeotileGrid)) {
+      const auto precision = static_cast<std::int64_t>(ToDoubleOf(value));
+      const std::int64_t least = spec.kind == Kind::kGeohashGrid ? 1 : 0;
+      const std::int64_t most = spec.kind == Kind::kGeohashGrid ? 12 : 29;
+      if (precision < least || precision > most)
+        return Error(IllegalArgument("Invalid precision of " + std::to_string(precision) +
+                                     ". Must be between " + std::to_string(least) + " and " +
+                                     std::to_string(most)));
+      spec.precision = static_cast<unsigned>(precision);
+    } else if (name == "size" && (spec.kind == Kind::kTerms || spec.kind == Kind::kGeohashGrid ||
+                                  spec.kind == Kind::kGeotileGrid)) {
       if (value.IntOr(-1) < 0) return Error(IllegalArgument("[size] must be greater than 0"));
       spec.size = static_cast<std::size_t>(value.IntOr(10));
     } else if (name == "min_doc_count") {
@@ -330,8 +482,9 @@ class Reader {
 
 }  // namespace
 
-Result<std::vector<AggSpec>> ParseAggs(const Json& json, std::int64_t now_ms) {
-  return Reader(now_ms).ReadAll(json, kMaxDepth);
+Result<std::vector<AggSpec>> ParseAggs(const Json& json, std::int64_t now_ms,
+                                       std::vector<NamedPipeline>* pipelines) {
+  return Reader(now_ms).ReadAll(json, kMaxDepth, *pipelines);
 }
 
 }  // namespace honryu::search

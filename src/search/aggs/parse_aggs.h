@@ -11,6 +11,8 @@ namespace honryu::search {
 
 /// Reads the object under "aggs". kInvalidArgument (parsing_exception, illegal_argument_exception) names what
 /// is unknown. `now_ms` is what "now" in date ranges and bounds means.
-Result<std::vector<AggSpec>> ParseAggs(const codec::Json& json, std::int64_t now_ms);
+/// `pipelines` gets those of the outermost level.
+Result<std::vector<AggSpec>> ParseAggs(const codec::Json& json, std::int64_t now_ms,
+                                       std::vector<NamedPipeline>* pipelines);
 
 }  // namespace honryu::search

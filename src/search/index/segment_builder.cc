@@ -53,10 +53,23 @@ void SegmentBuilder::Add(BytesView source, const simdjson::dom::object& object, 
   AddInternal(kShardField, FieldType::kKeyword, key.shard, 0);
   AddInternal(kSequenceField, FieldType::kLong, {}, static_cast<std::int64_t>(key.sequence));
   if (key.part != 0) AddInternal(kPartField, FieldType::kLong, {}, key.part);
-  if (!key.id.empty()) AddInternal(kIdField, FieldType::kKeyword, key.id, 0);
+  if (!key.id.empty()) {
+    if (!key.id_path.empty() && HasExactly(key.id_path, key.id))
+      AddInternal(kIdPathField, FieldType::kKeyword, key.id_path, 0);
+    else
+      AddInternal(kIdField, FieldType::kKeyword, key.id, 0);
+  }
   path_.clear();
   WalkObject(object, 0);
   ++docs_;
+}
+
+/// Whether the exact column of `path` will hold this value of it as it is.
+bool SegmentBuilder::HasExactly(std::string_view path, std::string_view id) {
+  FieldSpec spec;
+  if (id.size() > mapping_.limits().exact_bytes || ParseDateString(id)) return false;
+  return mapping_.Resolve(path, ValueKind::kString, &spec) &&
+         (spec.type == FieldType::kText || spec.type == FieldType::kKeyword);
 }
 
 void SegmentBuilder::AddInternal(std::string_view name, FieldType type, std::string_view text,

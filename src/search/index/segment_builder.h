@@ -22,8 +22,9 @@ namespace honryu::search {
 struct DocumentKey {
   std::string_view shard;
   std::uint64_t sequence = 0;
-  std::uint32_t part = 0;  ///< Within an aggregated record.
-  std::string_view id;     ///< The client's; empty when it gave none.
+  std::uint32_t part = 0;      ///< Within an aggregated record.
+  std::string_view id;         ///< The client's; empty when it gave none.
+  std::string_view id_path{};  ///< Where in the document the id stands, if it does.
 };
 
 /// What happened to values that did not go in as they were.
@@ -60,6 +61,7 @@ class SegmentBuilder {
   void Store(FieldBuffer& field, std::string_view text, bool limited);
   void StoreText(FieldBuffer& field, TextBuffer& text, std::string_view value);
   void Conflict(FieldBuffer& field);
+  bool HasExactly(std::string_view path, std::string_view id);
   bool AddGeoPoint(const simdjson::dom::element& element, std::size_t depth);
   void AddInternal(std::string_view name, FieldType type, std::string_view text, std::int64_t number);
 

@@ -1,6 +1,7 @@
 #include "honryu/search/mapping.h"
 
 #include "honryu/codec/json.h"
+#include "honryu/search/name_pattern.h"
 
 #include <optional>
 
@@ -105,14 +106,65 @@ void WriteField(const FieldSpec& spec, codec::JsonWriter& out) {
   out.EndObject();
 }
 
+std::string_view KindName(ValueKind kind) {
+  switch (kind) {
+    case ValueKind::kString:
+      return "string";
+    case ValueKind::kDateString:
+      return "date";
+    case ValueKind::kLong:
+      return "long";
+    case ValueKind::kDouble:
+      return "double";
+    case ValueKind::kBoolean:
+      return "boolean";
+  }
+  return "string";
+}
+
+std::string Replaced(std::string text, std::string_view what, std::string_view by) {
+  for (auto at = text.find(what); at != std::string::npos; at = text.find(what, at + by.size()))
+    text.replace(at, what.size(), by);
+  return text;
+}
+
+Result<DynamicTemplate> ReadTemplate(const std::string& name, const Json& body) {
+  DynamicTemplate made;
+  made.name = name;
+  made.body = body.Dump();
+  const auto text = [&body](std::string_view member) {
+    const Json* value = body.Find(member);
+    return value != nullptr ? std::string(value->StringOr("")) : std::string();
+  };
+  made.match = text("match");
+  made.unmatch = text("unmatch");
+  made.path_match = text("path_match");
+  made.path_unmatch = text("path_unmatch");
+  made.kind = text("match_mapping_type");
+  if (made.kind == "*") made.kind.clear();
+  const Json* mapping = body.Find("mapping");
+  if (mapping == nullptr)
+    return Error(ErrorCode::kInvalidArgument, "dynamic template [" + name + "] has no mapping");
+  made.mapping = mapping->Dump();
+  // One that no value could use is refused now.
+  HONRYU_TRY(const auto trial, Json::Parse(Replaced(made.mapping, "{dynamic_type}", "keyword")));
+  if (trial.Find("type") != nullptr && trial.Find("type")->StringOr("") != "object" &&
+      trial.Find("type")->StringOr("") != "nested") {
+    const auto field = ReadField(name, trial);
+    if (!field.ok()) return field.error();
+  }
+  return made;
+}
+
 /// Fields as a tree, for {"properties":{"a":{"properties":{"b":…}}}}.
 struct Node {
   const FieldSpec* spec = nullptr;
   std::map<std::string, Node> children;
 };
 
-void WriteTree(const Node& node, codec::JsonWriter& out) {
+void WriteTree(const Node& node, codec::JsonWriter& out, const std::string& beside = {}) {
   out.BeginObject();
+  if (!beside.empty()) out.Raw(beside);
   out.Key("properties");
   out.BeginObject();
   for (const auto& [name, child] : node.children) {
@@ -158,6 +210,14 @@ Result<void> Mapping::Merge(std::string_view json) {
   std::map<std::string, FieldSpec> read;
   if (const Json* properties = root->Find("properties"))
     HONRYU_TRY_VOID(Walk("", *properties, limits_.depth, read));
+  std::vector<DynamicTemplate> templates;
+  const Json* listed = root->Find("dynamic_templates");
+  if (listed != nullptr)
+    for (const Json& item : listed->array())
+      for (const auto& [name, body] : item.object()) {
+        HONRYU_TRY(auto made, ReadTemplate(name, body));
+        templates.push_back(std::move(made));
+      }
   const std::lock_guard lock(mutex_);
   for (const auto& [path, spec] : read) {
     const auto known = fields_.find(path);
@@ -167,6 +227,9 @@ Result<void> Mapping::Merge(std::string_view json) {
                                                     "] to [" + std::string(FieldTypeName(spec.type)) + "]");
   }
   for (auto& [path, spec] : read) fields_[path] = std::move(spec);
+  if (listed != nullptr) templates_ = std::move(templates);
+  if (const Json* dynamic = root->Find("dynamic"))
+    dynamic_ = dynamic->is_string() ? dynamic->StringOr("") == "true" : dynamic->BoolOr(true);
   return Ok();
 }
 
@@ -184,7 +247,27 @@ std::string Mapping::ToJson() const {
   }
   std::string text;
   codec::JsonWriter out(text);
-  WriteTree(root, out);
+  std::string beside;
+  {
+    const std::lock_guard lock(mutex_);
+    codec::JsonWriter members(beside);
+    if (!dynamic_) {
+      members.Key("dynamic");
+      members.String("false");
+    }
+    if (!templates_.empty()) {
+      members.Key("dynamic_templates");
+      members.BeginArray();
+      for (const auto& made : templates_) {
+        members.BeginObject();
+        members.Key(made.name);
+        members.Raw(made.body);
+        members.EndObject();
+      }
+      members.EndArray();
+    }
+  }
+  WriteTree(root, out, beside);
   return text;
 }
 
@@ -200,29 +283,47 @@ bool Mapping::Resolve(std::string_view path, ValueKind kind, FieldSpec* spec) {
         return true;
       }
     }
-    if (fields_.size() >= limits_.fields) return false;
-    FieldSpec made;
-    switch (kind) {
-      case ValueKind::kString:
-        made.type = FieldType::kText;
-        break;
-      case ValueKind::kDateString:
-        made.type = FieldType::kDate;
-        break;
-      case ValueKind::kLong:
-        made.type = FieldType::kLong;
-        break;
-      case ValueKind::kDouble:
-        made.type = FieldType::kDouble;
-        break;
-      case ValueKind::kBoolean:
-        made.type = FieldType::kBoolean;
-        break;
-    }
-    found = fields_.emplace(std::string(path), std::move(made)).first;
+    if (!dynamic_ || fields_.size() >= limits_.fields) return false;
+    found = fields_.emplace(std::string(path), MakeField(path, kind)).first;
   }
   *spec = found->second;
   return true;
+}
+
+FieldSpec Mapping::MakeField(std::string_view path, ValueKind kind) const {
+  const auto last = path.substr(path.rfind('.') + 1);
+  for (const auto& made : templates_) {
+    if (!made.kind.empty() && made.kind != KindName(kind)) continue;
+    if (!made.match.empty() && !NameFits(made.match, last)) continue;
+    if (!made.unmatch.empty() && NameFits(made.unmatch, last)) continue;
+    if (!made.path_match.empty() && !NameFits(made.path_match, path)) continue;
+    if (!made.path_unmatch.empty() && NameFits(made.path_unmatch, path)) continue;
+    const auto type = kind == ValueKind::kString ? std::string_view("text") : KindName(kind);
+    const auto json = Json::Parse(Replaced(Replaced(made.mapping, "{dynamic_type}", type), "{name}", last));
+    if (!json.ok() || json->Find("type") == nullptr) break;
+    const auto field = ReadField(std::string(path), *json);
+    if (field.ok()) return *field;
+    break;
+  }
+  FieldSpec made;
+  switch (kind) {
+    case ValueKind::kString:
+      made.type = FieldType::kText;
+      break;
+    case ValueKind::kDateString:
+      made.type = FieldType::kDate;
+      break;
+    case ValueKind::kLong:
+      made.type = FieldType::kLong;
+      break;
+    case ValueKind::kDouble:
+      made.type = FieldType::kDouble;
+      break;
+    case ValueKind::kBoolean:
+      made.type = FieldType::kBoolean;
+      break;
+  }
+  return made;
 }
 
 bool Mapping::Find(std::string_view path, FieldSpec* spec) const {

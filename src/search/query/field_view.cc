@@ -193,6 +193,40 @@ DocSet MatchExactStrings(const Segment& segment, const FieldView& view,
   return docs;
 }
 
+std::vector<IdField> IdFields(const Segment& segment) {
+  std::vector<IdField> fields;
+  const auto* own = segment.Find(kIdField);
+  if (own != nullptr && own->keywords) fields.push_back({own});
+  const auto* paths = segment.Find(kIdPathField);
+  if (paths == nullptr || !paths->keywords) return fields;
+  paths->keywords->terms.Scan(0, [&](BytesView path, const TermEntry& entry) {
+    const auto* field = segment.Find(path);
+    if (field != nullptr && field->keywords) fields.push_back({field, entry.ordinal});
+    return true;
+  });
+  return fields;
+}
+
+std::vector<std::uint32_t> FindId(const Segment& segment, std::string_view id) {
+  std::vector<std::uint32_t> docs;
+  SourceReader source(segment);
+  const auto* paths = segment.Find(kIdPathField);
+  for (const auto& field : IdFields(segment)) {
+    const auto found =
+        MatchExactStrings(segment, {field.values, field.values->name, false}, {std::string(id)}, source);
+    found.ForEach([&](std::uint32_t doc) {
+      std::size_t begin, end;
+      if (field.path_ordinal && (!paths->keywords->ordinals.index().Find(doc, &begin, &end) ||
+                                 paths->keywords->Ordinal(begin) != *field.path_ordinal))
+        return;
+      docs.push_back(doc);
+    });
+  }
+  std::sort(docs.begin(), docs.end());
+  docs.erase(std::unique(docs.begin(), docs.end()), docs.end());
+  return docs;
+}
+
 DocSet MatchPresent(const Segment& segment, const SegmentField& field) {
   DocSet docs(segment.doc_count());
   const auto add = [&](const Column& column) {

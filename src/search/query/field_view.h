@@ -53,6 +53,14 @@ DocSet MatchStrings(const Segment& segment, const FieldView& view, const StringT
 /// Documents with one of these strings (tokens).
 DocSet MatchExactStrings(const Segment& segment, const FieldView& view,
                          const std::vector<std::string>& strings, SourceReader& source);
+/// A field that holds ids: that of clients' ids, or one that documents name as theirs (kIdPathField).
+struct IdField {
+  const SegmentField* values = nullptr;         ///< Has an exact column.
+  std::optional<std::uint32_t> path_ordinal{};  ///< Of documents with this path only.
+};
+std::vector<IdField> IdFields(const Segment& segment);
+/// Documents of a segment with this `_id`, rising; those without one of a client's are not looked at.
+std::vector<std::uint32_t> FindId(const Segment& segment, std::string_view id);
 /// Documents with any value.
 DocSet MatchPresent(const Segment& segment, const SegmentField& field);
 /// Documents with a stored number in [low, high].

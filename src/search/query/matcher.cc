@@ -47,17 +47,6 @@ std::size_t RequiredClauses(std::string_view minimum, std::size_t count, std::si
   return static_cast<std::size_t>(std::max<std::int64_t>(number, 0));
 }
 
-bool NameFits(std::string_view pattern, std::string_view name) {
-  const auto star = pattern.find('*');
-  if (star == std::string_view::npos) return pattern == name;
-  if (!name.starts_with(pattern.substr(0, star))) return false;
-  const auto rest = pattern.substr(star + 1);
-  name.remove_prefix(star);
-  for (std::size_t at = 0; at <= name.size(); ++at)
-    if (NameFits(rest, name.substr(at))) return true;
-  return false;
-}
-
 Result<DocSet> SegmentMatcher::Match(const Query& query) {
   return std::visit([this](const auto& node) { return Visit(node); }, query.node);
 }
@@ -168,12 +157,10 @@ Result<DocSet> SegmentMatcher::Visit(const TermsQuery& query) {
 
 Result<DocSet> SegmentMatcher::Visit(const IdsQuery& query) {
   DocSet docs(segment_.doc_count());
-  const auto* own = segment_.Find(kIdField);
   const auto* shard = segment_.Find(kShardField);
   const auto* sequence = segment_.Find(kSequenceField);
   for (const auto& id : query.ids) {
-    DocSet candidates(segment_.doc_count());
-    if (own != nullptr) candidates = MatchExactStrings(segment_, {own, own->name, false}, {id}, source_);
+    auto candidates = DocSet::FromSorted(segment_.doc_count(), FindId(segment_, id));
     // "shard:sequence" or "shard:sequence:part"; a shard's name may hold colons itself.
     auto rest = std::string_view(id);
     for (int i = 0; i < 2 && shard != nullptr && sequence != nullptr && sequence->longs; ++i) {

@@ -1,6 +1,7 @@
 #pragma once
 
 #include "honryu/base/result.h"
+#include "honryu/search/name_pattern.h"
 #include "search/query/date_math.h"
 #include "search/query/doc_set.h"
 #include "search/query/field_view.h"
@@ -63,7 +64,5 @@ class SegmentMatcher {
 /// How many of `count` clauses "2", "-1", "75%" or "-25%" asks for (a plain number may ask for more than
 /// there are); `fallback` for "".
 std::size_t RequiredClauses(std::string_view minimum, std::size_t count, std::size_t fallback);
-/// `*` stands for any characters.
-bool NameFits(std::string_view pattern, std::string_view name);
 
 }  // namespace honryu::search

@@ -143,6 +143,7 @@ class Search {
     const auto& segment = *segments_[number].segment;
     SegmentMatcher matcher(segment, context_);
     HONRYU_TRY(auto docs, matcher.Match(request_.query));
+    if (segments_[number].deleted != nullptr) docs.AndNot(*segments_[number].deleted);
     if (request_.terminate_after > 0 && seen_ + docs.size() >= request_.terminate_after) {
       auto all = docs.ToVector();
       all.resize(static_cast<std::size_t>(request_.terminate_after - seen_));
@@ -150,7 +151,7 @@ class Search {
       result_.terminated_early = true;
     }
     seen_ += docs.size();
-    if (collector_ != nullptr) HONRYU_TRY_VOID(collector_->Collect(segment, docs));
+    if (collector_ != nullptr) HONRYU_TRY_VOID(collector_->Collect(segments_[number], docs));
     if (request_.post_filter) {
       HONRYU_TRY(const auto kept, matcher.Match(*request_.post_filter));
       docs.And(kept);

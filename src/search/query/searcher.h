@@ -2,6 +2,7 @@
 
 #include "honryu/base/result.h"
 #include "honryu/base/time.h"
+#include "search/query/doc_set.h"
 #include "search/query/query.h"
 #include "search/query/sort.h"
 #include "search/segment/segment.h"
@@ -20,6 +21,8 @@ namespace honryu::search {
 struct IndexedSegment {
   std::string index;
   std::shared_ptr<const Segment> segment;  // shared: searches keep what retention or merging drops
+  std::shared_ptr<const DocSet> deleted =
+      nullptr;  ///< Documents that are not there any more; null: none. Shared alike.
 };
 
 /// What to find, in which order, and how much of it.
@@ -61,7 +64,8 @@ struct SearchLimits {
 class MatchCollector {
  public:
   virtual ~MatchCollector() = default;
-  virtual Result<void> Collect(const Segment& segment, const class DocSet& docs) = 0;
+  /// `segment` outlives the search.
+  virtual Result<void> Collect(const IndexedSegment& segment, const DocSet& docs) = 0;
 };
 
 /// Searches segments one after the other. Newest-first (any sort by a number or date that every document

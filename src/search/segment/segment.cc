@@ -125,6 +125,7 @@ std::string Segment::Id(std::uint32_t doc) const {
   };
   std::string id;
   if (text(kIdField, &id)) return id;
+  if (std::string path; text(kIdPathField, &path) && text(path, &id)) return id;
   std::int64_t sequence = 0, part = 0;
   text(kShardField, &id);
   number(kSequenceField, &sequence);

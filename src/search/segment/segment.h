@@ -25,6 +25,8 @@ inline constexpr std::string_view kShardField = "_shard";        ///< Name of th
 inline constexpr std::string_view kSequenceField = "_sequence";  ///< Position in the shard.
 inline constexpr std::string_view kPartField = "_part";  ///< Number within an aggregated record, if not 0.
 inline constexpr std::string_view kIdField = "_id";      ///< Only when the client gave one.
+/// Instead of kIdField: dotted name of the document's own string that is its id, which is not stored twice.
+inline constexpr std::string_view kIdPathField = "_id_path";
 
 /// The analysed view of a field in one segment.
 struct TextColumn {

@@ -35,6 +35,8 @@ std::string SegmentRecord::Encode() const {
   out.Int(day);
   out.Key("quarantined");
   out.Bool(quarantined);
+  out.Key("sealed");
+  out.Int(sealed_ms);
   out.Key("shards");
   out.BeginObject();
   for (const auto& [shard, range] : shards) {
@@ -64,6 +66,7 @@ Result<SegmentRecord> SegmentRecord::Decode(std::string_view text) {
   SegmentRecord record;
   record.index = name->StringOr("");
   record.day = day_member->IntOr(0);
+  if (const auto* sealed = json.Find("sealed")) record.sealed_ms = sealed->IntOr(0);
   if (const auto* aside = json.Find("quarantined")) record.quarantined = aside->BoolOr(false);
   for (const auto& [shard, range] : shard_ranges->object())
     if (range.array().size() == 2)
@@ -121,6 +124,10 @@ Result<std::unique_ptr<Catalogue>> Catalogue::Open(const std::string& path) {
       catalogue->positions_[rest] = ParseNumber(at.value()).value_or(0);
     } else if (key.starts_with('m')) {
       catalogue->mappings_[rest] = at.value();
+    } else if (key.starts_with('d')) {
+      catalogue->deleted_[ParseNumber(rest).value_or(0)] = at.value();
+    } else if (key.starts_with("n/")) {
+      catalogue->notes_[rest.substr(1)] = at.value();
     }
   }
   HONRYU_TRY_VOID(at.status());
@@ -131,7 +138,17 @@ Result<void> Catalogue::Commit(const Change& change) {
   kv::WriteBatch batch;
   for (const auto& record : change.put)
     batch.Put(*family_, "s" + std::to_string(record.number), record.Encode());
-  for (const auto number : change.remove) batch.Delete(*family_, "s" + std::to_string(number));
+  for (const auto number : change.remove) {
+    batch.Delete(*family_, "s" + std::to_string(number));
+    if (deleted_.contains(number)) batch.Delete(*family_, "d" + std::to_string(number));
+  }
+  for (const auto& [number, docs] : change.deleted) batch.Put(*family_, "d" + std::to_string(number), docs);
+  for (const auto& [name, text] : change.notes) {
+    if (text.empty())
+      batch.Delete(*family_, "n/" + name);
+    else
+      batch.Put(*family_, "n/" + name, text);
+  }
   for (const auto& [shard, position] : change.positions)
     batch.Put(*family_, "p" + shard, std::to_string(position));
   for (const auto& [index, mapping] : change.mappings) batch.Put(*family_, "m" + index, mapping);
@@ -139,7 +156,17 @@ Result<void> Catalogue::Commit(const Change& change) {
   if (batch.empty()) return Ok();
   HONRYU_TRY_VOID(database_->Write(batch, true));
   for (const auto& record : change.put) segments_[record.number] = record;
-  for (const auto number : change.remove) segments_.erase(number);
+  for (const auto number : change.remove) {
+    segments_.erase(number);
+    deleted_.erase(number);
+  }
+  for (const auto& [number, docs] : change.deleted) deleted_[number] = docs;
+  for (const auto& [name, text] : change.notes) {
+    if (text.empty())
+      notes_.erase(name);
+    else
+      notes_[name] = text;
+  }
   for (const auto& [shard, position] : change.positions) positions_[shard] = position;
   for (const auto& [index, mapping] : change.mappings) mappings_[index] = mapping;
   for (const auto& index : change.removed_mappings) mappings_.erase(index);

@@ -21,6 +21,7 @@ struct SegmentRecord {
     std::uint64_t first = 0, last = 0;
   };
   std::map<std::string, Range> shards;  ///< Sequence numbers it holds, both ends included.
+  std::int64_t sealed_ms = 0;           ///< When the newest of its documents became visible; 0: not known.
 
   std::string FileName() const { return std::to_string(number) + ".seg"; }
   std::string Encode() const;
@@ -30,7 +31,8 @@ struct SegmentRecord {
 std::map<std::string, SegmentRecord::Range> ShardsOf(const Segment& segment);
 
 /// What a store holds, changed all or nothing: which segments, up to where each shard was read, and mappings.
-/// Values are JSON; keys "s<number>", "p<shard>", "m<index>", "next". Not thread-safe.
+/// Values are JSON; keys "s<number>", "p<shard>", "m<index>", "next"; "d<number>": documents of that segment
+/// that are deleted (id_filter.h); "n/<name>": notes of the owner's. Not thread-safe.
 class Catalogue {
  public:
   static Result<std::unique_ptr<Catalogue>> Open(const std::string& path);
@@ -41,6 +43,8 @@ class Catalogue {
     std::map<std::string, std::uint64_t, std::less<>> positions;
     std::map<std::string, std::string> mappings;
     std::vector<std::string> removed_mappings;
+    std::map<std::uint64_t, std::string> deleted;
+    std::map<std::string, std::string> notes;  ///< Empty text: removed.
   };
   /// Durable when it returns.
   Result<void> Commit(const Change& change);
@@ -50,6 +54,8 @@ class Catalogue {
   const std::map<std::uint64_t, SegmentRecord>& segments() const { return segments_; }
   const std::map<std::string, std::uint64_t, std::less<>>& positions() const { return positions_; }
   const std::map<std::string, std::string>& mappings() const { return mappings_; }
+  const std::map<std::uint64_t, std::string>& deleted() const { return deleted_; }
+  const std::map<std::string, std::string>& notes() const { return notes_; }
 
  private:
   Catalogue() = default;
@@ -57,7 +63,8 @@ class Catalogue {
   std::shared_ptr<kv::Family> family_;
   std::map<std::uint64_t, SegmentRecord> segments_;
   std::map<std::string, std::uint64_t, std::less<>> positions_;
-  std::map<std::string, std::string> mappings_;
+  std::map<std::string, std::string> mappings_, notes_;
+  std::map<std::uint64_t, std::string> deleted_;
   std::uint64_t next_ = 1;
 };
 

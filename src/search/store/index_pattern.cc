@@ -1,5 +1,6 @@
 #include "search/store/index_pattern.h"
 
+#include "honryu/search/store.h"
 #include "search/query/matcher.h"
 
 #include <algorithm>

@@ -12,7 +12,4 @@ namespace honryu::search {
 /// kNotFound (index_not_found_exception) for a plain name that is missing, unless `ignore_missing`.
 Result<std::vector<std::string>> ResolveIndices(std::string_view pattern,
                                                 const std::vector<std::string>& names, bool ignore_missing);
-/// kInvalidArgument (invalid_index_name_exception) for names that OpenSearch would refuse.
-Result<void> CheckIndexName(std::string_view name);
-
 }  // namespace honryu::search

@@ -1,60 +1,15 @@
-#include "honryu/base/check.h"
-#include "search/index/segment_merger.h"
 #include "search/store/files.h"
+#include "search/store/merging.h"
 #include "search/store/store_impl.h"
 
 #include <algorithm>
+#include <cstdlib>
 
 namespace honryu::search {
 namespace {
 
-/// Segments of one size class (a factor of eight) that are merged at once: a document is rewritten once for
-/// each class that it climbs.
-constexpr std::size_t kMergeFactor = 8;
 constexpr Duration kRetentionEvery = std::chrono::minutes(1);
 constexpr std::int64_t kDayMs = 86'400'000;
-
-int SizeClass(std::uint32_t docs) {
-  int size_class = 0;
-  for (; docs >= 8; docs /= 8) ++size_class;
-  return size_class;
-}
-
-/// The entries to merge next: those of the smallest class that has enough, as long as they fit.
-std::vector<Entry> PickMerge(std::vector<Entry> entries, std::uint32_t max_docs) {
-  std::sort(entries.begin(), entries.end(),
-            [](const Entry& a, const Entry& b) { return a.segment->doc_count() < b.segment->doc_count(); });
-  for (std::size_t begin = 0; begin < entries.size();) {
-    const int size_class = SizeClass(entries[begin].segment->doc_count());
-    auto end = begin;
-    while (end < entries.size() && SizeClass(entries[end].segment->doc_count()) == size_class) ++end;
-    std::vector<Entry> picked;
-    std::uint64_t docs = 0;
-    for (auto i = begin; i < end && picked.size() < kMergeFactor; ++i) {
-      docs += entries[i].segment->doc_count();
-      if (docs > max_docs) break;
-      picked.push_back(entries[i]);
-    }
-    if (picked.size() == kMergeFactor) return picked;
-    begin = end;
-  }
-  return {};
-}
-
-Result<std::string> Merge(const std::vector<Entry>& entries) {
-  std::vector<MergeInput> inputs;
-  for (const auto& entry : entries) inputs.push_back({entry.segment, {}});
-  // In the order of time, so that newest-first searches find the newest in the last blocks.
-  std::sort(inputs.begin(), inputs.end(),
-            [](const auto& a, const auto& b) { return a.segment->min_time() < b.segment->min_time(); });
-  return MergeSegments(inputs);
-}
-
-std::vector<std::shared_ptr<const Segment>> SegmentsOf(const std::vector<Entry>& entries) {
-  std::vector<std::shared_ptr<const Segment>> segments;
-  for (const auto& entry : entries) segments.push_back(entry.segment);
-  return segments;
-}
 
 }  // namespace
 
@@ -73,6 +28,16 @@ std::vector<Entry> Store::Impl::Entries(const GroupKey& key) const {
   const std::lock_guard lock(view);
   const auto found = groups.find(key);
   return found == groups.end() ? std::vector<Entry>{} : found->second;
+}
+
+std::optional<Entry> Store::Impl::Find(const GroupKey& key,
+                                       const std::shared_ptr<const Segment>& segment) const {
+  const std::lock_guard lock(view);
+  const auto found = groups.find(key);
+  if (found == groups.end()) return std::nullopt;
+  for (const auto& entry : found->second)
+    if (entry.segment == segment) return entry;
+  return std::nullopt;
 }
 
 void Store::Impl::Replace(const GroupKey& key, const std::vector<std::shared_ptr<const Segment>>& out,
@@ -109,7 +74,7 @@ Result<void> Store::Impl::Load() {
   }
   refreshed = catalogue->positions();
   added = refreshed;
-  std::vector<std::pair<GroupKey, std::pair<std::uint64_t, Error>>> broken;
+  std::vector<std::pair<GroupKey, std::uint64_t>> broken;
   for (const auto& [number, record] : catalogue->segments()) {
     MappingOf(record.index, true);
     const GroupKey key{record.index, record.day};
@@ -120,114 +85,142 @@ Result<void> Store::Impl::Load() {
     auto bytes = MapFile(SegmentPath(number));
     auto segment =
         bytes.ok() ? Segment::Open(*bytes, false) : Result<std::shared_ptr<const Segment>>(bytes.error());
-    if (segment.ok())
-      groups[key].push_back({std::move(*segment), number, false});
-    else if (segment.error().code() == ErrorCode::kFailedPrecondition)
+    if (segment.ok()) {
+      Entry entry;
+      entry.number = number;
+      // Not known of segments written before ids were looked for: as if it were new.
+      entry.sealed_ms = record.sealed_ms != 0 ? record.sealed_ms : ToMs(clock.Now());
+      if (const auto deleted = catalogue->deleted().find(number); deleted != catalogue->deleted().end())
+        if (auto docs = DecodeDocs(deleted->second, (*segment)->doc_count())) {
+          entry.saved_deletes = docs->size();
+          entry.deleted = std::make_shared<const DocSet>(std::move(*docs));
+        }
+      entry.segment = std::move(*segment);
+      groups[key].push_back(std::move(entry));
+    } else if (segment.error().code() == ErrorCode::kFailedPrecondition)
       return segment.error().WithContext("segment " + std::to_string(number));
     else
-      broken.push_back({key, {number, segment.error()}});
+      broken.emplace_back(key, number);
   }
-  for (const auto& [key, why] : broken) HONRYU_TRY_VOID(Quarantine(key, why.first, why.second));
+  for (const auto& [key, number] : broken) HONRYU_TRY_VOID(Quarantine(key, number));
   return Ok();
 }
 
-Result<void> Store::Impl::Refresh() {
-  std::map<GroupKey, Open> sealing;
-  std::map<std::string, std::uint64_t, std::less<>> positions;
-  {
-    const std::lock_guard lock(writer);
-    sealing.swap(open);
-    positions = added;
-    waiting = open_bytes = 0;
-    if (!oldest_in_memory) oldest_in_memory = waiting_since;
-    waiting_since.reset();
-  }
-  for (auto& [key, opened] : sealing) {
-    const auto& counters = opened.builder->counters();
-    {
-      const std::lock_guard lock(view);
-      statistics.ignored_values += counters.ignored_values;
-      statistics.conflicting_values += counters.conflicting_values;
-    }
-    auto segment = Segment::Open(Bytes(opened.builder->Finish()), false);
-    // Going on would lose events that count as added; after a restart they are read again.
-    HONRYU_CHECK(segment.ok(), "a segment just built cannot be opened");
-    Replace(key, {}, {{std::move(*segment), 0, true}});
-    HONRYU_TRY_VOID(MergeMemory(key));
-  }
-  refreshed = std::move(positions);
-  const std::lock_guard lock(view);
-  ++statistics.refreshes;
-  return Ok();
-}
-
-Result<void> Store::Impl::MergeMemory(const GroupKey& key) {
-  auto entries = Entries(key);
-  std::erase_if(entries, [](const Entry& entry) { return entry.number != 0; });
-  const auto picked = PickMerge(std::move(entries), config.max_segment_docs);
-  if (picked.empty()) return Ok();
-  auto merged = Merge(picked);
-  if (!merged.ok()) return Ok();  // only less tidy: the pieces stay as they are
-  HONRYU_TRY(auto segment, Segment::Open(Bytes(std::move(*merged)), false));
-  Replace(key, SegmentsOf(picked), {{std::move(segment), 0, true}});
-  return Ok();
-}
-
-Result<Entry> Store::Impl::Write(const GroupKey& key, BytesView bytes, Catalogue::Change& change) {
-  HONRYU_TRY(const auto number, catalogue->TakeNumber());
+Result<Entry> Store::Impl::Write(const GroupKey& key, BytesView bytes, const std::vector<Entry>& from,
+                                 Catalogue::Change& change) {
   SegmentRecord record;
-  record.number = number;
+  {
+    const std::lock_guard lock(maintenance);
+    HONRYU_TRY(record.number, catalogue->TakeNumber());
+  }
   record.index = key.index;
   record.day = key.day;
+  record.sealed_ms = NewestSeal(from);
   HONRYU_TRY_VOID(WriteFileDurably(config.path + "/segments", record.FileName(), bytes));
-  HONRYU_TRY(auto mapped, MapFile(SegmentPath(number)));
-  HONRYU_TRY(auto segment, Segment::Open(std::move(mapped), true));
-  record.shards = ShardsOf(*segment);
+  HONRYU_TRY(auto mapped, MapFile(SegmentPath(record.number)));
+  Entry entry;
+  HONRYU_TRY(entry.segment, Segment::Open(std::move(mapped), true));
+  entry.number = record.number;
+  entry.verified = true;
+  entry.sealed_ms = record.sealed_ms;
+  record.shards = ShardsOf(*entry.segment);
   change.put.push_back(std::move(record));
-  return Entry{std::move(segment), number, true};
+  return entry;
+}
+
+Result<void> Store::Impl::CommitReplacements(std::vector<Replacement> replacements,
+                                             Catalogue::Change change) {
+  for (auto& replacement : replacements) {
+    // Documents deleted while their segments were being rewritten are deleted in what came of them, too.
+    std::vector<std::vector<std::uint32_t>> dead(replacement.in.size());
+    for (const auto& old : replacement.out) {
+      const auto current = Find(replacement.key, old.segment);
+      if (!current || current->deleted == nullptr || current->deleted == old.deleted) continue;
+      auto fresh = *current->deleted;
+      if (old.deleted != nullptr) fresh.AndNot(*old.deleted);
+      fresh.ForEach([&](std::uint32_t doc) {
+        const auto id = old.segment->Id(doc);
+        for (std::size_t i = 0; i < replacement.in.size(); ++i)
+          for (const auto found : FindId(*replacement.in[i].segment, id)) dead[i].push_back(found);
+      });
+    }
+    for (std::size_t i = 0; i < replacement.in.size(); ++i) {
+      if (dead[i].empty()) continue;
+      auto& entry = replacement.in[i];
+      std::sort(dead[i].begin(), dead[i].end());
+      dead[i].erase(std::unique(dead[i].begin(), dead[i].end()), dead[i].end());
+      entry.deleted =
+          std::make_shared<const DocSet>(DocSet::FromSorted(entry.segment->doc_count(), std::move(dead[i])));
+      entry.saved_deletes = entry.deleted->size();
+      change.deleted[entry.number] = EncodeDocs(*entry.deleted);
+    }
+  }
+  HONRYU_TRY_VOID(catalogue->Commit(change));
+  for (auto& replacement : replacements)
+    Replace(replacement.key, SegmentsOf(replacement.out), std::move(replacement.in));
+  return Ok();
 }
 
 Result<void> Store::Impl::Flush() {
-  HONRYU_TRY_VOID(Refresh());
   Catalogue::Change change;
-  struct Done {
-    GroupKey key;
-    std::vector<std::shared_ptr<const Segment>> out;
-    std::vector<Entry> in;
-  };
-  std::vector<Done> done;
-  const auto write = [&]() -> Result<void> {
+  std::vector<Replacement> groups_to_write;
+  std::optional<MonoTime> oldest;
+  {
+    const std::lock_guard lock(maintenance);
+    HONRYU_TRY_VOID(Refresh());
     for (const auto& key : Groups()) {
       auto entries = Entries(key);
       std::erase_if(entries, [](const Entry& entry) { return entry.number != 0; });
-      if (entries.empty()) continue;
-      Done group{key, SegmentsOf(entries), {}};
-      while (!entries.empty()) {
-        std::vector<Entry> some;
-        std::uint64_t docs = 0;
-        while (!entries.empty() &&
-               (some.empty() || docs + entries.back().segment->doc_count() <= config.max_segment_docs)) {
-          docs += entries.back().segment->doc_count();
-          some.push_back(std::move(entries.back()));
-          entries.pop_back();
-        }
-        auto merged = some.size() == 1 ? Result<std::string>(std::string()) : Merge(some);
-        if (some.size() > 1 && merged.ok()) {
-          HONRYU_TRY(auto entry, Write(key, *merged, change));
-          group.in.push_back(std::move(entry));
-          continue;
-        }
-        if (!merged.ok() && merged.error().code() != ErrorCode::kFailedPrecondition) return merged.error();
-        for (const auto& one : some) {  // a mapping changed between them: each for itself
-          HONRYU_TRY(auto entry, Write(key, one.segment->bytes(), change));
-          group.in.push_back(std::move(entry));
-        }
-      }
-      done.push_back(std::move(group));
+      for (const auto& entry : entries) flushing.push_back(entry.segment);
+      if (!entries.empty()) groups_to_write.push_back({key, std::move(entries), {}});
     }
     change.positions = refreshed;
+    oldest = std::exchange(oldest_in_memory, std::nullopt);
+  }
+  const auto write = [&](Replacement& group) -> Result<void> {
+    auto entries = group.out;
+    while (!entries.empty()) {
+      std::vector<Entry> some;
+      std::uint64_t docs = 0;
+      while (!entries.empty() &&
+             (some.empty() || docs + entries.back().segment->doc_count() <= config.max_segment_docs)) {
+        docs += entries.back().segment->doc_count();
+        some.push_back(std::move(entries.back()));
+        entries.pop_back();
+      }
+      if (CountLiving(some) == 0) continue;
+      const bool as_it_is = some.size() == 1 && some[0].deleted == nullptr;
+      auto merged = as_it_is ? Result<std::string>(std::string()) : Merge(some);
+      if (!as_it_is && merged.ok()) {
+        HONRYU_TRY(auto entry, Write(group.key, *merged, some, change));
+        group.in.push_back(std::move(entry));
+        continue;
+      }
+      if (!merged.ok() && merged.error().code() != ErrorCode::kFailedPrecondition) return merged.error();
+      for (const auto& one : some) {  // a mapping changed between them: each for itself
+        if (one.living() == 0) continue;
+        auto alone =
+            one.deleted == nullptr ? Result<std::string>(std::string(one.segment->bytes())) : Merge({one});
+        if (!alone.ok()) return alone.error();
+        HONRYU_TRY(auto entry, Write(group.key, *alone, {one}, change));
+        group.in.push_back(std::move(entry));
+      }
+    }
+    return Ok();
+  };
+  Result<void> done = Ok();
+  for (auto& group : groups_to_write)
+    if (done.ok()) done = write(group);
+  const std::lock_guard lock(maintenance);
+  flushing.clear();
+  const auto put = change.put;
+  if (done.ok()) {
+    for (const auto& key : Groups())
+      for (const auto& entry : Entries(key))
+        if (entry.number != 0 && entry.deleted != nullptr && entry.deleted->size() != entry.saved_deletes)
+          change.deleted[entry.number] = EncodeDocs(*entry.deleted);
     {
-      const std::lock_guard lock(view);
+      const std::lock_guard inner(view);
       for (const auto& [index, mapping] : mappings) {
         auto json = mapping->ToJson();
         const auto known = catalogue->mappings().find(index);
@@ -235,16 +228,22 @@ Result<void> Store::Impl::Flush() {
           change.mappings[index] = std::move(json);
       }
     }
-    return catalogue->Commit(change);
-  };
-  if (auto written = write(); !written.ok()) {
-    // What is in memory stays there; files that no commit names are of no use.
-    for (const auto& record : change.put) (void)RemoveFile(SegmentPath(record.number)).ok();
-    return written;
+    const auto saved = change.deleted;
+    done = CommitReplacements(std::move(groups_to_write), std::move(change));
+    if (done.ok()) {
+      const std::lock_guard inner(view);
+      for (auto& [key, entries] : groups)
+        for (auto& entry : entries)
+          if (saved.contains(entry.number)) entry.saved_deletes = entry.deleted->size();
+    }
   }
-  for (auto& group : done) Replace(group.key, group.out, std::move(group.in));
-  oldest_in_memory.reset();
-  const std::lock_guard lock(view);
+  if (!done.ok()) {
+    // What is in memory stays there; files that no commit names are of no use.
+    for (const auto& record : put) (void)RemoveFile(SegmentPath(record.number)).ok();
+    if (!oldest_in_memory || (oldest && *oldest < *oldest_in_memory)) oldest_in_memory = oldest;
+    return done;
+  }
+  const std::lock_guard inner(view);
   ++statistics.flushes;
   return Ok();
 }
@@ -255,7 +254,12 @@ Result<void> Store::Impl::MergeDisk() {
   for (const auto& key : Groups()) {
     auto entries = Entries(key);
     std::erase_if(entries, [](const Entry& entry) { return entry.number == 0; });
-    const auto picked = PickMerge(std::move(entries), config.max_segment_docs);
+    // One with nothing left goes by itself, one that has lost half is written anew.
+    std::vector<Entry> picked;
+    for (const auto& entry : entries)
+      if (picked.empty() && entry.living() < entry.segment->doc_count() / 2 + 1 && entry.deleted != nullptr)
+        picked.push_back(entry);
+    if (picked.empty()) picked = PickMerge(std::move(entries), config.max_segment_docs);
     if (picked.empty()) continue;
     // Merging what is corrupt would give it good checksums.
     bool sound = true;
@@ -264,22 +268,31 @@ Result<void> Store::Impl::MergeDisk() {
       sound = sound && one;
     }
     if (!sound) continue;
-    auto merged = Merge(picked);
-    if (!merged.ok() && merged.error().code() == ErrorCode::kFailedPrecondition) continue;
-    if (!merged.ok()) return merged.error();
     Catalogue::Change change;
     for (const auto& entry : picked) change.remove.push_back(entry.number);
-    HONRYU_TRY(auto entry, Write(key, *merged, change));
-    HONRYU_TRY_VOID(catalogue->Commit(change));
-    Replace(key, SegmentsOf(picked), {std::move(entry)});
+    Replacement replacement{key, picked, {}};
+    std::uint64_t bytes = 0;
+    if (CountLiving(picked) > 0) {
+      auto merged = Merge(picked);
+      if (!merged.ok() && merged.error().code() == ErrorCode::kFailedPrecondition) continue;
+      if (!merged.ok()) return merged.error();
+      bytes = merged->size();
+      HONRYU_TRY(auto entry, Write(key, *merged, picked, change));
+      replacement.in.push_back(std::move(entry));
+    }
+    {
+      const std::lock_guard lock(maintenance);
+      std::vector<Replacement> all;
+      all.push_back(std::move(replacement));
+      HONRYU_TRY_VOID(CommitReplacements(std::move(all), std::move(change)));
+    }
     for (const auto& old : picked) HONRYU_TRY_VOID(RemoveFile(SegmentPath(old.number)));
     // The next one waits until this one's bytes are within the share.
-    next_merge =
-        now + std::chrono::duration_cast<Duration>(std::chrono::duration<double>(
-                  static_cast<double>(merged->size()) / static_cast<double>(config.merge_bytes_per_second)));
+    next_merge = now + std::chrono::duration_cast<Duration>(std::chrono::duration<double>(
+                           static_cast<double>(bytes) / static_cast<double>(config.merge_bytes_per_second)));
     const std::lock_guard lock(view);
     ++statistics.merges;
-    statistics.merged_bytes += merged->size();
+    statistics.merged_bytes += bytes;
     return Ok();
   }
   return Ok();
@@ -290,6 +303,7 @@ Result<void> Store::Impl::Retain() {
   if (config.retention <= Duration{0} || (next_retention && now < *next_retention)) return Ok();
   next_retention = now + kRetentionEvery;
   const auto oldest = (ToMs(clock.Now()) - ToMs(config.retention)) / kDayMs;
+  const std::lock_guard lock(maintenance);
   for (const auto& key : Groups()) {
     if (key.day >= oldest) continue;
     const auto entries = Entries(key);
@@ -299,9 +313,16 @@ Result<void> Store::Impl::Retain() {
     HONRYU_TRY_VOID(catalogue->Commit(change));
     Replace(key, SegmentsOf(entries), {});
     for (const auto number : change.remove) HONRYU_TRY_VOID(RemoveFile(SegmentPath(number)));
-    const std::lock_guard lock(view);
+    const std::lock_guard inner(view);
     statistics.dropped_segments += entries.size();
   }
+  // Nothing that old can be rebuilt any more.
+  Catalogue::Change forget;
+  for (const auto& [name, text] : catalogue->notes())
+    if (name.starts_with("erasure/") &&
+        std::strtoll(name.c_str() + 8, nullptr, 10) < ToMs(clock.Now()) - ToMs(config.retention) - kDayMs)
+      forget.notes[name] = "";
+  HONRYU_TRY_VOID(catalogue->Commit(forget));
   return Ok();
 }
 
@@ -309,7 +330,8 @@ Result<bool> Store::Impl::Verify(const GroupKey& key, const Entry& entry) {
   if (entry.verified) return true;
   const auto file = SegmentFile::Open(entry.segment->bytes(), true);
   if (file.ok()) return true;
-  HONRYU_TRY_VOID(Quarantine(key, entry.number, file.error()));
+  const std::lock_guard lock(maintenance);
+  HONRYU_TRY_VOID(Quarantine(key, entry.number));
   return false;
 }
 
@@ -318,14 +340,16 @@ Result<void> Store::Impl::VerifyOne() {
     for (const auto& entry : Entries(key)) {
       if (entry.verified) continue;
       HONRYU_TRY(const bool sound, Verify(key, entry));
-      if (sound) Replace(key, {entry.segment}, {{entry.segment, entry.number, true}});
+      const std::lock_guard lock(view);
+      if (const auto group = groups.find(key); sound && group != groups.end())
+        for (auto& known : group->second)
+          if (known.segment == entry.segment) known.verified = true;
       return Ok();
     }
   return Ok();
 }
 
-Result<void> Store::Impl::Quarantine(const GroupKey& key, std::uint64_t number, const Error& why) {
-  (void)why;
+Result<void> Store::Impl::Quarantine(const GroupKey& key, std::uint64_t number) {
   const auto found = catalogue->segments().find(number);
   if (found == catalogue->segments().end()) return Ok();
   auto record = found->second;
@@ -350,28 +374,31 @@ Result<void> Store::Refresh() {
 }
 
 Result<void> Store::Flush() {
-  const std::lock_guard lock(impl_->maintenance);
+  const std::lock_guard lock(impl_->housekeeping);
   return impl_->Flush();
 }
 
 Result<Duration> Store::Maintain() {
-  const std::lock_guard lock(impl_->maintenance);
-  const auto now = impl_->clock.Mono();
-  std::optional<MonoTime> since;
+  auto& impl = *impl_;
+  const std::lock_guard lock(impl.housekeeping);
+  const auto now = impl.clock.Mono();
+  const auto memory = impl.MemoryBytes();
+  bool flush = memory >= impl.config.flush_bytes;
   {
-    const std::lock_guard inner(impl_->writer);
-    since = impl_->waiting_since;
+    const std::lock_guard inner(impl.maintenance);
+    bool waiting = false;
+    {
+      const std::lock_guard innermost(impl.writer);
+      waiting = impl.waiting_since.has_value();
+    }
+    flush = flush || (impl.oldest_in_memory && now - *impl.oldest_in_memory >= impl.config.flush_age);
+    if (!flush && waiting) HONRYU_TRY_VOID(impl.Refresh());
   }
-  const bool old = impl_->oldest_in_memory && now - *impl_->oldest_in_memory >= impl_->config.flush_age;
-  if (old || impl_->MemoryBytes() >= impl_->config.flush_bytes) {
-    HONRYU_TRY_VOID(impl_->Flush());
-  } else if (since) {
-    HONRYU_TRY_VOID(impl_->Refresh());
-  }
-  HONRYU_TRY_VOID(impl_->MergeDisk());
-  HONRYU_TRY_VOID(impl_->Retain());
-  HONRYU_TRY_VOID(impl_->VerifyOne());
-  return impl_->config.refresh_interval;
+  if (flush) HONRYU_TRY_VOID(impl.Flush());
+  HONRYU_TRY_VOID(impl.MergeDisk());
+  HONRYU_TRY_VOID(impl.Retain());
+  HONRYU_TRY_VOID(impl.VerifyOne());
+  return impl.config.refresh_interval;
 }
 
 }  // namespace honryu::search

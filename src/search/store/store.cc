@@ -11,6 +11,7 @@
 #include "search/store/store_impl.h"
 
 #include <algorithm>
+#include <cstdlib>
 
 namespace honryu::search {
 namespace {
@@ -51,11 +52,19 @@ Result<std::unique_ptr<Store>> Store::Open(StoreConfig config, const Clock& cloc
 }
 
 std::shared_ptr<Mapping> Store::Impl::MappingOf(std::string_view index, bool make) {
+  std::function<std::string(std::string_view)> mapping_of;
+  {
+    const std::lock_guard lock(view);
+    const auto found = mappings.find(index);
+    if (found != mappings.end()) return found->second;
+    if (!make) return nullptr;
+    mapping_of = new_index;
+  }
+  auto made = std::make_shared<Mapping>(config.limits);
+  // What a template says that cannot be is left out; it was refused when it was put.
+  if (mapping_of) (void)made->Merge(mapping_of(index)).ok();
   const std::lock_guard lock(view);
-  const auto found = mappings.find(index);
-  if (found != mappings.end()) return found->second;
-  if (!make) return nullptr;
-  return mappings.emplace(std::string(index), std::make_shared<Mapping>(config.limits)).first->second;
+  return mappings.emplace(std::string(index), std::move(made)).first->second;
 }
 
 std::uint64_t Store::Impl::MemoryBytes() const {
@@ -79,18 +88,36 @@ GroupKey Store::Impl::GroupOf(std::string_view index, std::int64_t time_ms) cons
 
 Result<void> Store::Impl::AddOne(std::string_view shard, const StoreDocument& document, AddResult& result,
                                  std::size_t place) {
+  if (document.kind == WriteKind::kDelete) {
+    if (!document.id.empty() && MappingOf(document.index, false) != nullptr)
+      id_writes[std::string(document.index)].push_back(
+          {std::string(document.id), WriteKind::kDelete, 0, 0, false});
+    return Ok();
+  }
   auto object = parser.Parse(document.source);
   if (auto name = CheckIndexName(document.index); !name.ok() || !object.ok()) {
     result.refused.push_back({place, name.ok() ? object.error() : name.error()});
     return Ok();
   }
   const auto time = EventTime(*object, config.time_fields).value_or(document.arrival_ms);
-  auto& opened = open[GroupOf(document.index, time)];
+  const auto group = GroupOf(document.index, time);
+  auto& opened = open[group];
   if (opened.builder == nullptr) {
     opened.mapping = MappingOf(document.index, true);
     opened.builder = std::make_unique<SegmentBuilder>(*opened.mapping);
   }
-  opened.builder->Add(document.source, *object, {shard, document.sequence, document.part, document.id}, time);
+  std::string_view id = document.id, id_path;
+  if (id.empty() && !document.id_field.empty()) {
+    const auto value = FindPath(*object, document.id_field);
+    if (value && value->is_string()) {
+      id = value->get_string().value_unsafe();
+      id_path = document.id_field;
+    }
+  }
+  if (!id.empty() && document.kind != WriteKind::kAppend)
+    id_writes[group.index].push_back(
+        {std::string(id), document.kind, group.day, opened.builder->doc_count(), document.id.empty()});
+  opened.builder->Add(document.source, *object, {shard, document.sequence, document.part, id, id_path}, time);
   ++result.added;
   return Ok();
 }
@@ -146,20 +173,43 @@ Result<std::vector<IndexedSegment>> Store::Impl::Visible(std::string_view indice
   const std::lock_guard lock(view);
   for (const auto& [key, entries] : groups)
     if (std::binary_search(names.begin(), names.end(), key.index))
-      for (const auto& entry : entries) segments.push_back({key.index, entry.segment});
+      for (const auto& entry : entries) segments.push_back({key.index, entry.segment, entry.deleted});
   return segments;
 }
 
-Result<std::string> Store::Search(std::string_view indices, std::string_view body,
-                                  const SearchOptions& options) const {
+namespace {
+
+Result<std::string> SearchIn(const std::vector<IndexedSegment>& segments, std::string_view body,
+                             const SearchOptions& options, const Clock& clock) {
   HONRYU_TRY(const auto json, ParseBody(body));
-  const QueryContext context{ToMs(impl_->clock.Now())};
-  HONRYU_TRY(const auto request, ParseSearchRequest(json, context.now_ms));
-  HONRYU_TRY(const auto segments, impl_->Visible(indices, options));
+  const QueryContext context{ToMs(clock.Now())};
+  HONRYU_TRY(auto request, ParseSearchRequest(json, context.now_ms));
+  if (options.timeout != Duration::max() &&
+      (request.timeout == Duration{0} || request.timeout > options.timeout))
+    request.timeout = options.timeout;
   SearchLimits limits;
-  limits.clock = &impl_->clock;
+  limits.clock = &clock;
   limits.cancelled = options.cancelled;
   return RunSearch(segments, request, context, limits);
+}
+
+}  // namespace
+
+Result<std::string> Store::Search(std::string_view indices, std::string_view body,
+                                  const SearchOptions& options) const {
+  HONRYU_TRY(const auto segments, impl_->Visible(indices, options));
+  return SearchIn(segments, body, options, impl_->clock);
+}
+
+Result<std::shared_ptr<const Snapshot>> Store::Pin(std::string_view indices,
+                                                   const SearchOptions& options) const {
+  HONRYU_TRY(auto segments, impl_->Visible(indices, options));
+  return std::make_shared<const Snapshot>(std::move(segments));
+}
+
+Result<std::string> Store::Search(const Snapshot& snapshot, std::string_view body,
+                                  const SearchOptions& options) const {
+  return SearchIn(snapshot.segments(), body, options, impl_->clock);
 }
 
 Result<std::uint64_t> Store::Count(std::string_view indices, std::string_view body,
@@ -168,45 +218,162 @@ Result<std::uint64_t> Store::Count(std::string_view indices, std::string_view bo
   HONRYU_TRY(const auto segments, impl_->Visible(indices, options));
   SearchLimits limits;
   limits.cancelled = options.cancelled;
+  if (options.timeout != Duration::max()) {
+    limits.clock = &impl_->clock;
+    limits.deadline = impl_->clock.Mono() + options.timeout;
+  }
   const QueryContext context{ToMs(impl_->clock.Now())};
   return CountMatches(segments, query, context, limits);
 }
 
-Result<EraseReceipt> Store::Erase(std::string_view indices, std::string_view body) {
-  HONRYU_TRY(const auto query, OnlyQuery(body));
-  auto& impl = *impl_;
-  const std::lock_guard lock(impl.maintenance);
-  HONRYU_TRY_VOID(impl.Flush());  // all is on disk then, and behind the positions: no replay brings it back
-  HONRYU_TRY(const auto names, ResolveIndices(indices, impl.Names(), false));
-  const QueryContext context{ToMs(impl.clock.Now())};
+std::vector<bool> Store::Present(std::string_view index, const std::vector<std::string>& ids) const {
+  std::vector<bool> present(ids.size());
+  const auto segments = impl_->WithIds(index);
+  for (std::size_t i = 0; i < ids.size(); ++i)
+    for (const auto& [key, entry] : segments) {
+      if (present[i] || !entry.ids->MayHold(ids[i])) continue;
+      for (const auto doc : FindId(*entry.segment, ids[i]))
+        if (entry.deleted == nullptr || !entry.deleted->Contains(doc)) present[i] = true;
+    }
+  return present;
+}
+
+Result<EraseReceipt> Store::Impl::EraseMatches(const std::vector<std::string>& names, const Query& query) {
+  const QueryContext context{ToMs(clock.Now())};
   EraseReceipt receipt;
-  for (const auto& key : impl.Groups()) {
+  for (const auto& key : Groups()) {
     if (!std::binary_search(names.begin(), names.end(), key.index)) continue;
-    for (const auto& entry : impl.Entries(key)) {
-      HONRYU_TRY(const bool sound, impl.Verify(key, entry));
+    for (const auto& entry : Entries(key)) {
+      if (entry.number == 0) continue;  // came after the flush
+      HONRYU_TRY(const bool sound, Verify(key, entry));
       if (!sound) continue;  // set aside; what is restored from it later is subject to a new erasure
-      HONRYU_TRY(const auto matched, SegmentMatcher(*entry.segment, context).Match(query));
+      HONRYU_TRY(auto matched, SegmentMatcher(*entry.segment, context).Match(query));
       if (matched.empty()) continue;
-      Catalogue::Change change;
-      change.remove.push_back(entry.number);
-      std::vector<Entry> in;
-      if (!matched.all()) {
-        MergeInput input{entry.segment, std::vector<bool>(entry.segment->doc_count(), true)};
-        matched.ForEach([&input](std::uint32_t doc) { input.keep[doc] = false; });
-        HONRYU_TRY(const auto bytes, MergeSegments({input}));
-        HONRYU_TRY(auto rewritten, impl.Write(key, bytes, change));
-        in.push_back(std::move(rewritten));
-      }
-      HONRYU_TRY_VOID(impl.catalogue->Commit(change));
-      impl.Replace(key, {entry.segment}, std::move(in));
-      HONRYU_TRY_VOID(RemoveFile(impl.SegmentPath(entry.number)));
+      // Replaced documents that match are erased too, but were not there to be found.
+      const auto stored = matched;
+      if (entry.deleted != nullptr) matched.AndNot(*entry.deleted);
       receipt.documents += matched.size();
+      auto gone = stored;
+      if (entry.deleted != nullptr) gone.Or(*entry.deleted);
+      Catalogue::Change change;
+      Replacement replacement{key, {entry}, {}};
+      if (!gone.all()) {
+        MergeInput input{entry.segment, std::vector<bool>(entry.segment->doc_count(), true)};
+        gone.ForEach([&input](std::uint32_t doc) { input.keep[doc] = false; });
+        HONRYU_TRY(const auto bytes, MergeSegments({input}));
+        HONRYU_TRY(auto rewritten, Write(key, bytes, {entry}, change));
+        replacement.in.push_back(std::move(rewritten));
+      }
+      change.remove.push_back(entry.number);
+      {
+        const std::lock_guard inner(maintenance);
+        std::vector<Replacement> all;
+        all.push_back(std::move(replacement));
+        HONRYU_TRY_VOID(CommitReplacements(std::move(all), std::move(change)));
+      }
+      HONRYU_TRY_VOID(RemoveFile(SegmentPath(entry.number)));
       ++receipt.segments_rewritten;
     }
   }
-  HONRYU_TRY(const auto segments, impl.Visible(indices, {}));
+  // What was there when the erasure began is on disk; what came since is not its matter.
+  std::vector<IndexedSegment> segments;
+  for (const auto& key : Groups())
+    if (std::binary_search(names.begin(), names.end(), key.index))
+      for (const auto& entry : Entries(key))
+        if (entry.number != 0) segments.push_back({key.index, entry.segment, entry.deleted});
   HONRYU_TRY(receipt.left, CountMatches(segments, query, context, {}));
   return receipt;
+}
+
+namespace {
+
+constexpr std::string_view kErasure = "erasure/";
+
+/// {"at","indices","query","positions"}: what an erasure was, for what comes back from the log behind it.
+std::string ErasureNote(std::int64_t at_ms, const std::vector<std::string>& names, std::string_view body,
+                        const std::map<std::string, std::uint64_t, std::less<>>& positions) {
+  std::string text;
+  codec::JsonWriter out(text);
+  out.BeginObject();
+  out.Key("at");
+  out.Int(at_ms);
+  out.Key("indices");
+  out.BeginArray();
+  for (const auto& name : names) out.String(name);
+  out.EndArray();
+  out.Key("body");
+  out.String(body);
+  out.Key("positions");
+  out.BeginObject();
+  for (const auto& [shard, position] : positions) {
+    out.Key(shard);
+    out.PlainString(std::to_string(position));
+  }
+  out.EndObject();
+  out.EndObject();
+  return text;
+}
+
+}  // namespace
+
+Result<EraseReceipt> Store::Erase(std::string_view indices, std::string_view body) {
+  HONRYU_TRY(const auto query, OnlyQuery(body));
+  auto& impl = *impl_;
+  const std::lock_guard lock(impl.housekeeping);
+  HONRYU_TRY_VOID(impl.Flush());  // all is on disk then, and behind the positions: no replay brings it back
+  HONRYU_TRY(const auto names, ResolveIndices(indices, impl.Names(), false));
+  {
+    // Before the first document goes: a segment that is rebuilt from the log must not bring any of them back.
+    const std::lock_guard inner(impl.maintenance);
+    const auto now = ToMs(impl.clock.Now());
+    std::size_t number = 0;
+    while (impl.catalogue->notes().contains(std::string(kErasure) + std::to_string(now) + "-" +
+                                            std::to_string(number)))
+      ++number;
+    Catalogue::Change change;
+    change.notes[std::string(kErasure) + std::to_string(now) + "-" + std::to_string(number)] =
+        ErasureNote(now, names, body, impl.catalogue->positions());
+    HONRYU_TRY_VOID(impl.catalogue->Commit(change));
+  }
+  return impl.EraseMatches(names, query);
+}
+
+Result<void> Store::Impl::EraseAgain() {
+  std::map<std::string, std::string> notes;
+  {
+    const std::lock_guard lock(maintenance);
+    notes = catalogue->notes();
+  }
+  for (const auto& [name, text] : notes) {
+    if (!name.starts_with(kErasure)) continue;
+    HONRYU_TRY(const auto note, codec::Json::Parse(text));
+    const auto* indices = note.Find("indices");
+    const auto* body = note.Find("body");
+    const auto* positions = note.Find("positions");
+    if (indices == nullptr || body == nullptr || positions == nullptr) continue;
+    HONRYU_TRY(auto query, OnlyQuery(body->StringOr("")));
+    // Only what was there: up to the positions of that time.
+    BoolQuery until;
+    until.minimum = "1";
+    for (const auto& [shard, position] : positions->object()) {
+      BoolQuery one;
+      one.filter.push_back({TermsQuery{std::string(kShardField), {Scalar(shard)}, false}, 1});
+      RangeQuery range;
+      range.field = kSequenceField;
+      const std::string text_of(position.StringOr("0"));
+      range.high = Scalar(static_cast<std::int64_t>(std::strtoll(text_of.c_str(), nullptr, 10)));
+      one.filter.push_back({std::move(range), 1});
+      until.should.push_back({std::move(one), 1});
+    }
+    BoolQuery both;
+    both.filter.push_back(std::move(query));
+    both.filter.push_back({std::move(until), 1});
+    std::vector<std::string> names;
+    for (const auto& index : indices->array()) names.emplace_back(index.StringOr(""));
+    std::sort(names.begin(), names.end());
+    HONRYU_TRY_VOID(EraseMatches(names, {std::move(both), 1}));
+  }
+  return Ok();
 }
 
 Result<void> Store::PutMapping(std::string_view index, std::string_view json) {
@@ -230,13 +397,33 @@ Result<std::vector<std::string>> Store::IndexNames(std::string_view indices,
   return ResolveIndices(indices, impl_->Names(), options.ignore_unavailable);
 }
 
+void Store::SetNewIndex(std::function<std::string(std::string_view)> mapping_of) {
+  const std::lock_guard lock(impl_->view);
+  impl_->new_index = std::move(mapping_of);
+}
+
+Result<void> Store::PutNote(const std::string& name, const std::string& text) {
+  const std::lock_guard lock(impl_->maintenance);
+  Catalogue::Change change;
+  change.notes[name] = text;
+  return impl_->catalogue->Commit(change);
+}
+
+Result<void> Store::RemoveNote(const std::string& name) { return PutNote(name, ""); }
+
+std::map<std::string, std::string> Store::Notes() const {
+  const std::lock_guard lock(impl_->maintenance);
+  return impl_->catalogue->notes();
+}
+
 Result<void> Store::DropIndex(std::string_view index) {
   auto& impl = *impl_;
-  const std::lock_guard lock(impl.maintenance);
+  const std::lock_guard outer(impl.housekeeping);
   if (impl.MappingOf(index, false) == nullptr)
     return Error(ErrorCode::kNotFound,
                  "index_not_found_exception: no such index [" + std::string(index) + "]");
   HONRYU_TRY_VOID(impl.Flush());
+  const std::lock_guard lock(impl.maintenance);
   Catalogue::Change change;
   change.removed_mappings.emplace_back(index);
   for (const auto& [number, record] : impl.catalogue->segments())
@@ -244,6 +431,10 @@ Result<void> Store::DropIndex(std::string_view index) {
   HONRYU_TRY_VOID(impl.catalogue->Commit(change));
   {
     const std::lock_guard leaf(impl.view);
+    for (const auto& [key, entries] : impl.groups)
+      if (key.index == index)
+        for (const auto& entry : entries)
+          if (entry.number == 0) impl.memory_segment_bytes -= entry.segment->byte_size();
     std::erase_if(impl.groups, [&](const auto& group) { return group.first.index == index; });
     impl.mappings.erase(impl.mappings.find(index));
   }
@@ -260,7 +451,8 @@ std::vector<IndexStatistics> Store::Indices() const {
     for (const auto& [key, entries] : impl_->groups)
       if (key.index == name)
         for (const auto& entry : entries) {
-          index.documents += entry.segment->doc_count();
+          index.documents += entry.living();
+          index.deleted += entry.segment->doc_count() - entry.living();
           index.bytes += entry.segment->byte_size();
           ++index.segments;
         }
@@ -322,12 +514,14 @@ Result<AddResult> Store::Restore(const StoreBatch& batch) {
 
 Result<void> Store::Restored(std::uint64_t segment) {
   auto& impl = *impl_;
+  const std::lock_guard outer(impl.housekeeping);
+  HONRYU_TRY_VOID(impl.Flush());  // its events are on disk before it is forgotten
+  HONRYU_TRY_VOID(impl.EraseAgain());
   const std::lock_guard lock(impl.maintenance);
   const auto found = impl.catalogue->segments().find(segment);
   if (found == impl.catalogue->segments().end() || !found->second.quarantined)
     return Error(ErrorCode::kNotFound, "segment " + std::to_string(segment) + " is not in quarantine");
   const auto file = impl.config.path + "/quarantine/" + found->second.FileName();
-  HONRYU_TRY_VOID(impl.Flush());  // its events are on disk before it is forgotten
   Catalogue::Change change;
   change.remove.push_back(segment);
   HONRYU_TRY_VOID(impl.catalogue->Commit(change));

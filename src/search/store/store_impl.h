@@ -5,6 +5,7 @@
 #include "search/query/query.h"
 #include "search/query/searcher.h"
 #include "search/store/catalogue.h"
+#include "search/store/id_filter.h"
 
 #include <compare>
 #include <map>
@@ -28,10 +29,37 @@ struct Entry {
   std::shared_ptr<const Segment> segment;  // shared with the searches that use it
   std::uint64_t number = 0;                ///< 0: in memory only.
   bool verified = false;                   ///< Its checksums were compared since it was opened.
+  std::shared_ptr<const DocSet> deleted;  ///< Replaced or deleted documents; null: none. Shared like segment.
+  std::int64_t sealed_ms = 0;             ///< When its newest document became visible.
+  std::shared_ptr<const IdFilter> ids;    ///< Made when first needed. Shared like segment.
+  std::uint32_t saved_deletes = 0;        ///< How many of the deleted ones the catalogue knows.
+
+  std::uint32_t living() const { return segment->doc_count() - (deleted != nullptr ? deleted->size() : 0); }
 };
 
-/// Locks, in this order: `maintenance` (one refresh, flush, merge, erasure at a time; catalogue), `writer`
-/// (documents being added), `view` (what searches see; a leaf).
+/// What a search may look at again.
+class Snapshot {
+ public:
+  explicit Snapshot(std::vector<IndexedSegment> segments) : segments_(std::move(segments)) {}
+  const std::vector<IndexedSegment>& segments() const { return segments_; }
+
+ private:
+  std::vector<IndexedSegment> segments_;
+};
+
+/// A write that says what is to happen to other documents with its id.
+struct IdWrite {
+  std::string id;
+  WriteKind kind = WriteKind::kIndex;
+  std::int64_t day = 0;   ///< Of the group its document went to,
+  std::uint32_t doc = 0;  ///< and its number there. Meaningless for deletions.
+  bool windowed = false;  ///< Looks no further back than StoreConfig::id_window.
+};
+using IdWrites = std::map<std::string, std::vector<IdWrite>, std::less<>>;  // by index
+
+/// Locks, in this order: `housekeeping` (one flush, merge, erasure at a time; held while files are written),
+/// `maintenance` (one refresh or change of the catalogue at a time; held shortly), `writer` (documents being
+/// added), `view` (what searches see; a leaf).
 struct Store::Impl {
   Impl(StoreConfig c, const Clock& k) : config(std::move(c)), clock(k) {}
 
@@ -45,25 +73,53 @@ struct Store::Impl {
                       std::size_t place);
   std::shared_ptr<Mapping> MappingOf(std::string_view index, bool make);
 
-  // Maintenance (maintenance.cc); `maintenance` is held.
-  Result<void> Load();
+  // Refreshing (refresh.cc); `maintenance` is held.
   Result<void> Refresh();
-  Result<void> Flush();
   Result<void> MergeMemory(const GroupKey& key);
+  struct Sealed {
+    GroupKey key;
+    Entry entry;
+  };
+  /// Visible segments of an index that hold ids, with their filters. Needs no lock.
+  std::vector<Sealed> WithIds(std::string_view index);
+  /// Finds the documents that `writes` replace or delete: in `sealed`, which are about to become visible, and
+  /// in older segments, whose entries with what is deleted now are returned.
+  std::vector<Sealed> ApplyIds(const IdWrites& writes, std::vector<Sealed>& sealed);
+
+  // Upkeep (maintenance.cc); `housekeeping` is held, and `maintenance` where it says so.
+  Result<void> Load();
+  Result<void> Flush();
   Result<void> MergeDisk();
   Result<void> Retain();
   Result<void> VerifyOne();
   /// False when the segment was corrupt, and is now in quarantine.
   Result<bool> Verify(const GroupKey& key, const Entry& entry);
-  Result<void> Quarantine(const GroupKey& key, std::uint64_t number, const Error& why);
-  Result<Entry> Write(const GroupKey& key, BytesView bytes, Catalogue::Change& change);
+  /// With `maintenance`.
+  Result<void> Quarantine(const GroupKey& key, std::uint64_t number);
+  /// Writes a segment that takes the place of `from` (documents that are deleted in them left out).
+  Result<Entry> Write(const GroupKey& key, BytesView bytes, const std::vector<Entry>& from,
+                      Catalogue::Change& change);
+  /// Segments taken out and what came in their place, on disk and not yet committed.
+  struct Replacement {
+    GroupKey key;
+    std::vector<Entry> out, in;
+  };
+  /// Commits the change and makes the replacements visible, with documents deleted since `out` was read. With
+  /// `maintenance`.
+  Result<void> CommitReplacements(std::vector<Replacement> replacements, Catalogue::Change change);
   /// Takes the entries with these segments out of the view and puts others in.
   void Replace(const GroupKey& key, const std::vector<std::shared_ptr<const Segment>>& out,
                std::vector<Entry> in);
   std::vector<GroupKey> Groups() const;
   std::vector<Entry> Entries(const GroupKey& key) const;
+  std::optional<Entry> Find(const GroupKey& key, const std::shared_ptr<const Segment>& segment) const;
   std::string SegmentPath(std::uint64_t number) const;
   std::uint64_t MemoryBytes() const;
+
+  // Erasing (store.cc); `housekeeping` is held.
+  Result<EraseReceipt> EraseMatches(const std::vector<std::string>& names, const Query& query);
+  /// Erases once more what was erased before, where a rebuilt segment has brought it back.
+  Result<void> EraseAgain();
 
   // Reading (store.cc).
   std::vector<std::string> Names() const;
@@ -72,13 +128,18 @@ struct Store::Impl {
   const StoreConfig config;
   const Clock& clock;
 
+  mutable std::mutex housekeeping;
+  std::optional<MonoTime> next_merge, next_retention;
+
   mutable std::mutex maintenance;
   std::unique_ptr<Catalogue> catalogue;
   std::map<std::string, std::uint64_t, std::less<>> refreshed;  ///< Positions that the view covers.
-  std::optional<MonoTime> oldest_in_memory, next_merge, next_retention;
+  std::optional<MonoTime> oldest_in_memory;
+  std::vector<std::shared_ptr<const Segment>> flushing;  ///< Being written: not merged in memory meanwhile.
 
   mutable std::mutex writer;
   std::map<GroupKey, Open> open;
+  IdWrites id_writes;
   DocumentParser parser;
   std::map<std::string, std::uint64_t, std::less<>> added;  ///< Positions of all that was added.
   std::uint64_t waiting = 0, open_bytes = 0;
@@ -87,6 +148,7 @@ struct Store::Impl {
   mutable std::mutex view;
   std::map<GroupKey, std::vector<Entry>> groups;
   std::map<std::string, std::shared_ptr<Mapping>, std::less<>> mappings;
+  std::function<std::string(std::string_view)> new_index;
   std::uint64_t memory_segment_bytes = 0;
   StoreStatistics statistics;
 };

@@ -120,7 +120,7 @@ TEST_F(SearchRequestTest, LimitsAreErrorsOfTheApi) {
   specs[0].name = "t";
   specs[0].field = "user.name";
   AggCollector tight(specs, context, {65'535, 100});
-  const auto collected = tight.Collect(*segments_[0].segment, DocSet::All(2));
+  const auto collected = tight.Collect(segments_[0], DocSet::All(2));
   ASSERT_FALSE(collected.ok());
   EXPECT_EQ(ToApiError(collected.error()).status, 429);
 }
