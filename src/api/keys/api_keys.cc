@@ -98,8 +98,11 @@ ApiKeys::Digest ApiKeys::DigestOf(std::string_view key) {
 }
 
 ApiKeys::Caller ApiKeys::Identify(const http::Request& request, std::string_view scope) const {
+  return Identify(PresentedKey(request), scope);
+}
+
+ApiKeys::Caller ApiKeys::Identify(std::string_view presented, std::string_view scope) const {
   if (keys_.empty()) return {};
-  const std::string_view presented = PresentedKey(request);
   if (presented.empty()) return {Verdict::kMissing, {}, nullptr};
   const Digest digest = DigestOf(presented);
   const Known* found = nullptr;

@@ -61,6 +61,8 @@ class ApiKeys {
   /// Looks for the key in "Authorization: Bearer …", X-Api-Key and ?api_key=, in this order. Compares digests
   /// in constant time, all of them.
   Caller Identify(const http::Request& request, std::string_view scope) const;
+  /// The same for a key that was found elsewhere; empty: none was presented.
+  Caller Identify(std::string_view presented, std::string_view scope) const;
   bool in_use() const { return !keys_.empty(); }
 
  private:

@@ -1,0 +1,12 @@
+#pragma once
+
+#include <string>
+#include <string_view>
+
+namespace honryu::api::search {
+
+/// What `filter_path` leaves of an answer: patterns with commas between them, `*` for any member or part of a
+/// name, `**` for any way down, `-` in front for what is left out ("errors,items.*.status").
+std::string FilterPath(std::string_view json, std::string_view patterns);
+
+}  // namespace honryu::api::search

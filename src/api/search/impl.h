@@ -1,0 +1,203 @@
+#pragma once
+
+#include "api/search/bulk_body.h"
+#include "api/search/contexts.h"
+#include "api/search/index_settings.h"
+#include "honryu/api/search/search_api.h"
+#include "honryu/async/blocking_calls.h"
+#include "honryu/codec/json.h"
+#include "honryu/http/origin_list.h"
+#include "honryu/search/api_error.h"
+
+#include <atomic>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <unordered_map>
+#include <vector>
+
+namespace honryu::api::search {
+
+namespace engine = honryu::search;
+
+/// A request taken apart. Lives as long as its handler.
+struct Call {
+  const http::Request& request;
+  async::Context ctx;
+  std::string method;
+  std::vector<std::string> parts;  ///< Of the path, percent-decoded one by one.
+
+  std::string_view Part(std::size_t number) const {
+    return number < parts.size() ? std::string_view(parts[number]) : std::string_view();
+  }
+  /// Query parameter that is given as "", "true" or otherwise.
+  bool Flag(std::string_view name) const {
+    const std::string* value = request.Query(name);
+    return value != nullptr && *value != "false";
+  }
+  std::string_view Param(std::string_view name, std::string_view fallback = {}) const {
+    const std::string* value = request.Query(name);
+    return value != nullptr ? std::string_view(*value) : fallback;
+  }
+};
+
+struct Answer {
+  int status = 200;
+  std::string body;
+  bool text = false;  ///< Plain text (of _cat), not JSON.
+
+  static Answer Json(std::string body, int status = 200) { return {status, std::move(body), false}; }
+  static Answer Failed(const Error& error, std::string_view index = {});
+  static Answer Failed(int status, std::string_view type, std::string_view reason,
+                       std::string_view index = {});
+};
+
+/// A write on its way to the log.
+struct Write {
+  std::string action;  ///< As the answer names it: index, create, delete.
+  std::string index, id;
+  engine::WriteKind kind = engine::WriteKind::kAppend;
+  BytesView source;
+  // What came of it.
+  int status = 0;
+  std::string result;
+  std::optional<engine::ApiError> error;
+  std::uint64_t sequence = 0;
+};
+
+/// State of the API and its handlers, a family a file.
+struct SearchApi::Impl {
+  Impl(SearchConfig settings, engine::Store& search_store, client::StreamClient& stream_client,
+       AwaitVisible await, async::Runtime& runtime, const Clock& source, obs::Registry& registry);
+
+  using Task = async::Task<Answer>;
+  /// Only what the caller's key allows; else the refusal.
+  std::optional<http::Response> TurnAway(const Call& call) const;
+  Task Dispatch(const Call& call);
+  Task DispatchGlobal(const Call& call);
+  Task DispatchIndex(const Call& call);
+  http::Response Finish(const Call& call, Answer answer) const;
+
+  // info.cc: who we are.
+  Answer Root(const Call& call) const;
+  Answer ClusterHealth(const Call& call) const;
+  Answer ClusterSettings(const Call& call);
+  Answer ClusterState() const;
+  Answer Nodes(const Call& call) const;
+  Answer License() const;
+  Answer Analyze(const Call& call) const;
+  bool AsOpensearch(const http::Request& request) const;
+
+  // read.cc
+  Task Search(const Call& call);
+  Task Scroll(const Call& call);
+  Task ClearScroll(const Call& call);
+  Task OpenPit(const Call& call);
+  Task ClosePit(const Call& call);
+  Task MultiSearch(const Call& call);
+  Task Count(const Call& call);
+  Task GetDocument(const Call& call);
+  Task MultiGet(const Call& call);
+  Task ValidateQuery(const Call& call);
+  /// One search on the pool; `indices` unresolved.
+  async::Task<Result<std::string>> RunSearch(async::Context ctx, std::string indices, codec::Json body,
+                                             bool ignore_unavailable);
+  async::Task<Result<std::string>> RunOnSnapshot(async::Context ctx,
+                                                 std::shared_ptr<const engine::Snapshot> on,
+                                                 std::string body);
+  /// The hit with this id as JSON, or nothing.
+  async::Task<Result<std::string>> FindDocument(async::Context ctx, std::string index, std::string id,
+                                                std::string source_filter);
+  engine::SearchOptions OptionsOf(const async::Context& ctx, bool ignore_unavailable,
+                                  const std::atomic<bool>* cancelled) const;
+
+  // write.cc
+  Task Bulk(const Call& call);
+  Task WriteDocument(const Call& call);
+  Task DeleteDocument(const Call& call);
+  Task DeleteByQuery(const Call& call);
+  Task Refresh(const Call& call);
+  /// Puts the writes into the log and fills in what came of them. An error: nothing is known about any.
+  async::Task<Result<void>> Log(async::Context ctx, std::vector<Write>& writes, std::string_view refresh);
+  /// Makes everything that was acknowledged here findable.
+  async::Task<Result<void>> CatchUp(async::Context ctx);
+  async::Task<Result<void>> AnswerConflicts(std::vector<Write>& writes);
+  std::string NewId();
+
+  // indices.cc
+  Task CreateIndex(const Call& call);
+  Task DropIndex(const Call& call);
+  Task GetIndex(const Call& call);
+  Task GetMapping(const Call& call);
+  Task GetFieldMapping(const Call& call);
+  Task PutMapping(const Call& call);
+  Task FieldCaps(const Call& call);
+  Task GetSettings(const Call& call);
+  Task PutSettings(const Call& call);
+  Task Aliases(const Call& call);
+  Task GetAlias(const Call& call);
+  Task ChangeAlias(const Call& call);
+  Task Template(const Call& call, std::string_view kind, std::string_view list);
+  Task Policy(const Call& call);
+  Task Resolve(const Call& call);
+  Task DataStream(const Call& call);
+  void WriteSettings(const std::string& index, codec::JsonWriter& out) const;
+
+  // cat.cc
+  Answer Cat(const Call& call) const;
+  Task Stats(const Call& call);
+
+  /// Names of existing indices for the path's list, aliases resolved.
+  Result<std::vector<std::string>> Names(std::string_view indices, bool ignore_unavailable) const;
+  /// Gives new indices the aliases of their templates.
+  void Settle();
+
+  const SearchConfig config;
+  engine::Store& store;
+  client::StreamClient& client;
+  const AwaitVisible await_visible;
+  const Clock& clock;
+  const keys::ApiKeys api_keys;
+  const http::OriginList origins;
+  const std::string cluster_uuid;
+  IndexSettings settings;
+  SearchContexts contexts;
+  std::map<std::string, obs::Counter, std::less<>> requests;
+  std::map<std::string, obs::Histogram, std::less<>> seconds;
+  obs::Counter documents, rejected;
+  obs::Gauge running;
+
+  std::mutex fresh_mutex;
+  std::vector<std::string> fresh;  // new indices whose aliases are not made yet
+  std::atomic<bool> has_fresh{false};
+
+  std::mutex unseen_mutex;
+  std::map<std::string, client::PutPosition> unseen;  // newest write of each shard, until it is known visible
+  std::unordered_map<std::string, MonoTime> created;  // ids written lately: not in the store yet, perhaps
+
+  std::size_t created_limit = 1000;  // when to look for what has expired
+
+  std::atomic<std::uint64_t> id_counter;
+  async::BlockingCalls searches, upkeep;
+};
+
+/// Ends a search when its coroutine goes: the flag outlives it.
+class CancelFlag {
+ public:
+  CancelFlag() : flag_(std::make_shared<std::atomic<bool>>(false)) {}
+  ~CancelFlag() { flag_->store(true); }
+  CancelFlag(const CancelFlag&) = delete;
+  CancelFlag& operator=(const CancelFlag&) = delete;
+  const std::shared_ptr<std::atomic<bool>>& flag() const { return flag_; }
+
+ private:
+  std::shared_ptr<std::atomic<bool>> flag_;  // shared with the call on the pool
+};
+
+/// {"acknowledged":true}
+Answer Acknowledged();
+
+}  // namespace honryu::api::search

@@ -1,0 +1,258 @@
+#include "api/search/index_settings.h"
+
+#include "honryu/obs/log.h"
+#include "honryu/search/api_error.h"
+
+#include <algorithm>
+#include <utility>
+
+namespace honryu::api::search {
+
+namespace {
+
+namespace engine = honryu::search;
+using codec::Json;
+
+/// Notes are named "KIND/NAME"; aliases are of the kind "alias", named "ALIAS" with {"INDEX":{"write":b}}.
+constexpr std::string_view kAlias = "alias";
+
+std::vector<std::string> Strings(const Json* json) {
+  std::vector<std::string> all;
+  if (json == nullptr) return all;
+  if (json->is_string()) all.emplace_back(json->StringOr(""));
+  for (const Json& item : json->array()) all.emplace_back(item.StringOr(""));
+  return all;
+}
+
+std::int64_t NumberOf(const Json* json) { return json == nullptr ? 0 : json->IntOr(0); }
+
+}  // namespace
+
+std::vector<std::string> NamesOf(std::string_view list) {
+  std::vector<std::string> names;
+  while (!list.empty()) {
+    const auto end = list.find(',');
+    if (end != 0) names.emplace_back(list.substr(0, end));
+    list.remove_prefix(end == std::string_view::npos ? list.size() : end + 1);
+  }
+  return names;
+}
+
+IndexSettings::IndexSettings(engine::Store& store) : store_(store) {
+  for (const auto& [key, text] : store.Notes()) {
+    const auto slash = key.find('/');
+    auto parsed = Json::Parse(text);
+    if (slash == std::string::npos || !parsed.ok()) continue;
+    kinds_[key.substr(0, slash)][key.substr(slash + 1)] = std::move(*parsed);
+  }
+}
+
+Result<void> IndexSettings::Change(std::string_view kind, const std::string& name, std::optional<Json> body) {
+  const std::string key = std::string(kind) + "/" + name;
+  HONRYU_TRY_VOID(body ? store_.PutNote(key, body->Dump()) : store_.RemoveNote(key));
+  const std::lock_guard lock(mutex_);
+  if (body)
+    kinds_[std::string(kind)][name] = std::move(*body);
+  else
+    kinds_[std::string(kind)].erase(name);
+  return Ok();
+}
+
+std::optional<Json> IndexSettings::Find(std::string_view kind, const std::string& name) const {
+  const std::lock_guard lock(mutex_);
+  const auto all = kinds_.find(kind);
+  if (all == kinds_.end()) return std::nullopt;
+  const auto found = all->second.find(name);
+  if (found == all->second.end()) return std::nullopt;
+  return found->second;
+}
+
+std::string IndexSettings::Resolve(std::string_view indices) const {
+  const std::lock_guard lock(mutex_);
+  const auto aliases = kinds_.find(kAlias);
+  if (aliases == kinds_.end() || aliases->second.empty()) return std::string(indices);
+  std::string resolved;
+  const auto add = [&resolved](std::string_view name) {
+    if (!resolved.empty()) resolved += ',';
+    resolved += name;
+  };
+  for (const std::string& part : NamesOf(indices)) {
+    const bool without = part.starts_with('-');
+    const std::string_view pattern = std::string_view(part).substr(without ? 1 : 0);
+    bool exact = false;
+    for (const auto& [alias, body] : aliases->second) {
+      if (!NameFits(pattern, alias)) continue;
+      exact = exact || alias == pattern;
+      for (const auto& [index, options] : body.object()) add((without ? "-" : "") + index);
+    }
+    if (!exact) add(part);
+  }
+  return resolved;
+}
+
+Result<std::string> IndexSettings::WriteIndex(std::string_view name) const {
+  const std::lock_guard lock(mutex_);
+  const auto aliases = kinds_.find(kAlias);
+  if (aliases == kinds_.end()) return std::string(name);
+  const auto found = aliases->second.find(std::string(name));
+  if (found == aliases->second.end()) return std::string(name);
+  const auto& indices = found->second.object();
+  for (const auto& [index, options] : indices)
+    if (const Json* write = options.Find("write"); write != nullptr && write->BoolOr(false)) return index;
+  if (indices.size() == 1) return indices[0].first;
+  return engine::IllegalArgument(
+      "no write index is defined for alias [" + std::string(name) +
+      "]. The write index may be explicitly disabled using is_write_index=false or the "
+      "alias points to multiple indices without one being designated as a write index");
+}
+
+bool IndexSettings::HasAlias(std::string_view name) const {
+  const std::lock_guard lock(mutex_);
+  const auto aliases = kinds_.find(kAlias);
+  return aliases != kinds_.end() && aliases->second.contains(std::string(name));
+}
+
+std::map<std::string, IndexSettings::Alias> IndexSettings::AliasesOf(std::string_view index) const {
+  std::map<std::string, Alias> all;
+  const std::lock_guard lock(mutex_);
+  const auto aliases = kinds_.find(kAlias);
+  if (aliases == kinds_.end()) return all;
+  for (const auto& [alias, body] : aliases->second)
+    if (const Json* options = body.Find(index)) {
+      const Json* write = options->Find("write");
+      all[alias].write = write != nullptr && write->BoolOr(false);
+    }
+  return all;
+}
+
+Result<void> IndexSettings::PutAlias(const std::string& index, const std::string& alias, bool write) {
+  const std::lock_guard lock(changing_);
+  Json::Object members = Find(kAlias, alias).value_or(Json()).object();
+  std::erase_if(members, [&index](const auto& member) { return member.first == index; });
+  members.emplace_back(index, Json(Json::Object{{"write", Json(Json::Value(write))}}));
+  return Change(kAlias, alias, Json(std::move(members)));
+}
+
+Result<bool> IndexSettings::RemoveAlias(const std::string& index, const std::string& alias) {
+  const std::lock_guard lock(changing_);
+  const auto known = Find(kAlias, alias);
+  if (!known || known->Find(index) == nullptr) return false;
+  Json::Object members = known->object();
+  std::erase_if(members, [&index](const auto& member) { return member.first == index; });
+  HONRYU_TRY_VOID(
+      Change(kAlias, alias, members.empty() ? std::nullopt : std::optional(Json(std::move(members)))));
+  return true;
+}
+
+Result<void> IndexSettings::ForgetIndex(const std::string& index) {
+  for (const auto& [alias, options] : AliasesOf(index)) {
+    const auto removed = RemoveAlias(index, alias);
+    if (!removed.ok()) return removed.error();
+  }
+  const auto removed = Remove("settings", index);
+  if (!removed.ok()) return removed.error();
+  return Ok();
+}
+
+Result<void> IndexSettings::Put(std::string_view kind, const std::string& name, const Json& body) {
+  const std::lock_guard lock(changing_);
+  return Change(kind, name, body);
+}
+
+Result<bool> IndexSettings::Remove(std::string_view kind, const std::string& name) {
+  const std::lock_guard lock(changing_);
+  if (!Find(kind, name)) return false;
+  HONRYU_TRY_VOID(Change(kind, name, std::nullopt));
+  return true;
+}
+
+std::map<std::string, Json> IndexSettings::All(std::string_view kind) const {
+  const std::lock_guard lock(mutex_);
+  const auto found = kinds_.find(kind);
+  return found == kinds_.end() ? std::map<std::string, Json>() : found->second;
+}
+
+/// Parts that hold "mappings" and "aliases", the later over the earlier. `mutex_` is held.
+std::vector<const Json*> IndexSettings::TemplatesFor(std::string_view index) const {
+  const auto fits = [index](const Json& body) {
+    const auto patterns = Strings(body.Find("index_patterns"));
+    return std::any_of(patterns.begin(), patterns.end(),
+                       [index](const std::string& pattern) { return NameFits(pattern, index); });
+  };
+  std::vector<const Json*> parts;
+  const Json* best = nullptr;
+  if (const auto composable = kinds_.find(std::string_view("index_template")); composable != kinds_.end())
+    for (const auto& [name, body] : composable->second)
+      if (fits(body) &&
+          (best == nullptr || NumberOf(body.Find("priority")) > NumberOf(best->Find("priority"))))
+        best = &body;
+  if (best != nullptr) {
+    const auto components = kinds_.find(std::string_view("component_template"));
+    for (const std::string& name : Strings(best->Find("composed_of"))) {
+      if (components == kinds_.end()) continue;
+      const auto found = components->second.find(name);
+      if (found == components->second.end()) continue;
+      if (const Json* part = found->second.Find("template")) parts.push_back(part);
+    }
+    if (const Json* part = best->Find("template")) parts.push_back(part);
+    return parts;
+  }
+  if (const auto old = kinds_.find(std::string_view("template")); old != kinds_.end()) {
+    std::vector<std::pair<std::int64_t, const Json*>> ordered;
+    for (const auto& [name, body] : old->second)
+      if (fits(body)) ordered.emplace_back(NumberOf(body.Find("order")), &body);
+    // Those of one order stay in the order of their names.
+    for (std::size_t i = 1; i < ordered.size(); ++i)
+      for (std::size_t j = i; j > 0 && ordered[j].first < ordered[j - 1].first; --j)
+        std::swap(ordered[j], ordered[j - 1]);
+    for (const auto& [order, body] : ordered) parts.push_back(body);
+  }
+  return parts;
+}
+
+namespace {
+
+/// `over` laid over `under`, objects member by member.
+Json Merged(const Json& under, const Json& over) {
+  if (!under.is_object() || !over.is_object()) return over;
+  Json::Object members = under.object();
+  for (const auto& [name, value] : over.object()) {
+    const auto found = std::find_if(members.begin(), members.end(),
+                                    [&n = name](const auto& member) { return member.first == n; });
+    if (found == members.end())
+      members.emplace_back(name, value);
+    else
+      found->second = Merged(found->second, value);
+  }
+  return Json(std::move(members));
+}
+
+}  // namespace
+
+std::string IndexSettings::MappingFor(std::string_view index) const {
+  const std::lock_guard lock(mutex_);
+  Json mapping{Json::Object{}};
+  for (const Json* part : TemplatesFor(index)) {
+    const Json* mappings = part->Find("mappings");
+    if (mappings == nullptr) continue;
+    // Of the old kind there may be a type between: {"_doc":{"properties":…}}.
+    if (const Json* typed = mappings->Find("_doc"); typed != nullptr) mappings = typed;
+    mapping = Merged(mapping, *mappings);
+  }
+  return mapping.Dump();
+}
+
+void IndexSettings::AddTemplateAliases(const std::string& index) {
+  std::vector<std::string> names;
+  {
+    const std::lock_guard lock(mutex_);
+    for (const Json* part : TemplatesFor(index))
+      if (const Json* aliases = part->Find("aliases"))
+        for (const auto& [name, options] : aliases->object()) names.push_back(name);
+  }
+  for (const std::string& name : names)
+    if (const auto put = PutAlias(index, name, false); !put.ok())
+      LOG(warn, "alias of a template not made", {"index", index}, {"alias", name}, {"error", put.error()});
+}
+
+}  // namespace honryu::api::search

@@ -1,0 +1,80 @@
+#pragma once
+
+#include "honryu/codec/json.h"
+#include "honryu/search/name_pattern.h"
+#include "honryu/search/store.h"
+
+#include <map>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <set>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace honryu::api::search {
+
+/// A template as it was put: its JSON, and what follows from it.
+struct IndexTemplate {
+  codec::Json body;
+  std::vector<std::string> patterns;
+  std::int64_t priority = 0;
+};
+
+/// Aliases, templates, policies and settings of indices: what the API knows beside the store. Kept as notes
+/// in the store's catalogue. Thread-safe; calls that change something block.
+class IndexSettings {
+ public:
+  explicit IndexSettings(honryu::search::Store& store);
+
+  /// Index names that a list of names, patterns and aliases stands for, as such a list: aliases become their
+  /// indices, a data stream or index stays as it is. "" and "_all" mean all.
+  std::string Resolve(std::string_view indices) const;
+  /// Where writes to an alias go; the name itself when it is none. kInvalidArgument for an alias of several
+  /// indices without one marked for writing.
+  Result<std::string> WriteIndex(std::string_view name) const;
+  /// True if one of the names is an alias.
+  bool HasAlias(std::string_view name) const;
+
+  struct Alias {
+    bool write = false;
+  };
+  /// Aliases of an index, by name.
+  std::map<std::string, Alias> AliasesOf(std::string_view index) const;
+  Result<void> PutAlias(const std::string& index, const std::string& alias, bool write);
+  /// False when there was none.
+  Result<bool> RemoveAlias(const std::string& index, const std::string& alias);
+  Result<void> ForgetIndex(const std::string& index);
+
+  /// `kind`: "index_template" (composable), "template" (of the old kind), "component_template", "policy",
+  /// "settings" (of an index).
+  Result<void> Put(std::string_view kind, const std::string& name, const codec::Json& body);
+  Result<bool> Remove(std::string_view kind, const std::string& name);
+  std::map<std::string, codec::Json> All(std::string_view kind) const;
+
+  /// The mapping of a new index by the templates that fit its name, as JSON for Store::PutMapping: of the
+  /// composable ones the one of the greatest priority with its components before it; else all of the old
+  /// kind, by their order.
+  std::string MappingFor(std::string_view index) const;
+  /// Its aliases by the same.
+  void AddTemplateAliases(const std::string& index);
+
+ private:
+  std::vector<const codec::Json*> TemplatesFor(std::string_view index) const;
+  /// Makes a change durable, then known; no body: removes it. `changing_` is held, `mutex_` is not: the store
+  /// asks for mappings while it holds locks that its catalogue waits for.
+  Result<void> Change(std::string_view kind, const std::string& name, std::optional<codec::Json> body);
+  std::optional<codec::Json> Find(std::string_view kind, const std::string& name) const;
+
+  honryu::search::Store& store_;
+  std::mutex changing_;       // one change at a time; before the store's locks
+  mutable std::mutex mutex_;  // a leaf
+  std::map<std::string, std::map<std::string, codec::Json>, std::less<>> kinds_;  // kind -> name -> body
+};
+
+using honryu::search::NameFits;
+/// Splits at commas.
+std::vector<std::string> NamesOf(std::string_view list);
+
+}  // namespace honryu::api::search

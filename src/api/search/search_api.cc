@@ -1,0 +1,401 @@
+#include "honryu/api/search/search_api.h"
+
+#include "api/search/filter_path.h"
+#include "api/search/impl.h"
+#include "honryu/base/random.h"
+#include "honryu/codec/base64.h"
+#include "honryu/codec/uri.h"
+#include "honryu/obs/log.h"
+#include "honryu/search/api_error.h"
+
+#include <algorithm>
+#include <utility>
+
+namespace honryu::api::search {
+
+namespace {
+
+constexpr std::string_view kJsonType = "application/json; charset=UTF-8";
+
+/// Kinds of requests, for metrics.
+constexpr std::string_view kKinds[] = {"search", "count", "bulk", "document", "erase", "indices", "other"};
+
+std::string_view KindOf(const Call& call) {
+  for (const std::string& part : call.parts) {
+    if (part == "_search" || part == "_msearch" || part == "_field_caps") return "search";
+    if (part == "_count") return "count";
+    if (part == "_bulk") return "bulk";
+    if (part == "_doc" || part == "_create" || part == "_source" || part == "_mget") return "document";
+    if (part == "_delete_by_query") return "erase";
+    if (part == "_mapping" || part == "_cat" || part == "_stats" || part == "_settings" || part == "_refresh")
+      return "indices";
+  }
+  return "other";
+}
+
+/// What a key must be for.
+std::string_view ScopeOf(const Call& call) {
+  const auto has = [&call](std::string_view part) {
+    return std::find(call.parts.begin(), call.parts.end(), part) != call.parts.end();
+  };
+  if (has("_delete_by_query")) return "admin";
+  const bool writes = has("_bulk") || has("_doc") || has("_create") || has("_update");
+  if (call.method == "GET" || call.method == "HEAD") return "read";
+  if (has("_search") || has("_msearch") || has("_count") || has("_field_caps") || has("_mget") ||
+      has("_analyze") || has("_pit") || has("_validate") || has("_mapping_caps"))
+    return "read";
+  if (call.method == "DELETE" && !writes) return "admin";
+  return "write";
+}
+
+Answer WrongMethod(const Call& call, std::string_view allowed) {
+  std::string body;
+  codec::JsonWriter out(body);
+  out.BeginObject();
+  out.Key("error");
+  out.String("Incorrect HTTP method for uri [" + call.request.target + "] and method [" + call.method +
+             "], allowed: [" + std::string(allowed) + "]");
+  out.Key("status");
+  out.Int(405);
+  out.EndObject();
+  return Answer::Json(std::move(body), 405);
+}
+
+Answer NoHandler(const Call& call) {
+  return Answer::Failed(
+      400, "illegal_argument_exception",
+      "no handler found for uri [" + call.request.target + "] and method [" + call.method + "]");
+}
+
+/// The path's parts, each percent-decoded by itself: an id may hold an escaped slash.
+Result<std::vector<std::string>> PartsOf(std::string_view target) {
+  const auto query = target.find('?');
+  std::string_view path = target.substr(0, query);
+  std::vector<std::string> parts;
+  while (!path.empty()) {
+    if (path.front() == '/') {
+      path.remove_prefix(1);
+      continue;
+    }
+    const auto end = path.find('/');
+    HONRYU_TRY(auto part, codec::PercentDecode(path.substr(0, end), false));
+    parts.push_back(std::move(part));
+    path.remove_prefix(end == std::string_view::npos ? path.size() : end);
+  }
+  return parts;
+}
+
+/// The secret of "Basic" (any user's password) and of Elasticsearch's "ApiKey" (base64 of "id:key"); empty
+/// when the header is of another kind.
+std::string DecodedKey(std::string_view header) {
+  for (const std::string_view scheme : {"Basic ", "ApiKey "}) {
+    if (!header.starts_with(scheme)) continue;
+    const auto decoded = codec::Base64Decode(header.substr(scheme.size()));
+    if (!decoded.ok()) return {};
+    const auto colon = decoded->find(':');
+    return colon == std::string::npos ? *decoded : decoded->substr(colon + 1);
+  }
+  return {};
+}
+
+bool IsOneOf(std::string_view text, std::initializer_list<std::string_view> list) {
+  return std::find(list.begin(), list.end(), text) != list.end();
+}
+
+}  // namespace
+
+Result<void> SearchConfig::Validate() const {
+  const auto wrong = [](std::string message) {
+    return Error(ErrorCode::kInvalidArgument, "search: " + std::move(message));
+  };
+  if (max_searches < 1 || max_contexts < 1) return wrong("max_searches and max_contexts must be 1 or more");
+  if (search_timeout <= Duration::zero() || put_timeout <= Duration::zero() ||
+      visible_timeout <= Duration::zero() || max_keep_alive <= Duration::zero())
+    return wrong("timeouts must be above zero");
+  for (const std::string& pattern : cors_origins) HONRYU_TRY_VOID(http::OriginList::CheckPattern(pattern));
+  return keys::CheckApiKeys(api_keys);
+}
+
+Answer Answer::Failed(const Error& error, std::string_view index) {
+  const engine::ApiError api = engine::ToApiError(error);
+  return Json(engine::ErrorBody(api, index), api.status);
+}
+
+Answer Answer::Failed(int status, std::string_view type, std::string_view reason, std::string_view index) {
+  engine::ApiError api;
+  api.status = status;
+  api.type = type;
+  api.reason = reason;
+  return Json(engine::ErrorBody(api, index), status);
+}
+
+Answer Acknowledged() { return Answer::Json(R"({"acknowledged":true})"); }
+
+SearchApi::Impl::Impl(SearchConfig config_in, engine::Store& search_store,
+                      client::StreamClient& stream_client, AwaitVisible await, async::Runtime& runtime,
+                      const Clock& source, obs::Registry& registry)
+    : config(std::move(config_in)),
+      store(search_store),
+      client(stream_client),
+      await_visible(std::move(await)),
+      clock(source),
+      api_keys(config.api_keys, source),
+      origins(config.cors_origins),
+      cluster_uuid("honryu-" + config.cluster_name),
+      settings(store),
+      contexts(config.max_contexts, source),
+      documents(registry.MakeCounter("honryu_search_documents_total", "Documents acknowledged")),
+      rejected(registry.MakeCounter("honryu_search_rejected_documents_total", "Documents refused")),
+      running(registry.MakeGauge("honryu_search_running", "Searches running or waiting")),
+      id_counter(static_cast<std::uint64_t>(ToMs(source.Now())) << 20),
+      searches(runtime, "search", config.max_searches),
+      upkeep(runtime, "search indices") {
+  for (const std::string_view kind : kKinds) {
+    requests.emplace(kind, registry.MakeCounter("honryu_search_requests_total", "Requests by kind",
+                                                {{"kind", std::string(kind)}}));
+    seconds.emplace(kind, registry.MakeHistogram("honryu_search_request_seconds", "Time to answer, by kind",
+                                                 obs::LatencyBuckets(), {{"kind", std::string(kind)}}));
+  }
+  store.SetNewIndex([this](std::string_view index) {
+    {
+      const std::lock_guard lock(fresh_mutex);
+      fresh.emplace_back(index);
+    }
+    has_fresh = true;
+    return settings.MappingFor(index);
+  });
+}
+
+void SearchApi::Impl::Settle() {
+  std::vector<std::string> names;
+  {
+    const std::lock_guard lock(fresh_mutex);
+    names.swap(fresh);
+    has_fresh = false;
+  }
+  for (const std::string& name : names) settings.AddTemplateAliases(name);
+}
+
+std::optional<http::Response> SearchApi::Impl::TurnAway(const Call& call) const {
+  using Verdict = keys::ApiKeys::Verdict;
+  const std::string_view origin = call.request.headers.Get("Origin");
+  if (!origin.empty() && !origins.Allows(origin)) {
+    Answer answer = Answer::Failed(403, "security_exception", "this origin may not call");
+    return Finish(call, std::move(answer));
+  }
+  const std::string_view scope = ScopeOf(call);
+  const std::string decoded = DecodedKey(call.request.headers.Get("Authorization"));
+  const auto identify = [&](std::string_view wanted) {
+    return decoded.empty() ? api_keys.Identify(call.request, wanted).verdict
+                           : api_keys.Identify(std::string_view(decoded), wanted).verdict;
+  };
+  Verdict verdict = identify(scope);
+  // Writers ask who we are before they write, and whether their index and template are there.
+  const bool harmless =
+      scope == "read" && (call.parts.empty() || call.method == "HEAD" ||
+                          IsOneOf(call.Part(0), {"_license", "_cluster", "_nodes", "_xpack"}) ||
+                          call.Part(0).ends_with("_template"));
+  if (verdict == Verdict::kForbidden && harmless) verdict = identify("write");
+  if (verdict == Verdict::kAllowed) return std::nullopt;
+  if (verdict == Verdict::kForbidden)
+    return Finish(call, Answer::Failed(403, "security_exception",
+                                       "the API key lacks the scope \"" + std::string(scope) + "\""));
+  http::Response response = Finish(
+      call,
+      Answer::Failed(401, "security_exception",
+                     verdict == Verdict::kMissing
+                         ? "missing authentication credentials for REST request [" + call.request.path + "]"
+                         : "unknown API key"));
+  response.headers.Add("WWW-Authenticate", "Basic realm=\"security\" charset=\"UTF-8\"");
+  response.headers.Add("WWW-Authenticate", "Bearer realm=\"security\"");
+  response.headers.Add("WWW-Authenticate", "ApiKey");
+  return response;
+}
+
+http::Response SearchApi::Impl::Finish(const Call& call, Answer answer) const {
+  http::Response response;
+  response.status = answer.status;
+  std::string type(answer.text ? "text/plain; charset=UTF-8" : kJsonType);
+  if (!answer.text) {
+    // Clients of the newer kind ask for a type of their own and read no other.
+    const std::string_view accept = call.request.headers.Get("Accept");
+    for (const std::string_view vendor :
+         {"application/vnd.elasticsearch+json", "application/vnd.opensearch+json"})
+      if (accept.find(vendor) != std::string_view::npos) {
+        const auto version = accept.find("compatible-with=");
+        type = vendor;
+        if (version != std::string_view::npos) type += ";" + std::string(accept.substr(version, 17));
+      }
+    if (const std::string* patterns = call.request.Query("filter_path");
+        patterns != nullptr && !patterns->empty() && answer.status < 400)
+      answer.body = FilterPath(answer.body, *patterns);
+  }
+  response.headers.Set("Content-Type", type);
+  response.headers.Set("X-Elastic-Product", "Elasticsearch");
+  const std::string_view origin = call.request.headers.Get("Origin");
+  if (!origin.empty() && origins.Allows(origin)) {
+    response.headers.Set("Access-Control-Allow-Origin", std::string(origin));
+    response.headers.Add("Vary", "Origin");
+  }
+  response.body = Bytes(std::move(answer.body));
+  return response;
+}
+
+async::Task<Answer> SearchApi::Impl::Dispatch(const Call& call) {
+  if (has_fresh.exchange(false)) {
+    Result<void> settled = co_await upkeep.RunInTurn([this]() -> Result<void> {
+      Settle();
+      return Ok();
+    });
+    if (!settled.ok()) has_fresh = true;
+  }
+  if (call.parts.empty()) {
+    if (call.method != "GET" && call.method != "HEAD") co_return WrongMethod(call, "GET, HEAD");
+    co_return Root(call);
+  }
+  // "_all" and a leading wildcard are names of indices.
+  if (call.Part(0).starts_with('_') && call.Part(0) != "_all") {
+    Answer answer = co_await DispatchGlobal(call);
+    co_return answer;
+  }
+  Answer answer = co_await DispatchIndex(call);
+  co_return answer;
+}
+
+async::Task<Answer> SearchApi::Impl::DispatchGlobal(const Call& call) {
+  const std::string_view what = call.Part(0), next = call.Part(1);
+  const bool get = call.method == "GET" || call.method == "HEAD";
+  if (what == "_cluster" && next == "health") co_return ClusterHealth(call);
+  if (what == "_cluster" && next == "settings") co_return ClusterSettings(call);
+  if (what == "_cluster" && next == "state") co_return ClusterState();
+  if (what == "_cat") co_return get ? Cat(call) : WrongMethod(call, "GET");
+  if (what == "_nodes") co_return Nodes(call);
+  if (what == "_license" || what == "_xpack") co_return License();
+  if (what == "_analyze") co_return Analyze(call);
+  Task task = [&]() -> Task {
+    if (what == "_stats" || (what == "_cluster" && next == "stats")) return Stats(call);
+    if (what == "_bulk") return Bulk(call);
+    if (what == "_search" && next == "scroll")
+      return call.method == "DELETE" ? ClearScroll(call) : Scroll(call);
+    if ((what == "_search" && next == "point_in_time") || what == "_pit") return ClosePit(call);
+    if (what == "_search") return Search(call);
+    if (what == "_msearch") return MultiSearch(call);
+    if (what == "_count") return Count(call);
+    if (what == "_mget") return MultiGet(call);
+    if (what == "_validate") return ValidateQuery(call);
+    if (what == "_refresh" || what == "_flush" || what == "_forcemerge") return Refresh(call);
+    if (what == "_mapping" || what == "_mappings")
+      return next == "field" ? GetFieldMapping(call) : GetMapping(call);
+    if (what == "_field_caps") return FieldCaps(call);
+    if (what == "_settings") return GetSettings(call);
+    if (what == "_aliases") return get ? GetAlias(call) : Aliases(call);
+    if (what == "_alias") return GetAlias(call);
+    if (what == "_index_template") return Template(call, "index_template", "index_templates");
+    if (what == "_component_template") return Template(call, "component_template", "component_templates");
+    if (what == "_template") return Template(call, "template", "");
+    if (what == "_ilm" || what == "_plugins" || what == "_opendistro") return Policy(call);
+    if (what == "_resolve") return Resolve(call);
+    if (what == "_data_stream") return DataStream(call);
+    return [](Answer none) -> Task {
+      co_return none;
+    }(what == "_ingest" ? Answer::Failed(404, "resource_not_found_exception", "there are no pipelines")
+                           : what == "_tasks" ? Answer::Json(R"({"nodes":{}})")
+                                              : NoHandler(call));
+  }();
+  Answer answer = co_await std::move(task);
+  co_return answer;
+}
+
+async::Task<Answer> SearchApi::Impl::DispatchIndex(const Call& call) {
+  const std::string_view what = call.Part(1), next = call.Part(2);
+  const std::string& method = call.method;
+  const bool get = method == "GET" || method == "HEAD";
+  if (what == "_analyze") co_return Analyze(call);
+  Task task = [&]() -> Task {
+    const auto refuse = [](Answer answer) -> Task { co_return answer; };
+    if (what.empty()) {
+      if (get) return GetIndex(call);
+      if (method == "PUT") return CreateIndex(call);
+      if (method == "DELETE") return DropIndex(call);
+      return refuse(WrongMethod(call, "GET, HEAD, PUT, DELETE"));
+    }
+    if (what == "_bulk") return Bulk(call);
+    if (what == "_stats") return Stats(call);
+    if (what == "_search" && next == "point_in_time") return OpenPit(call);
+    if (what == "_pit") return OpenPit(call);
+    if (what == "_search") return Search(call);
+    if (what == "_msearch") return MultiSearch(call);
+    if (what == "_count") return Count(call);
+    if (what == "_mget") return MultiGet(call);
+    if (what == "_validate") return ValidateQuery(call);
+    if (what == "_delete_by_query")
+      return method == "POST" ? DeleteByQuery(call) : refuse(WrongMethod(call, "POST"));
+    if (what == "_refresh" || what == "_flush" || what == "_forcemerge") return Refresh(call);
+    if (what == "_mapping" || what == "_mappings") {
+      if (next == "field") return GetFieldMapping(call);
+      return get ? GetMapping(call) : PutMapping(call);
+    }
+    if (what == "_field_caps") return FieldCaps(call);
+    if (what == "_settings") return get ? GetSettings(call) : PutSettings(call);
+    if (what == "_alias" || what == "_aliases") return get ? GetAlias(call) : ChangeAlias(call);
+    if (what == "_doc" || what == "_create") {
+      if (get) return GetDocument(call);
+      if (method == "DELETE") return DeleteDocument(call);
+      return WriteDocument(call);
+    }
+    if (what == "_source") return get ? GetDocument(call) : refuse(WrongMethod(call, "GET, HEAD"));
+    if (what == "_update" || what == "_update_by_query")
+      return refuse(
+          Answer::Failed(400, "action_request_validation_exception",
+                         "documents are written whole: index it again under its _id instead of updating "
+                         "it"));
+    return refuse(NoHandler(call));
+  }();
+  Answer answer = co_await std::move(task);
+  co_return answer;
+}
+
+Result<std::vector<std::string>> SearchApi::Impl::Names(std::string_view indices,
+                                                        bool ignore_unavailable) const {
+  engine::SearchOptions options;
+  options.ignore_unavailable = ignore_unavailable;
+  return store.IndexNames(settings.Resolve(indices), options);
+}
+
+SearchApi::SearchApi(SearchConfig config, engine::Store& store, client::StreamClient& client,
+                     AwaitVisible await_visible, async::Runtime& runtime, const Clock& clock,
+                     obs::Registry& metrics)
+    : impl_(std::make_unique<Impl>(std::move(config), store, client, std::move(await_visible), runtime, clock,
+                                   metrics)) {}
+
+SearchApi::~SearchApi() { impl_->store.SetNewIndex(nullptr); }
+
+async::Task<http::Response> SearchApi::Handle(async::Context ctx, const http::Request& request) {
+  Call call{request, std::move(ctx), request.method, {}};
+  Result<std::vector<std::string>> parts = PartsOf(request.target);
+  if (!parts.ok()) {
+    Answer answer = Answer::Failed(400, "illegal_argument_exception", parts.error().message());
+    co_return impl_->Finish(call, std::move(answer));
+  }
+  call.parts = std::move(*parts);
+  if (call.method == "OPTIONS") {
+    Answer nothing;
+    http::Response response = impl_->Finish(call, std::move(nothing));
+    response.headers.Set("Access-Control-Allow-Methods", "GET, HEAD, POST, PUT, DELETE, OPTIONS");
+    response.headers.Set("Access-Control-Allow-Headers", "Authorization, Content-Type, X-Api-Key");
+    co_return response;
+  }
+  if (std::optional<http::Response> refusal = impl_->TurnAway(call); refusal.has_value()) co_return *refusal;
+  const MonoTime begin = std::chrono::steady_clock::now();
+  const std::string_view kind = KindOf(call);
+  Answer answer = co_await impl_->Dispatch(call);
+  impl_->requests.find(kind)->second.Add();
+  impl_->seconds.find(kind)->second.Observe(
+      std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count());
+  if (answer.status >= 500)
+    LOG_LIMITED(warn, "search request failed", {"method", call.method}, {"path", request.path},
+                {"status", answer.status}, {"request", request.request_id});
+  co_return impl_->Finish(call, std::move(answer));
+}
+
+}  // namespace honryu::api::search

@@ -1,0 +1,461 @@
+#include "api/search/impl.h"
+#include "api/search/uri_search.h"
+#include "honryu/client/sequence_counter.h"
+#include "honryu/obs/log.h"
+#include "honryu/search/api_error.h"
+
+#include <algorithm>
+#include <functional>
+#include <set>
+#include <utility>
+
+namespace honryu::api::search {
+
+namespace {
+
+using codec::Json;
+using codec::JsonWriter;
+
+constexpr std::size_t kMaxIdBytes = 512;
+/// How long an id counts as just written: until well after it must have become visible.
+constexpr Duration kCreatedFor = std::chrono::seconds(30);
+constexpr std::size_t kMaxCreated = 1'000'000;
+
+std::string KeyOf(const Write& write) { return write.index + '\n' + write.id; }
+
+/// Documents of one id go to one shard, in order.
+std::string PartitionKey(const Write& write) {
+  return std::to_string(std::hash<std::string>{}(KeyOf(write)));
+}
+
+void Refuse(Write& write, int status, std::string_view type, std::string_view reason) {
+  write.status = status;
+  engine::ApiError error;
+  error.status = status;
+  error.type = type;
+  error.reason = reason;
+  write.error = std::move(error);
+}
+
+void WriteItem(const Write& write, bool with_shards, JsonWriter& out) {
+  out.BeginObject();
+  out.Key("_index");
+  out.String(write.index);
+  out.Key("_id");
+  if (write.id.empty())
+    out.Null();
+  else
+    out.String(write.id);
+  if (write.error) {
+    out.Key("status");
+    out.Int(write.status);
+    out.Key("error");
+    out.BeginObject();
+    out.Key("type");
+    out.String(write.error->type);
+    out.Key("reason");
+    out.String(write.error->reason);
+    out.EndObject();
+  } else {
+    out.Key("_version");
+    out.Int(1);
+    out.Key("result");
+    out.String(write.result);
+    if (with_shards) {
+      out.Key("_shards");
+      out.Raw(R"({"total":1,"successful":1,"failed":0})");
+    }
+    out.Key("_seq_no");
+    out.Uint(write.sequence);
+    out.Key("_primary_term");
+    out.Int(1);
+    if (write.status != 0) {
+      out.Key("status");
+      out.Int(write.status);
+    }
+  }
+  out.EndObject();
+}
+
+Error Unavailable(const Error& error) {
+  if (error.code() == ErrorCode::kOverloaded)
+    return Error(ErrorCode::kOverloaded, "es_rejected_execution_exception: " + error.message());
+  return error;
+}
+
+}  // namespace
+
+std::string SearchApi::Impl::NewId() {
+  // Rising, so that the ids of a segment share their beginnings.
+  constexpr std::string_view kLetters = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ_abcdefghijklmnopqrstuvwxyz";
+  std::uint64_t number = id_counter.fetch_add(1);
+  std::string id(12, '0');
+  for (std::size_t i = id.size(); i-- > 0;) {
+    id[i] = kLetters[number % kLetters.size()];
+    number /= kLetters.size();
+  }
+  return id;
+}
+
+async::Task<Result<void>> SearchApi::Impl::AnswerConflicts(std::vector<Write>& writes) {
+  std::map<std::string, std::vector<Write*>> by_index;
+  std::set<std::string> in_request;
+  {
+    const std::lock_guard lock(unseen_mutex);
+    const MonoTime now = clock.Mono();
+    if (created.size() > kMaxCreated) created.clear();
+    if (created.size() > created_limit) {
+      std::erase_if(created, [now](const auto& entry) { return entry.second <= now; });
+      created_limit = std::max<std::size_t>(1000, 2 * created.size());
+    }
+    for (Write& write : writes) {
+      if (write.error || write.id.empty() || write.kind == engine::WriteKind::kAppend) continue;
+      const auto known = created.find(KeyOf(write));
+      const bool there =
+          (known != created.end() && known->second > now) || !in_request.insert(KeyOf(write)).second;
+      if (write.kind == engine::WriteKind::kCreate && there) {
+        Refuse(write, 409, "version_conflict_engine_exception",
+               "[" + write.id + "]: version conflict, document already exists (current version [1])");
+      } else if (there) {
+        write.result = write.kind == engine::WriteKind::kDelete ? "deleted" : "updated";
+      } else {
+        by_index[write.index].push_back(&write);
+      }
+    }
+  }
+  for (auto& [index, list] : by_index) {
+    std::vector<std::string> ids;
+    for (const Write* write : list) ids.push_back(write->id);
+    Result<std::vector<bool>> there = co_await upkeep.Run(
+        [this, name = index, ids]() -> Result<std::vector<bool>> { return store.Present(name, ids); });
+    if (!there.ok()) co_return there.error();
+    for (std::size_t i = 0; i < list.size(); ++i) {
+      Write* const write = list[i];
+      const bool known = (*there)[i];
+      if (write->kind == engine::WriteKind::kDelete) {
+        write->result = known ? "deleted" : "not_found";
+      } else if (write->kind == engine::WriteKind::kIndex) {
+        write->result = known ? "updated" : "created";
+      } else if (known) {
+        Refuse(*write, 409, "version_conflict_engine_exception",
+               "[" + write->id + "]: version conflict, document already exists (current version [1])");
+      }
+    }
+  }
+  co_return Ok();
+}
+
+async::Task<Result<void>> SearchApi::Impl::Log(async::Context ctx, std::vector<Write>& writes,
+                                               std::string_view refresh) {
+  if (config.document_stream.empty())
+    co_return Error(ErrorCode::kPermissionDenied, "security_exception: this server takes no documents here");
+  Result<void> checked = co_await AnswerConflicts(writes);
+  if (!checked.ok()) co_return checked.error();
+  std::vector<client::PutEntry> entries;
+  std::vector<Write*> sent;
+  for (Write& write : writes) {
+    if (write.error) continue;
+    if (write.id.empty()) {
+      write.id = NewId();
+      write.kind = engine::WriteKind::kAppend;
+    }
+    engine::LoggedDocument logged;
+    logged.index = write.index;
+    logged.id = write.id;
+    logged.kind = write.kind;
+    logged.source = write.source;
+    std::string record = engine::EncodeLoggedDocument(logged);
+    if (record.size() + 64 > config.max_document.bytes) {
+      Refuse(write, 413, "illegal_argument_exception",
+             "the document is too large: " + std::to_string(record.size()) + " bytes, limit " +
+                 std::to_string(config.max_document.bytes));
+      continue;
+    }
+    client::PutEntry entry;
+    entry.partition_key = PartitionKey(write);
+    entry.data = Bytes(std::move(record));
+    entries.push_back(std::move(entry));
+    sent.push_back(&write);
+  }
+  std::vector<client::PutPosition> positions;
+  if (!entries.empty()) {
+    async::Context put = ctx;
+    put.deadline = std::min(ctx.deadline, std::chrono::steady_clock::now() + config.put_timeout);
+    Result<std::vector<Result<client::PutPosition>>> stored =
+        co_await client.Put(put, config.document_stream, std::move(entries));
+    if (!stored.ok()) co_return Unavailable(stored.error());
+    const std::lock_guard lock(unseen_mutex);
+    const MonoTime until = clock.Mono() + kCreatedFor;
+    for (std::size_t i = 0; i < sent.size(); ++i) {
+      Write& write = *sent[i];
+      const Result<client::PutPosition>& position = (*stored)[i];
+      if (!position.ok()) {
+        const engine::ApiError error = engine::ToApiError(Unavailable(position.error()));
+        Refuse(write, error.status, error.type, error.reason);
+        continue;
+      }
+      write.sequence = client::SequenceCounter(position->sequence);
+      if (write.result.empty()) write.result = "created";
+      write.status = write.result == "created" ? 201 : write.result == "not_found" ? 404 : 200;
+      unseen[position->shard_id] = *position;
+      positions.push_back(*position);
+      if (write.kind == engine::WriteKind::kDelete)
+        created.erase(KeyOf(write));
+      else if (write.kind != engine::WriteKind::kAppend)
+        created[KeyOf(write)] = until;
+    }
+  }
+  documents.Add(static_cast<double>(positions.size()));
+  rejected.Add(static_cast<double>(writes.size() - positions.size()));
+  if (positions.empty() || refresh == "false") co_return Ok();
+  async::Context wait = ctx;
+  wait.deadline = std::min(ctx.deadline, std::chrono::steady_clock::now() + config.visible_timeout);
+  Result<void> visible = co_await await_visible(wait, std::move(positions), refresh != "wait_for");
+  // The documents are safe; they are only not visible yet.
+  if (!visible.ok())
+    LOG_LIMITED(warn, "documents did not become visible in time", {"error", visible.error()});
+  co_return Ok();
+}
+
+async::Task<Result<void>> SearchApi::Impl::CatchUp(async::Context ctx) {
+  std::map<std::string, client::PutPosition> newest;
+  {
+    const std::lock_guard lock(unseen_mutex);
+    newest = unseen;
+  }
+  if (newest.empty()) co_return Ok();
+  std::vector<client::PutPosition> positions;
+  for (const auto& [shard, position] : newest) positions.push_back(position);
+  ctx.deadline = std::min(ctx.deadline, std::chrono::steady_clock::now() + config.visible_timeout);
+  Result<void> visible = co_await await_visible(std::move(ctx), std::move(positions), true);
+  if (!visible.ok()) co_return visible;
+  const std::lock_guard lock(unseen_mutex);
+  for (const auto& [shard, position] : newest) {
+    const auto found = unseen.find(shard);
+    if (found != unseen.end() && found->second.sequence == position.sequence) unseen.erase(found);
+  }
+  co_return Ok();
+}
+
+namespace {
+
+/// What `refresh` asks for: "false", "true" or "wait_for".
+std::string RefreshOf(const Call& call) {
+  const std::string* given = call.request.Query("refresh");
+  if (given == nullptr || *given == "false") return "false";
+  return *given == "wait_for" ? "wait_for" : "true";
+}
+
+engine::WriteKind KindOf(std::string_view action, std::string_view id) {
+  if (id.empty()) return engine::WriteKind::kAppend;
+  if (action == "create") return engine::WriteKind::kCreate;
+  if (action == "delete") return engine::WriteKind::kDelete;
+  return engine::WriteKind::kIndex;
+}
+
+void Check(Write& write, const IndexSettings& settings) {
+  if (write.error) return;
+  if (write.index.empty()) {
+    Refuse(write, 400, "action_request_validation_exception", "Validation Failed: 1: index is missing;");
+    return;
+  }
+  const auto index = settings.WriteIndex(write.index);
+  if (!index.ok()) {
+    const engine::ApiError error = engine::ToApiError(index.error());
+    Refuse(write, error.status, error.type, error.reason);
+    return;
+  }
+  write.index = *index;
+  if (const auto name = engine::CheckIndexName(write.index); !name.ok()) {
+    const engine::ApiError error = engine::ToApiError(name.error());
+    Refuse(write, error.status, error.type, error.reason);
+    return;
+  }
+  if (write.id.size() > kMaxIdBytes) {
+    Refuse(write, 400, "illegal_argument_exception",
+           "id is too long, must be no longer than 512 bytes but was: " + std::to_string(write.id.size()));
+    return;
+  }
+  if (write.kind == engine::WriteKind::kDelete) return;
+  if (const auto sound = CheckSource(write.source); !sound.ok()) {
+    const engine::ApiError error = engine::ToApiError(sound.error());
+    Refuse(write, error.status, error.type, error.reason);
+  }
+}
+
+}  // namespace
+
+async::Task<Answer> SearchApi::Impl::Bulk(const Call& call) {
+  if (call.method != "POST" && call.method != "PUT")
+    co_return Answer::Failed(405, "illegal_argument_exception", "_bulk takes POST and PUT");
+  const MonoTime begin = std::chrono::steady_clock::now();
+  const std::string default_index(call.Part(0).starts_with('_') ? "" : call.Part(0));
+  struct Parsed {
+    std::vector<Write> writes;
+  };
+  // Views in the writes point into the request's body, which the shared slice keeps alive on the pool.
+  Result<std::shared_ptr<Parsed>> parsed = co_await upkeep.Run(
+      [this, body = call.request.body, default_index]() -> Result<std::shared_ptr<Parsed>> {
+        HONRYU_TRY(auto items, ParseBulkBody(body.view(), default_index, config.max_bulk_items));
+        auto result = std::make_shared<Parsed>();
+        for (BulkItem& item : items) {
+          Write write;
+          write.action = item.action;
+          write.index = std::move(item.index);
+          write.id = std::move(item.id);
+          write.source = item.source;
+          write.kind = KindOf(write.action, write.id);
+          if (write.action == "update")
+            Refuse(write, 400, "action_request_validation_exception",
+                   "documents are written whole: index it again under its _id instead of updating it");
+          if (write.action == "delete" && write.id.empty())
+            Refuse(write, 400, "action_request_validation_exception", "Validation Failed: 1: id is missing;");
+          Check(write, settings);
+          result->writes.push_back(std::move(write));
+        }
+        return result;
+      });
+  if (!parsed.ok()) co_return Answer::Failed(parsed.error());
+  std::vector<Write>& writes = (*parsed)->writes;
+  Result<void> logged = co_await Log(call.ctx, writes, RefreshOf(call));
+  if (!logged.ok()) co_return Answer::Failed(logged.error());
+  const bool errors =
+      std::any_of(writes.begin(), writes.end(), [](const Write& write) { return write.error.has_value(); });
+  // Shippers look for this very text, in this order and without blanks.
+  std::string body = R"({"took":)" + std::to_string(ToMs(std::chrono::steady_clock::now() - begin)) +
+                     R"(,"errors":)" + (errors ? "true" : "false") + R"(,"items":[)";
+  bool first = true;
+  for (const Write& write : writes) {
+    if (!first) body += ',';
+    first = false;
+    JsonWriter out(body);
+    out.BeginObject();
+    out.Key(write.action);
+    WriteItem(write, true, out);
+    out.EndObject();
+  }
+  body += "]}";
+  co_return Answer::Json(std::move(body));
+}
+
+async::Task<Answer> SearchApi::Impl::WriteDocument(const Call& call) {
+  if (call.method != "POST" && call.method != "PUT")
+    co_return Answer::Failed(405, "illegal_argument_exception", "documents are written by POST and PUT");
+  std::vector<Write> writes(1);
+  Write& write = writes[0];
+  write.index = call.Part(0);
+  write.id = call.Part(2);
+  const bool create = call.Part(1) == "_create" || call.Param("op_type") == "create";
+  write.action = create ? "create" : "index";
+  write.source = call.request.body.view();
+  if (write.id.empty() && (call.method == "PUT" || call.Part(1) == "_create"))
+    co_return Answer::Failed(400, "illegal_argument_exception", "the id is missing");
+  write.kind = KindOf(write.action, write.id);
+  Check(write, settings);
+  if (!write.error) {
+    Result<void> logged = co_await Log(call.ctx, writes, RefreshOf(call));
+    if (!logged.ok()) co_return Answer::Failed(logged.error(), write.index);
+  }
+  if (write.error)
+    co_return Answer::Failed(write.status, write.error->type, write.error->reason, write.index);
+  const int status = std::exchange(write.status, 0);
+  Answer answer;
+  answer.status = status;
+  JsonWriter out(answer.body);
+  WriteItem(write, true, out);
+  co_return answer;
+}
+
+async::Task<Answer> SearchApi::Impl::DeleteDocument(const Call& call) {
+  std::vector<Write> writes(1);
+  Write& write = writes[0];
+  write.action = "delete";
+  write.index = call.Part(0);
+  write.id = call.Part(2);
+  write.kind = engine::WriteKind::kDelete;
+  if (write.id.empty()) co_return Answer::Failed(400, "illegal_argument_exception", "the id is missing");
+  Check(write, settings);
+  if (!write.error) {
+    Result<void> logged = co_await Log(call.ctx, writes, RefreshOf(call));
+    if (!logged.ok()) co_return Answer::Failed(logged.error(), write.index);
+  }
+  if (write.error)
+    co_return Answer::Failed(write.status, write.error->type, write.error->reason, write.index);
+  const int status = std::exchange(write.status, 0);
+  Answer answer;
+  answer.status = status;
+  JsonWriter out(answer.body);
+  WriteItem(write, true, out);
+  co_return answer;
+}
+
+async::Task<Answer> SearchApi::Impl::DeleteByQuery(const Call& call) {
+  const MonoTime begin = std::chrono::steady_clock::now();
+  Result<Json> body = SearchBody(call.request);
+  if (!body.ok()) co_return Answer::Failed(body.error());
+  const Json* query = body->Find("query");
+  if (query == nullptr)
+    co_return Answer::Failed(400, "action_request_validation_exception",
+                             "Validation Failed: 1: query is missing;");
+  // What was acknowledged before this request is subject to it.
+  Result<void> caught_up = co_await CatchUp(call.ctx);
+  if (!caught_up.ok()) co_return Answer::Failed(caught_up.error());
+  const std::string indices = settings.Resolve(call.Part(0));
+  Json only{Json::Object{{"query", *query}}};
+  Result<engine::EraseReceipt> erased =
+      co_await upkeep.RunInTurn([this, indices, text = only.Dump()] { return store.Erase(indices, text); });
+  if (!erased.ok()) co_return Answer::Failed(erased.error(), call.Part(0));
+  LOG(info, "documents erased", {"indices", indices}, {"documents", erased->documents},
+      {"segments", erased->segments_rewritten}, {"left", erased->left}, {"request", call.request.request_id});
+  std::string text;
+  JsonWriter out(text);
+  const auto number = [&out](std::string_view name, std::uint64_t value) {
+    out.Key(name);
+    out.Uint(value);
+  };
+  out.BeginObject();
+  out.Key("took");
+  out.Int(ToMs(std::chrono::steady_clock::now() - begin));
+  out.Key("timed_out");
+  out.Bool(false);
+  number("total", erased->documents);
+  number("deleted", erased->documents);
+  number("batches", 1);
+  number("version_conflicts", 0);
+  number("noops", 0);
+  out.Key("retries");
+  out.Raw(R"({"bulk":0,"search":0})");
+  number("throttled_millis", 0);
+  number("throttled_until_millis", 0);
+  out.Key("failures");
+  out.Raw("[]");
+  // The proof: what was rewritten, and that nothing is found any more.
+  out.Key("receipt");
+  out.BeginObject();
+  out.Key("id");
+  out.String(call.request.request_id);
+  out.Key("time");
+  out.PlainString(FormatTimestamp(clock.Now()));
+  out.Key("indices");
+  out.String(indices);
+  number("documents", erased->documents);
+  number("segments_rewritten", erased->segments_rewritten);
+  number("left", erased->left);
+  out.EndObject();
+  out.EndObject();
+  co_return Answer::Json(std::move(text));
+}
+
+async::Task<Answer> SearchApi::Impl::Refresh(const Call& call) {
+  if (!call.Part(0).starts_with('_')) {
+    const auto names = Names(call.Part(0), call.Flag("ignore_unavailable"));
+    if (!names.ok()) co_return Answer::Failed(names.error(), call.Part(0));
+  }
+  Result<void> caught_up = co_await CatchUp(call.ctx);
+  if (!caught_up.ok()) co_return Answer::Failed(caught_up.error());
+  Result<void> refreshed = co_await await_visible(call.ctx, {}, true);
+  if (!refreshed.ok()) co_return Answer::Failed(refreshed.error());
+  co_return Answer::Json(R"({"_shards":{"total":1,"successful":1,"failed":0}})");
+}
+
+}  // namespace honryu::api::search
