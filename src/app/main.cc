@@ -17,6 +17,7 @@ int main(int argc, char** argv) {
       "Post an event:         curl -d '{\"event_type\":\"hello\",\"user_id\":\"me\"}' "
       "http://127.0.0.1:8080/v1/events\n"
       "Live numbers:          curl 'http://127.0.0.1:8080/v1/kpi?metric=events&from=now-1h'\n"
+      "Search events:         honryu search 'level:error' --from 15m\n"
       "Any Kinesis SDK:       aws kinesis list-streams --endpoint-url http://127.0.0.1:4567\n"
       "Help of a subcommand:  honryu serve --help");
   int exit_code = 0;
@@ -27,6 +28,7 @@ int main(int argc, char** argv) {
   honryu::app::AddBenchCommand(app, &exit_code);
   honryu::app::AddDemoCommand(app, &exit_code);
   honryu::app::AddAlertsCommand(app, &exit_code);
+  honryu::app::AddSearchCommand(app, &exit_code);
   honryu::app::AddStreamsCommand(app, &exit_code);
   honryu::app::AddDlqCommand(app, &exit_code);
   honryu::app::AddLogCommand(app, &exit_code);

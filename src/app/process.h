@@ -12,7 +12,8 @@
 namespace honryu::app {
 
 /// The roles that a process can play; the all-in-one plays all of them.
-inline constexpr const char* kRoles[] = {"gateway", "broker", "aggregator", "query", "detector", "alerter"};
+inline constexpr const char* kRoles[] = {"gateway",  "broker",  "aggregator", "query",
+                                         "detector", "alerter", "indexer"};
 
 /// One honryu process: builds the components of its roles bottom-up from validated settings, starts them in
 /// order and stops them in reverse. This is the only place that knows every module.
@@ -29,7 +30,7 @@ class Process {
   /// Two phases: listeners refuse new work at once, then components drain in reverse order until `deadline`;
   /// who is late is logged. Blocks.
   void Stop(Duration grace);
-  /// Bound ports by listener: "http", "kinesis", "admin".
+  /// Bound ports by listener: "http", "kinesis", "search", "admin".
   std::map<std::string, std::uint16_t> Ports() const;
 
  private:

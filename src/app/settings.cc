@@ -16,6 +16,7 @@ Result<void> CheckPublic(const Settings& settings) {
   for (const auto& [listener, has_keys] :
        {std::pair(&settings.http, !settings.gateway.api_keys.empty()),
         std::pair(&settings.kinesis, !settings.kinesis_api.access_keys.empty()),
+        std::pair(&settings.search_listener, !settings.gateway.api_keys.empty()),
         std::pair(&settings.admin, false)}) {
     if (settings.allow_public || IsLoopback(listener->address)) continue;
     if (!listener->tls.certificate.empty() && has_keys) continue;
@@ -29,7 +30,8 @@ Result<void> CheckPublic(const Settings& settings) {
 Result<void> CheckRequestMemory(const Settings& settings) {
   // A body and what it decompresses to are held at a time; a request that never fits would be tried for
   // ever.
-  for (const http::ServerConfig* listener : {&settings.http, &settings.kinesis, &settings.admin}) {
+  for (const http::ServerConfig* listener :
+       {&settings.http, &settings.kinesis, &settings.search_listener, &settings.admin}) {
     const ByteSize most{listener->max_body.bytes + listener->max_decompressed_body.bytes};
     if (most > settings.request_memory) {
       return Error(ErrorCode::kInvalidArgument,
@@ -65,6 +67,11 @@ Settings::Settings() {
   admin.name = "admin";
   admin.port = 9600;
   admin.max_connections = 100;
+  search_listener.name = "search";
+  search_listener.port = 9200;
+  search_listener.max_body = ByteSize::MiB(32);  // shippers send bulks of up to 20 MiB
+  search_listener.max_decompressed_body = ByteSize::MiB(64);
+  search_store.time_fields = {"event_time", "@timestamp", "timestamp", "time", "date"};
 }
 
 void Settings::Complete() {
@@ -90,6 +97,11 @@ void Settings::Complete() {
     query.windows.push_back(processors::aggregator::WindowName(window));
   notifier.alerts_stream = alerter.alerts_stream;
   query_path = data_dir + "/views/kpi";
+  search_store.path = data_dir + "/search";
+  search_store.refresh_interval = indexer.refresh_interval;
+  search.api_keys = gateway.api_keys;
+  search.document_stream = indexer.document_stream;
+  search.max_document = max_record;
   if (retention_bytes) broker.retention_bytes = retention_bytes->bytes;
 }
 
@@ -117,6 +129,8 @@ void DescribeSettings(Settings& settings, Section& section) {
   section.Sub("detector", "Finds what is odd in key figures.",
               [&](Section& s) { DescribeDetector(settings.detector, s); });
   section.Sub("alerts", "Rules, and who is told.", [&](Section& s) { DescribeAlerts(settings, s); });
+  section.Sub("search", "Full-text search of events, and its API.",
+              [&](Section& s) { DescribeSearch(settings, s); });
   section.Check([&settings] { return CheckPublic(settings); });
   section.Check([&settings] { return CheckRequestMemory(settings); });
   section.Check([&settings] { return CheckEventBodies(settings); });

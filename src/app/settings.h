@@ -5,6 +5,7 @@
 #include "honryu/api/gateway/gateway_config.h"
 #include "honryu/api/kinesis/kinesis_api.h"
 #include "honryu/api/query/query_api.h"
+#include "honryu/api/search/search_api.h"
 #include "honryu/async/runtime.h"
 #include "honryu/broker/broker.h"
 #include "honryu/client/remote_client.h"
@@ -17,9 +18,11 @@
 #include "honryu/processors/alerter/alerter.h"
 #include "honryu/processors/alerter/metrics_source.h"
 #include "honryu/processors/detector/detector.h"
+#include "honryu/processors/indexer/indexer.h"
 #include "honryu/processors/materializer/materializer.h"
-#include "honryu/tables/table_store.h"
 #include "honryu/processors/notifier/notifier.h"
+#include "honryu/search/store.h"
+#include "honryu/tables/table_store.h"
 
 #include <string>
 #include <vector>
@@ -34,7 +37,7 @@ struct Settings {
   bool allow_public = false;
   obs::LogOptions log;
   async::RuntimeOptions runtime;
-  http::ServerConfig http, kinesis, admin;
+  http::ServerConfig http, kinesis, admin, search_listener;
   ByteSize request_memory = ByteSize::MiB(256);  ///< Of request bodies, all listeners together.
   api::kinesis::KinesisApiConfig kinesis_api;
   api::dynamodb::DynamoDbApiConfig dynamodb_api;
@@ -58,7 +61,10 @@ struct Settings {
   processors::alerter::MetricsSourceConfig metrics_source;
   processors::notifier::NotifierConfig notifier;
   std::vector<std::string> alert_files;  ///< With more rules and watches.
-  std::string query_path;                ///< Folder of the stored key figures, below data_dir.
+  search::StoreConfig search_store;
+  processors::indexer::IndexerConfig indexer;
+  api::search::SearchConfig search;
+  std::string query_path;  ///< Folder of the stored key figures, below data_dir.
 
   Settings();
   /// Fills in what follows from other settings (paths below data_dir, the record limit). Call after loading.

@@ -38,7 +38,7 @@ struct Request {
   std::string path;                                        ///< Percent-decoded path.
   std::vector<std::pair<std::string, std::string>> query;  ///< Percent-decoded, in order.
   Headers headers;
-  Bytes body;              ///< kBodyPadding readable bytes follow its end.
+  Bytes body;  ///< kBodyPadding readable bytes follow its end.
   /// The body as it came, where it was compressed and an Authorization header is there that may sign it; else
   /// empty.
   Bytes received_body;

@@ -149,8 +149,8 @@ class Store {
                               const SearchOptions& options = {}) const;
   /// Which of these ids (of clients) visible documents of the index have.
   std::vector<bool> Present(std::string_view index, const std::vector<std::string>& ids) const;
-  /// Removes every match of {"query":…} from memory and disk, by rewriting the segments that hold any. Kept in
-  /// mind for as long as segments may be rebuilt from the log, which has its own copy until its retention.
+  /// Removes every match of {"query":…} from memory and disk, by rewriting the segments that hold any. Kept
+  /// in mind for as long as segments may be rebuilt from the log, which has its own copy until its retention.
   Result<EraseReceipt> Erase(std::string_view indices, std::string_view body);
 
   /// Makes the index if there is none. See Mapping::Merge.

@@ -38,7 +38,8 @@ std::string_view TextOf(const Json& body, std::string_view name) {
 
 std::optional<Fault> Authenticate(const auth::Verifier& verifier, const http::Request& request, Timestamp now,
                                   auth::Verified& out) {
-  const auth::RequestView view{request.method, request.target, request.headers.fields(), request.signed_body()};
+  const auth::RequestView view{request.method, request.target, request.headers.fields(),
+                               request.signed_body()};
   return verifier.Verify(view, now, out);
 }
 

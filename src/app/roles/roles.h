@@ -23,6 +23,8 @@ std::unique_ptr<Component> MakeQueryRole(Wiring& wiring);
 std::unique_ptr<Component> MakeAlertsApi(Wiring& wiring);
 std::unique_ptr<Component> MakeDetectorRole(Wiring& wiring);
 std::unique_ptr<Component> MakeAlerterRole(Wiring& wiring);
+/// The search store, its upkeep and its API, on a port of its own.
+std::unique_ptr<Component> MakeIndexerRole(Wiring& wiring);
 /// The port that gateway and query share, with what they registered.
 std::unique_ptr<Component> MakeHttpListener(Wiring& wiring);
 

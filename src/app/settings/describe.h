@@ -35,5 +35,6 @@ Result<void> ReadAlertFiles(const std::vector<std::string>& files, std::vector<a
                             std::vector<processors::detector::Watch>& watches);
 void DescribeQuery(processors::materializer::MaterializerConfig& materializer, api::query::QueryConfig& query,
                    config::Section& section);
+void DescribeSearch(Settings& settings, config::Section& section);
 
 }  // namespace honryu::app

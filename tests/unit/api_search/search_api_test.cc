@@ -361,14 +361,18 @@ TEST_F(SearchApiTest, TemplatesShapeNewIndicesAndOutliveARestart) {
 }
 
 TEST_F(SearchApiTest, DynamicTemplatesShapeNewFields) {
-  EXPECT_EQ(Call("PUT", "/metrics",
-                 R"({"mappings":{"dynamic_templates":[{"ids":{"match":"*_id","mapping":{"type":"keyword"}}},)"
-                 R"({"numbers":{"match_mapping_type":"long","path_match":"n.*","mapping":{"type":"double"}}}]}})")
-                .status,
-            200);
-  EXPECT_EQ(Call("PUT", "/fixed", R"({"mappings":{"dynamic":false,"properties":{"a":{"type":"long"}}}})").status, 200);
-  Bulk("{\"index\":{\"_index\":\"metrics\"}}\n{\"user_id\":\"a b\",\"n\":{\"x\":1},\"m\":1,\"text\":\"a b\"}\n"
-       "{\"index\":{\"_index\":\"fixed\"}}\n{\"a\":1,\"b\":2}\n");
+  EXPECT_EQ(
+      Call("PUT", "/metrics",
+           R"({"mappings":{"dynamic_templates":[{"ids":{"match":"*_id","mapping":{"type":"keyword"}}},)"
+           R"({"numbers":{"match_mapping_type":"long","path_match":"n.*","mapping":{"type":"double"}}}]}})")
+          .status,
+      200);
+  EXPECT_EQ(
+      Call("PUT", "/fixed", R"({"mappings":{"dynamic":false,"properties":{"a":{"type":"long"}}}})").status,
+      200);
+  Bulk(
+      "{\"index\":{\"_index\":\"metrics\"}}\n{\"user_id\":\"a b\",\"n\":{\"x\":1},\"m\":1,\"text\":\"a b\"}\n"
+      "{\"index\":{\"_index\":\"fixed\"}}\n{\"a\":1,\"b\":2}\n");
   Close();
   Open();
   const Reply mapping = Call("GET", "/metrics/_mapping");
@@ -381,7 +385,9 @@ TEST_F(SearchApiTest, DynamicTemplatesShapeNewFields) {
   const Reply fixed = Call("GET", "/fixed/_search");
   EXPECT_EQ(fixed.Number("hits.hits.0._source.b"), 2);
   EXPECT_EQ(Call("GET", "/fixed/_mapping").Text("fixed.mappings.properties.b.type"), "(none)");
-  EXPECT_EQ(Call("PUT", "/wrong", R"({"mappings":{"dynamic_templates":[{"x":{"mapping":{"type":"no"}}}]}})").status, 400);
+  EXPECT_EQ(
+      Call("PUT", "/wrong", R"({"mappings":{"dynamic_templates":[{"x":{"mapping":{"type":"no"}}}]}})").status,
+      400);
 }
 
 TEST_F(SearchApiTest, ErasureGivesAReceipt) {

@@ -38,8 +38,8 @@ TEST(Settings, TheBoundsThatArePrintedAreTheBoundsThatHold) {
 }
 
 TEST(Settings, ARequestThatWouldNeverFitIntoMemoryIsAFault) {
-  EXPECT_EQ(Fault({"runtime.request_memory=32MiB"}), "");
-  EXPECT_THAT(Fault({"runtime.request_memory=31MiB"}), HasSubstr("request_memory"));
+  EXPECT_EQ(Fault({"runtime.request_memory=96MiB"}), "");
+  EXPECT_THAT(Fault({"runtime.request_memory=95MiB"}), HasSubstr("request_memory"));
   EXPECT_THAT(Fault({"kinesis.max_body=256MiB"}), HasSubstr("kinesis.max_body"));
 }
 

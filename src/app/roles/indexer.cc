@@ -1,0 +1,66 @@
+#include "honryu/processors/indexer/indexer.h"
+
+#include "honryu/api/search/search_api.h"
+#include "honryu/search/store.h"
+#include "listener.h"
+#include "roles.h"
+
+#include <filesystem>
+#include <utility>
+
+namespace honryu::app {
+namespace {
+
+/// The store of events, what fills it, and the API that searches it.
+class IndexerRole final : public Component {
+ public:
+  explicit IndexerRole(Wiring& wiring)
+      : wiring_(wiring), listener_(wiring, wiring.settings.search_listener, router_) {}
+
+  const char* name() const override { return "indexer"; }
+  Result<void> Start() override;
+  Result<void> Ready() const override { return indexer_->Ready(); }
+  void BeginStop() override { listener_.BeginStop(); }
+  void Stop(MonoTime deadline) override {
+    listener_.Stop(deadline);
+    if (indexer_ != nullptr) wiring_.runtime.BlockOn(indexer_->Stop(deadline));
+  }
+
+ private:
+  Wiring& wiring_;
+  http::Router router_;
+  std::unique_ptr<search::Store> store_;
+  std::unique_ptr<processors::indexer::Indexer> indexer_;
+  std::unique_ptr<api::search::SearchApi> api_;
+  Listener listener_;
+};
+
+Result<void> IndexerRole::Start() {
+  const Settings& settings = wiring_.settings;
+  std::error_code failed;
+  std::filesystem::create_directories(settings.search_store.path, failed);
+  if (failed)
+    return Error(ErrorCode::kIo, "cannot create " + settings.search_store.path + ": " + failed.message());
+  HONRYU_TRY(store_, search::Store::Open(settings.search_store, wiring_.clock));
+  indexer_ = std::make_unique<processors::indexer::Indexer>(settings.indexer, *store_, *wiring_.streams,
+                                                            wiring_.runtime, wiring_.runtime.NextExecutor(),
+                                                            wiring_.clock, wiring_.metrics);
+  api_ = std::make_unique<api::search::SearchApi>(
+      settings.search, *store_, *wiring_.streams,
+      [indexer = indexer_.get(), stream = settings.indexer.document_stream](
+          async::Context ctx, std::vector<client::PutPosition> positions, bool now) {
+        return indexer->AwaitVisible(std::move(ctx), stream, std::move(positions), now);
+      },
+      wiring_.runtime, wiring_.clock, wiring_.metrics);
+  router_.Add("*", "/*", [api = api_.get()](async::Context ctx, const http::Request& request) {
+    return api->Handle(std::move(ctx), request);
+  });
+  indexer_->Start();
+  return listener_.Start();
+}
+
+}  // namespace
+
+std::unique_ptr<Component> MakeIndexerRole(Wiring& wiring) { return std::make_unique<IndexerRole>(wiring); }
+
+}  // namespace honryu::app
