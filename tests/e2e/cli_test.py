@@ -38,7 +38,7 @@ def signed_commands():
 
 def main():
     assert b"honryu 0." in hp.run_cli("--version").stdout
-    for command in ("serve", "put", "get", "tail", "streams", "bench", "demo", "dlq", "log", "config"):
+    for command in ("serve", "put", "get", "tail", "streams", "bench", "demo", "dlq", "search", "log", "config"):
         assert len(hp.run_cli(command, "--help").stdout) > 200, f"{command} --help says too little"
     with hp.temporary_directory() as directory, hp.Server(directory, ["broker"]) as server:
         end = ("--endpoint", server.url("kinesis"))

@@ -59,7 +59,7 @@ class Server:
         command = self.limits + [BINARY, "serve", "--data-dir", os.path.join(self.data_dir, "data"), "--ports-file", ports_file]
         for role in self.roles or []:
             command += ["--role", role]
-        for section in ("http", "kinesis", "admin"):
+        for section in ("http", "kinesis", "search", "admin"):
             command += ["--set", f"{section}.port={self.fixed_ports.get(section, 0)}"]
         for setting in self.settings:
             command += ["--set", setting]

@@ -1,0 +1,64 @@
+"""Debian's python3-elasticsearch against a search port. usage: search_python.py URL"""
+import sys
+
+import elasticsearch
+from elasticsearch import Elasticsearch, helpers
+
+client = Elasticsearch([sys.argv[1]], timeout=60, max_retries=0)
+INDEX = "es-py"
+# Checks the product before the first request.
+assert client.info()["version"]["number"].startswith("7.")
+assert client.cluster.health(wait_for_status="yellow")["status"] == "green"
+assert client.ping()
+
+actions = ({"_index": INDEX, "_id": str(n), "_source": {"n": n, "user": f"u{n % 5}", "message": f"line {n} done", "@timestamp": 1795219200000 + n}}
+           for n in range(3000))
+done, errors = helpers.bulk(client, actions, chunk_size=1000, refresh="wait_for")
+assert (done, errors) == (3000, []), (done, errors)
+assert client.count(index=INDEX)["count"] == 3000
+
+found = client.search(index=INDEX, size=5, query={"query_string": {"query": 'user:u3 AND message:"line 8"'}})
+assert found["hits"]["total"]["value"] == 1 and found["hits"]["hits"][0]["_source"]["n"] == 8, found
+found = client.search(index=INDEX, size=0, track_total_hits=True, aggs={
+    "users": {"terms": {"field": "user.keyword"}, "aggs": {"top": {"max": {"field": "n"}}}}, "p": {"percentiles": {"field": "n", "percents": [50]}}})
+assert found["hits"]["total"]["value"] == 3000
+assert [bucket["doc_count"] for bucket in found["aggregations"]["users"]["buckets"]] == [600] * 5
+assert sum(1 for _ in helpers.scan(client, index=INDEX, size=500)) == 3000
+
+assert client.index(index=INDEX, id="a", document={"n": 1})["result"] == "created"
+assert client.get(index=INDEX, id="a")["_source"] == {"n": 1}
+assert client.index(index=INDEX, id="a", document={"n": 2}, refresh=True)["result"] == "updated"
+assert client.search(index=INDEX, query={"ids": {"values": ["a"]}})["hits"]["hits"][0]["_source"]["n"] == 2
+try:
+    client.create(index=INDEX, id="a", document={})
+    raise AssertionError("created twice")
+except elasticsearch.ConflictError:
+    pass
+assert client.delete(index=INDEX, id="a")["result"] == "deleted"
+assert not client.exists(index=INDEX, id="a")
+
+try:
+    helpers.bulk(client, [{"_op_type": "update", "_index": INDEX, "_id": "1", "doc": {}}])
+    raise AssertionError("updated")
+except helpers.BulkIndexError as error:
+    assert error.errors[0]["update"]["status"] == 400
+
+client.indices.put_template(name="py", body={"index_patterns": ["py-*"], "mappings": {"properties": {"code": {"type": "keyword"}}}})
+assert client.indices.exists_template(name="py")
+client.index(index="py-1", document={"code": "a b"}, refresh=True)
+assert client.indices.get_mapping(index="py-1")["py-1"]["mappings"]["properties"]["code"]["type"] == "keyword"
+client.indices.put_alias(index="py-1", name="py-now")
+assert client.search(index="py-now", query={"term": {"code": "a b"}})["hits"]["total"]["value"] == 1
+assert client.indices.stats(index=INDEX)["indices"][INDEX]["primaries"]["docs"]["count"] == 3000
+assert any(row["index"] == INDEX for row in client.cat.indices(format="json"))
+try:
+    client.search(index="absent")
+    raise AssertionError("found what is absent")
+except elasticsearch.NotFoundError as error:
+    assert error.error == "index_not_found_exception"
+erased = client.delete_by_query(index=INDEX, body={"query": {"term": {"user.keyword": "u1"}}})
+assert erased["deleted"] == 600 and erased["receipt"]["left"] == 0, erased
+assert client.count(index=INDEX)["count"] == 2400
+client.indices.delete(index=INDEX)
+assert not client.indices.exists(index=INDEX)
+print("ok: python3-elasticsearch")
