@@ -14,7 +14,6 @@ using codec::JsonWriter;
 using tables::Item;
 using tables::Write;
 using tables::WriteOutcome;
-using wire::Fault;
 using wire::FaultName;
 
 namespace {
