@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <deque>
+#include <unordered_map>
 
 namespace honryu::sql {
 namespace {
@@ -27,6 +28,14 @@ class SlidingFrame {
     AddEntry(back_.data(), entry, context);
     entries_.push_back(std::move(entry));
   }
+  /// An entry without arguments, with the memory of one that has left.
+  Entry Fresh() {
+    Entry entry;
+    entry.args = std::move(spare_);
+    spare_.clear();
+    entry.args.clear();
+    return entry;
+  }
   void PopFront(EvalContext& context) {
     const std::size_t width = calls_->size();
     if (front_.empty()) {
@@ -41,6 +50,7 @@ class SlidingFrame {
       back_ = std::vector<Slot>(width);
     }
     front_.resize(front_.size() - width);
+    spare_ = std::move(entries_.front().args);
     entries_.pop_front();
   }
   void Result(std::size_t call, Value& out, EvalContext& context) const {
@@ -73,6 +83,7 @@ class SlidingFrame {
   std::deque<Entry> entries_;  ///< Oldest first.
   std::vector<Slot> front_;    ///< For the oldest entries, one after the other, the oldest last.
   std::vector<Slot> back_;
+  std::vector<Value> spare_;
   mutable std::vector<const Value*> pointers_;
 };
 
@@ -97,9 +108,15 @@ class OverOperator final : public Stage {
     }
     if (watermark_ != kNoWatermark && row.time < watermark_)
       return runtime_.on_late("LATE_ROWS", pump_, columns_, row);
+    Row waiting;
+    if (!spare_.empty()) {  // the memory of a row that is done with
+      waiting = std::move(spare_.back());
+      spare_.pop_back();
+    }
+    waiting = row;
     auto at = waiting_.end();
     while (at != waiting_.begin() && (at - 1)->time > row.time) --at;
-    waiting_.insert(at, row);
+    waiting_.insert(at, std::move(waiting));
   }
 
   void OnWatermark(std::size_t, std::int64_t watermark) override {
@@ -107,12 +124,14 @@ class OverOperator final : public Stage {
     watermark_ = watermark;
     while (!waiting_.empty() && IsReady(waiting_.front().time)) {
       const std::int64_t time = waiting_.front().time;
-      std::vector<Row> peers;
-      while (!waiting_.empty() && waiting_.front().time == time && (peers.empty() || !frame_.rows)) {
-        peers.push_back(std::move(waiting_.front()));
+      while (!waiting_.empty() && waiting_.front().time == time && (peers_.empty() || !frame_.rows)) {
+        peers_.push_back(std::move(waiting_.front()));
         waiting_.pop_front();
       }
-      Process(peers);
+      Process(peers_);
+      for (Row& row : peers_)
+        if (spare_.size() < kSpareRows) spare_.push_back(std::move(row));
+      peers_.clear();
     }
     Expire();
     // Rows that wait still come out with their own times.
@@ -155,7 +174,7 @@ class OverOperator final : public Stage {
         if (in.ok()) partition.frame.Push(std::move(entry), runtime_.eval);
       }
       for (std::size_t i = 0; i < calls_.size(); ++i) calls_[i].aggregate->Load(partition.running[i], in);
-      if (!partition.frame.empty()) ages_.emplace(partition.frame.newest(), key);
+      if (!partition.frame.empty()) Schedule(key, partition, partition.frame.newest());
     }
   }
 
@@ -175,7 +194,15 @@ class OverOperator final : public Stage {
     explicit Partition(std::vector<AggregateCall>& calls) : frame(calls), running(calls.size()) {}
     SlidingFrame frame;
     std::vector<Slot> running;  ///< Of frames without a beginning.
+    bool scheduled = false;     ///< It has an entry of ages_.
   };
+  static constexpr std::size_t kSpareRows = 16;
+
+  void Schedule(const std::string& key, Partition& partition, std::int64_t time) {
+    if (partition.scheduled) return;
+    partition.scheduled = true;
+    ages_.emplace(time, key);
+  }
 
   bool IsReady(std::int64_t time) const {
     return watermark_ == kEndOfTime || (frame_.rows ? time <= watermark_ : time < watermark_);
@@ -188,21 +215,25 @@ class OverOperator final : public Stage {
   // Rows of equal time (one row, of ROWS frames): all go in, then each comes out.
   void Process(std::vector<Row>& peers) {
     EvalContext& eval = runtime_.eval;
-    std::vector<std::string> keys(peers.size());
-    std::vector<bool> good(peers.size(), false);
+    partition_of_.assign(peers.size(), nullptr);
     for (std::size_t p = 0; p < peers.size(); ++p) {
       eval.Use(peers[p]);
-      for (const BoundPtr& key : keys_) AppendKey(key->Eval(eval), keys[p]);
-      SlidingFrame::Entry entry;
+      key_.clear();
+      for (const BoundPtr& key : keys_) AppendKey(key->Eval(eval), key_);
+      if (Failed(columns_, peers[p])) continue;
+      Partition& partition = partitions_.try_emplace(key_, calls_).first->second;
+      SlidingFrame::Entry entry = partition.frame.Fresh();
       entry.time = peers[p].time;
       for (std::size_t i = 0; i < calls_.size(); ++i) {
         if (!calls_[i].Evaluate(eval)) continue;
         entry.counts |= std::uint64_t{1} << i;
         for (const Value* arg : calls_[i].values()) entry.args.push_back(*arg);
       }
-      if (Failed(columns_, peers[p])) continue;
-      good[p] = true;
-      Partition& partition = partitions_.try_emplace(keys[p], calls_).first->second;
+      if (Failed(columns_, peers[p])) {
+        if (partition.frame.empty() && !frame_.unbounded) partitions_.erase(key_);
+        continue;
+      }
+      partition_of_[p] = &partition;
       if (frame_.unbounded) {
         for (std::size_t i = 0; i < calls_.size(); ++i)
           if ((entry.counts >> i & 1) != 0)
@@ -217,11 +248,11 @@ class OverOperator final : public Stage {
       }
       while (!partition.frame.empty() && IsOut(partition.frame.oldest(), peers[p].time))
         partition.frame.PopFront(eval);
-      ages_.emplace(peers[p].time, keys[p]);
+      Schedule(key_, partition, peers[p].time);
     }
     for (std::size_t p = 0; p < peers.size(); ++p) {
-      if (!good[p]) continue;
-      Partition& partition = partitions_.find(keys[p])->second;
+      if (partition_of_[p] == nullptr) continue;
+      Partition& partition = *partition_of_[p];
       Row& row = peers[p];
       row.values.resize(width_);
       for (std::size_t i = 0; i < calls_.size(); ++i) {
@@ -240,10 +271,15 @@ class OverOperator final : public Stage {
   void Expire() {
     if (frame_.rows || frame_.unbounded || watermark_ == kEndOfTime) return;
     while (!ages_.empty() && IsOut(ages_.begin()->first, watermark_)) {
-      const auto found = partitions_.find(ages_.begin()->second);
-      if (found != partitions_.end() && IsOut(found->second.frame.newest(), watermark_))
+      auto age = ages_.extract(ages_.begin());
+      const auto found = partitions_.find(age.value().second);
+      if (found == partitions_.end()) continue;
+      if (IsOut(found->second.frame.newest(), watermark_)) {
         partitions_.erase(found);
-      ages_.erase(ages_.begin());
+      } else {
+        age.value().first = found->second.frame.newest();
+        ages_.insert(std::move(age));
+      }
     }
   }
 
@@ -255,8 +291,12 @@ class OverOperator final : public Stage {
   bool inclusive_;
   Columns columns_;
   std::deque<Row> waiting_;  ///< By time.
-  std::map<std::string, Partition> partitions_;
+  std::unordered_map<std::string, Partition> partitions_;
+  /// When to see whether a key can be forgotten, one entry each; may be too early.
   std::set<std::pair<std::int64_t, std::string>> ages_;
+  std::vector<Row> peers_, spare_;
+  std::vector<Partition*> partition_of_;  ///< Of the peers; nullptr: the row failed.
+  std::string key_;
   std::int64_t watermark_ = kNoWatermark;
 };
 
