@@ -143,6 +143,13 @@ bool JsonReader::FromText(std::string_view json, const Column& column, Value& ou
   return Bad("TypeMismatch", "column '" + column.name + "' is no " + column.type.ToString());
 }
 
+// A time for which something else may stand in.
+bool JsonReader::MayBeMissing(std::size_t column) const {
+  const auto& others = stream_.time_else;
+  if (column == stream_.time_column) return stream_.time_arrival || !others.empty();
+  return std::find(others.begin(), others.end(), column) != others.end();
+}
+
 bool JsonReader::ReadObject(std::string_view json, std::vector<Value>& row) {
   for (const Wanted& wanted : wanted_) row[wanted.column].SetNull();
   parser_->padded.resize(json.size() + simdjson::SIMDJSON_PADDING);
@@ -177,7 +184,8 @@ bool JsonReader::ReadObject(std::string_view json, std::vector<Value>& row) {
       }
       if (field.value().get(value) != simdjson::SUCCESS || value.type().get(kind) != simdjson::SUCCESS)
         return Bad("BadJson", "the record is broken JSON");
-      if (!ReadScalar(value, kind, column.type, parser_->scratch, row[wanted.column]))
+      if (!ReadScalar(value, kind, column.type, parser_->scratch, row[wanted.column]) &&
+          !(row[wanted.column].SetNull(), MayBeMissing(wanted.column)))
         return Bad("TypeMismatch", "column '" + column.name + "' is no " + column.type.ToString());
       --left;
       break;

@@ -35,6 +35,7 @@ class JsonReader {
   };
 
   bool Bad(std::string_view name, std::string message);
+  bool MayBeMissing(std::size_t column) const;
   bool ReadObject(std::string_view json, std::vector<Value>& row);
   bool Flatten(std::string_view json);
   bool FromText(std::string_view json, const Column& column, Value& out);

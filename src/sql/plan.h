@@ -28,6 +28,8 @@ struct StreamInfo {
   std::vector<bool> any_case;              ///< Per column: the key is matched in any case.
   std::vector<JsonPath> paths;             ///< Per column: where FROM '$.…' says so; else empty.
   std::optional<std::size_t> time_column;  ///< Event time; none: ROWTIME is the time of arrival.
+  std::vector<std::size_t> time_else;      ///< Columns that stand in where it is missing or no time.
+  bool time_arrival = false;               ///< And in the end the time of arrival; else the row is an error.
   std::int64_t bound_ms = 0;               ///< How far rows may be out of order.
   std::vector<unsigned char> used;         ///< Per column and metadata: some query reads it.
   bool output = false;                     ///< Its rows are results.

@@ -106,6 +106,7 @@ Result<void> Planner::DeclareStream(const Name& name, const std::vector<ColumnDe
       return Fail(time_column->at,
                   "event time is a TIMESTAMP, or milliseconds in a BIGINT; found " + type.ToString());
     info->used[found->first] = 1;
+    HONRYU_TRY_VOID(DeclareTimeElse(name, PropertyOf(with, "timestamp_else"), *info));
   }
   for (std::string rest = PropertyOf(with, "partition_key"); !rest.empty();) {
     const std::size_t end = std::min(rest.find(','), rest.size());
@@ -113,6 +114,30 @@ Result<void> Planner::DeclareStream(const Name& name, const std::vector<ColumnDe
     rest.erase(0, end + 1);
   }
   plan_.streams[info->name] = std::move(info);
+  return Ok();
+}
+
+// WITH (timestamp_else = 'timestamp, arrival')
+Result<void> Planner::DeclareTimeElse(const Name& name, std::string_view list, StreamInfo& info) const {
+  while (!list.empty()) {
+    const std::size_t end = std::min(list.find(','), list.size());
+    std::string_view word = list.substr(0, end);
+    list.remove_prefix(std::min(end + 1, list.size()));
+    while (word.starts_with(' ')) word.remove_prefix(1);
+    while (word.ends_with(' ')) word.remove_suffix(1);
+    const auto found = std::find_if(info.columns.begin(), info.columns.end(), [&](const Column& column) {
+      return UpperCase(column.name) == UpperCase(word);
+    });
+    if (found != info.columns.end() && found->type == info.columns[*info.time_column].type) {
+      const auto index = static_cast<std::size_t>(found - info.columns.begin());
+      info.time_else.push_back(index);
+      info.used[index] = 1;
+    } else if (found == info.columns.end() && UpperCase(word) == "ARRIVAL") {
+      info.time_arrival = true;
+    } else {
+      return Fail(name.at, "timestamp_else names columns of the event time's type, and 'arrival' at the end");
+    }
+  }
   return Ok();
 }
 

@@ -35,6 +35,7 @@ class Planner {
   Error Fail(Position at, std::string_view message, std::string_view hint = {}) const;
   Result<void> DeclareStream(const Name& name, const std::vector<ColumnDefinition>& columns,
                              const std::optional<Watermark>& watermark, const Properties& with, bool replace);
+  Result<void> DeclareTimeElse(const Name& name, std::string_view list, StreamInfo& info) const;
   Result<void> DeclareTable(const CreateTable& table);
   Result<void> PlanInsert(const InsertSelect& insert, std::string name, bool stopped, Position at);
   Result<void> PlanView(const CreateView& view, Position at);

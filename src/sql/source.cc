@@ -200,6 +200,12 @@ void SourceFeed::Accept(std::size_t shard, std::vector<Value>& values, const Sou
   std::int64_t skew = 0;
   if (info_.time_column.has_value()) {
     Value& given = values[*info_.time_column];
+    const auto usable = [](const Value& value) { return !value.is_null() && value.as_int() >= kFirstTime; };
+    for (const std::size_t column : info_.time_else) {
+      if (usable(given)) break;
+      if (usable(values[column])) given.SetInt(values[column].as_int());
+    }
+    if (info_.time_arrival && !usable(given)) given.SetInt(record.arrival_ms);
     if (given.is_null())
       return Reject("NullNotAllowed",
                     "event time '" + info_.columns[*info_.time_column].name + "' is missing", record);
@@ -227,7 +233,10 @@ void SourceFeed::Accept(std::size_t shard, std::vector<Value>& values, const Sou
   std::swap(row_.values, values);
   node_.OnRow(0, row_);
   std::swap(row_.values, values);
-  if (clock_.Observe(shard, time, runtime_.now_ms)) node_.OnWatermark(0, clock_.watermark());
+  // A clock that runs ahead says nothing about the others' events: at its arrival none of a later time can
+  // have been due.
+  if (clock_.Observe(shard, std::min(time, record.arrival_ms), runtime_.now_ms))
+    node_.OnWatermark(0, clock_.watermark());
 }
 
 }  // namespace honryu::sql
