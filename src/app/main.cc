@@ -29,6 +29,7 @@ int main(int argc, char** argv) {
   honryu::app::AddDemoCommand(app, &exit_code);
   honryu::app::AddAlertsCommand(app, &exit_code);
   honryu::app::AddSearchCommand(app, &exit_code);
+  honryu::app::AddSqlCommand(app, &exit_code);
   honryu::app::AddStreamsCommand(app, &exit_code);
   honryu::app::AddDlqCommand(app, &exit_code);
   honryu::app::AddLogCommand(app, &exit_code);

@@ -42,6 +42,7 @@ void Process::Impl::Build() {
   add(wiring.Has("detector"), MakeDetectorRole);
   add(wiring.Has("alerter"), MakeAlerterRole);
   add(wiring.Has("indexer"), MakeIndexerRole);
+  add(wiring.Has("gateway") || wiring.Has("query"), MakeSqlApi);
   add(wiring.Has("gateway") || wiring.Has("query"), MakeHttpListener);
   // First to start and last to stop, so that its pages tell how both go.
   components.insert(components.begin(),

@@ -92,10 +92,8 @@ void Settings::Complete() {
   broker.keys = storage.keys;
   gateway.max_record = max_record;
   query.api_keys = gateway.api_keys;
-  query.windows.clear();
-  for (const Duration window : aggregator.windows)
-    query.windows.push_back(processors::aggregator::WindowName(window));
   notifier.alerts_stream = alerter.alerts_stream;
+  aggregator.spill_path = data_dir + "/sql-spill";
   query_path = data_dir + "/views/kpi";
   search_store.path = data_dir + "/search";
   search_store.refresh_interval = indexer.refresh_interval;
@@ -122,8 +120,8 @@ void DescribeSettings(Settings& settings, Section& section) {
               [&](Section& s) { DescribeStorage(settings.storage, settings.encryption_keys, s); });
   section.Sub("broker", "Streams and their limits.", [&](Section& s) { DescribeBroker(settings, s); });
   section.Sub("gateway", "Ingest of events.", [&](Section& s) { DescribeGateway(settings.gateway, s); });
-  section.Sub("aggregator", "Key figures of windows in event time.",
-              [&](Section& s) { DescribeAggregator(settings.aggregator, settings.aggregator_windows, s); });
+  section.Sub("aggregator", "SQL applications: key figures and whatever else programs of stream SQL compute.",
+              [&](Section& s) { DescribeAggregator(settings.aggregator, s); });
   section.Sub("query", "Key figures kept and served.",
               [&](Section& s) { DescribeQuery(settings.materializer, settings.query, s); });
   section.Sub("detector", "Finds what is odd in key figures.",

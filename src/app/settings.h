@@ -14,13 +14,13 @@
 #include "honryu/http/server.h"
 #include "honryu/log/rocksdb_engine.h"
 #include "honryu/obs/log.h"
-#include "honryu/processors/aggregator/config.h"
 #include "honryu/processors/alerter/alerter.h"
 #include "honryu/processors/alerter/metrics_source.h"
 #include "honryu/processors/detector/detector.h"
 #include "honryu/processors/indexer/indexer.h"
 #include "honryu/processors/materializer/materializer.h"
 #include "honryu/processors/notifier/notifier.h"
+#include "honryu/processors/sql/config.h"
 #include "honryu/search/store.h"
 #include "honryu/tables/table_store.h"
 
@@ -52,8 +52,7 @@ struct Settings {
   client::RemoteClientConfig broker_client;
   std::string broker_ca_file;
   api::gateway::GatewayConfig gateway;
-  processors::aggregator::AggregatorConfig aggregator;
-  std::vector<std::string> aggregator_windows = {"1m", "5m", "1h"};
+  processors::sql_app::SqlConfig aggregator;
   processors::materializer::MaterializerConfig materializer;
   api::query::QueryConfig query;
   processors::detector::DetectorConfig detector;

@@ -170,6 +170,17 @@ struct Database::Impl {
   /// A write or background work failed, so the write-ahead log may be broken. RocksDB aborts the process (by
   /// an assertion that distributions leave in) when such a log is synced, be it before a flush.
   std::atomic<bool> broken{false};
+  std::mutex reason_mutex;  // leaf
+  std::string reason;       // why `broken`, the first cause
+  void Break(const Error& why) {
+    const std::lock_guard lock(reason_mutex);
+    if (!broken) reason = why.message();
+    broken = true;
+  }
+  Error Broken(const char* what) {
+    const std::lock_guard lock(reason_mutex);
+    return Error(ErrorCode::kIo, std::string(what) + ": earlier writing failed: " + reason);
+  }
   std::unique_ptr<rocksdb::DB> db;
   mutable std::mutex mutex;  // guards families; leaf
   std::map<std::string, std::shared_ptr<Family>, std::less<>> families;
@@ -229,9 +240,9 @@ Result<std::unique_ptr<Database>> Database::Open(const OpenOptions& options, std
   db_options.keep_log_file_num = 4;
   db_options.max_log_file_size = 4 << 20;
   db_options.max_bgerror_resume_count = 0;
-  db_options.listeners.push_back(std::make_shared<Listener>(
-      [broken = &impl->broken, told = options.on_background_error](const Error& why) {
-        *broken = true;
+  db_options.listeners.push_back(
+      std::make_shared<Listener>([broken = impl.get(), told = options.on_background_error](const Error& why) {
+        broken->Break(why);
         if (told) told(why);
       }));
   // A record cut short at the end is what a crash leaves. Any other damage is reported, and only then is
@@ -295,13 +306,14 @@ Result<void> Database::Write(WriteBatch& batch, bool sync) {
   rocksdb::WriteOptions options;
   options.sync = sync;
   const rocksdb::Status status = impl_->db->Write(options, &batch.impl_->batch);
-  if (status.IsIOError()) impl_->broken = true;
-  if (!status.ok()) return FromStatus(status, "write");
-  return Ok();
+  if (status.ok()) return Ok();
+  const Error failed = FromStatus(status, "write");
+  if (status.IsIOError()) impl_->Break(failed);
+  return failed;
 }
 
 Result<void> Database::Sync() {
-  if (impl_->broken) return Error(ErrorCode::kIo, "sync: earlier writing failed");
+  if (impl_->broken) return impl_->Broken("sync");
   const rocksdb::Status status = impl_->db->SyncWAL();
   if (!status.ok()) return FromStatus(status, "sync");
   return Ok();
@@ -333,7 +345,7 @@ Iterator Database::Scan(const Family& family, BytesView lower, BytesView upper,
 }
 
 Result<void> Database::Flush(const Family& family, bool wait) {
-  if (impl_->broken) return Error(ErrorCode::kIo, "flush: earlier writing failed");
+  if (impl_->broken) return impl_->Broken("flush");
   rocksdb::FlushOptions options;
   options.wait = wait;
   options.allow_write_stall = true;

@@ -10,8 +10,8 @@ std::int64_t Plus(std::int64_t time, std::int64_t ms) {
   return time > kEndOfTime - ms ? kEndOfTime : time + ms;
 }
 
-std::uint64_t IdOf(std::string_view key, std::int64_t start, std::int64_t end) {
-  return Hash64(key, static_cast<std::uint64_t>(start) * 31 + static_cast<std::uint64_t>(end)) | 1;
+std::uint64_t IdOf(std::uint64_t query, std::string_view key, std::int64_t start, std::int64_t end) {
+  return Hash64(key, query + static_cast<std::uint64_t>(start) * 31 + static_cast<std::uint64_t>(end)) | 1;
 }
 
 }  // namespace
@@ -20,6 +20,7 @@ AggregateOperator::AggregateOperator(Runtime& runtime, std::string pump, PlanNod
     : Stage(runtime, std::move(pump)),
       keys_(std::move(node.exprs)),
       calls_(std::move(node.aggregates)),
+      seed_(Hash64(pump_, 0)),
       window_(node.window),
       emit_(node.emit.kind),
       every_ms_(node.emit.every.ms),
@@ -78,7 +79,7 @@ void AggregateOperator::Produce(std::string_view key, const Slot* slots, std::in
   Build(key, slots, start, end, time);
   out_.final = final;
   out_.revision = revision;
-  out_.id = IdOf(key, start, end);
+  out_.id = IdOf(seed_, key, start, end);
   Emit(out_);
 }
 
@@ -90,7 +91,7 @@ bool AggregateOperator::ProduceIf(std::string_view key, const Slot* slots, std::
   if (Failed(output_, out_) || now.is_null() || !now.as_bool()) return false;
   out_.final = true;
   out_.revision = 0;
-  out_.id = IdOf(key, start, end);
+  out_.id = IdOf(seed_, key, start, end);
   Emit(out_);
   return true;
 }

@@ -47,6 +47,7 @@ class AggregateOperator : public Stage {
 
   std::vector<BoundPtr> keys_;
   std::vector<AggregateCall> calls_;
+  std::uint64_t seed_;  ///< Tells rows of this query from another's.
   WindowDefinition window_;
   EmitKind emit_ = EmitKind::kDefault;
   std::int64_t every_ms_ = 0;

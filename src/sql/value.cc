@@ -70,6 +70,12 @@ int CompareValues(const Value& a, const Value& b) {
   return order < 0 ? -1 : order > 0 ? 1 : 0;
 }
 
+Result<Value> ValueFromText(std::string_view text, const Type& type) {
+  Value value;
+  if (CastValue(Value::Text(text), VarcharType(), type, false, value) == CastResult::kOk) return value;
+  return Error(ErrorCode::kInvalidArgument, "no " + type.ToString());
+}
+
 std::string ValueToText(const Value& value, const Type& type) {
   if (value.is_null()) return "NULL";
   std::string out;

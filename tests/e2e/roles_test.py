@@ -20,7 +20,7 @@ RANGE = ("2024-05-01T00:00:00Z", "2024-05-02T00:00:00Z")
 
 def events(count, offset=0, hour=10):
     for i in range(offset, offset + count):
-        minute, second = (i // 40) % 20, i % 40
+        minute, second = (i - offset) // 40 % 20, i % 40  # in order of time: what is later than its watermark allows would be late
         yield {"event_id": f"00000000-0000-4000-8000-{i:012d}", "event_type": ("page_view", "button_click", "error")[i % 3],
                "timestamp": f"2024-05-01T{hour}:{minute:02d}:{second:02d}+00:00", "user_id": f"u{i % 17}", "properties": {"名前": "渋谷"}}
 

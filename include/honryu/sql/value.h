@@ -1,5 +1,6 @@
 #pragma once
 
+#include "honryu/base/result.h"
 #include "honryu/sql/type.h"
 
 #include <cstdint>
@@ -77,6 +78,9 @@ using Columns = std::vector<Column>;
 
 /// As text, as CAST to VARCHAR gives it ("2026-11-21 10:00:00.000", "true", "1.50"); "NULL".
 std::string ValueToText(const Value& value, const Type& type);
+
+/// The value that CAST from VARCHAR makes of a text. kInvalidArgument: it is none of this type.
+Result<Value> ValueFromText(std::string_view text, const Type& type);
 
 /// A row as one JSON object, members in the columns' order. Times are texts as CAST gives them; binaries are
 /// base64; JSON goes in as it is.

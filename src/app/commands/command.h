@@ -16,6 +16,7 @@ void AddGetCommand(CLI::App& app, int* exit_code);
 void AddTailCommand(CLI::App& app, int* exit_code);
 void AddAlertsCommand(CLI::App& app, int* exit_code);
 void AddSearchCommand(CLI::App& app, int* exit_code);
+void AddSqlCommand(CLI::App& app, int* exit_code);
 void AddStreamsCommand(CLI::App& app, int* exit_code);
 void AddDemoCommand(CLI::App& app, int* exit_code);
 void AddDlqCommand(CLI::App& app, int* exit_code);

@@ -1,5 +1,4 @@
-#include "honryu/processors/aggregator/aggregator.h"
-
+#include "honryu/processors/sql/host.h"
 #include "roles.h"
 
 namespace honryu::app {
@@ -11,20 +10,19 @@ class AggregatorRole final : public Component {
 
   const char* name() const override { return "aggregator"; }
   Result<void> Start() override {
-    aggregator_ = processors::aggregator::MakeAggregator(wiring_.settings.aggregator, *wiring_.streams,
-                                                         wiring_.runtime.NextExecutor(), wiring_.clock,
-                                                         wiring_.metrics);
-    aggregator_->Start();
-    return Ok();
+    host_ = std::make_unique<processors::sql_app::Host>(wiring_.settings.aggregator, *wiring_.streams,
+                                                        wiring_.runtime, wiring_.runtime.NextExecutor(),
+                                                        wiring_.clock, wiring_.metrics);
+    return host_->Start();
   }
-  Result<void> Ready() const override { return aggregator_->Ready(); }
+  Result<void> Ready() const override { return host_->Ready(); }
   void Stop(MonoTime deadline) override {
-    if (aggregator_ != nullptr) wiring_.runtime.BlockOn(aggregator_->Stop(deadline));
+    if (host_ != nullptr) wiring_.runtime.BlockOn(host_->Stop(deadline));
   }
 
  private:
   Wiring& wiring_;
-  std::unique_ptr<processors::aggregator::Aggregator> aggregator_;
+  std::unique_ptr<processors::sql_app::Host> host_;
 };
 
 }  // namespace

@@ -25,6 +25,8 @@ std::unique_ptr<Component> MakeDetectorRole(Wiring& wiring);
 std::unique_ptr<Component> MakeAlerterRole(Wiring& wiring);
 /// The search store, its upkeep and its API, on a port of its own.
 std::unique_ptr<Component> MakeIndexerRole(Wiring& wiring);
+/// /v1/sql on that port.
+std::unique_ptr<Component> MakeSqlApi(Wiring& wiring);
 /// The port that gateway and query share, with what they registered.
 std::unique_ptr<Component> MakeHttpListener(Wiring& wiring);
 

@@ -1,8 +1,6 @@
 #include "app/settings/describe.h"
-#include "honryu/base/units.h"
 
 namespace honryu::app {
-namespace {
 
 using config::Section;
 using std::chrono::hours;
@@ -10,73 +8,51 @@ using std::chrono::milliseconds;
 using std::chrono::minutes;
 using std::chrono::seconds;
 
-void DescribeErrorRule(processors::aggregator::ErrorRule& rule, Section& section) {
-  section.Field("event_types", &rule.event_types, {.doc = "Events of these types are errors."});
-  section.Field("severity_properties", &rule.severity_properties,
-                {.doc = "Members of properties that tell a severity…"});
-  section.Field("severity_values", &rule.severity_values, {.doc = "…which with one of these is an error."});
-  section.Field("status_properties", &rule.status_properties,
-                {.doc = "Members of properties that tell a status number…"});
-  section.Field("status_from", &rule.status_from, {.doc = "…which from here up is an error."});
-}
-
-}  // namespace
-
-void DescribeAggregator(processors::aggregator::AggregatorConfig& aggregator,
-                        std::vector<std::string>& windows, Section& section) {
-  section.Field("application", &aggregator.application,
-                {.doc = "Name of the leases and checkpoints; a new name begins anew.",
+void DescribeAggregator(processors::sql_app::SqlConfig& aggregator, Section& section) {
+  section.Field("apps_dir", &aggregator.apps_dir,
+                {.doc = "Folder of SQL applications, *.sql; empty: the key figures that are built in "
+                        "(config/apps/kpi.sql).",
+                 .example = "/etc/honryu/apps"});
+  section.Field("state_stream", &aggregator.state_stream,
+                {.doc = "Stream for large states of applications, and for the leases that say who runs what.",
                  .audience = config::Audience::kTunable});
-  section.Field("stream", &aggregator.events_stream, {.doc = "Stream of events that is read."});
-  section.Field("kpi_stream", &aggregator.kpi_stream, {.doc = "Stream that rows go to."});
-  section.Field("late_stream", &aggregator.late_stream,
-                {.doc = "Stream for events that come after their windows were closed."});
-  section.Field("kpi_shards", &aggregator.kpi_shards,
-                {.doc = "Shards of kpi_stream, when it must be created."}, {1, 10000});
-  section.Field("late_shards", &aggregator.late_shards,
-                {.doc = "Shards of late_stream, when it must be created."}, {1, 10000});
-  section.Field("windows", &windows, {.doc = "Sizes of the windows, for instance 1m."});
-  section.Field("allowed_lateness", &aggregator.allowed_lateness,
-                {.doc = "A window stays open this long in event time after its end."},
-                {Duration::zero(), hours(24)});
   section.Field("idle_timeout", &aggregator.idle_timeout,
                 {.doc = "A shard that is caught up and silent this long does not hold back event time."},
                 {milliseconds(10), hours(1)});
-  section.Field("emit_interval", &aggregator.emit_interval, {.doc = "Between two updates of open windows."},
+  section.Field("emit_interval", &aggregator.emit_interval, {.doc = "Between two looks at what has come."},
                 {milliseconds(10), minutes(1)});
   section.Field("checkpoint_interval", &aggregator.checkpoint_interval,
-                {.doc = "Checkpoints are saved at least this often."}, {milliseconds(10), minutes(10)});
-  section.Field("max_groups", &aggregator.max_groups,
-                {.doc = "Event types kept apart in one window; others count together as __other__."},
-                {1, 1'000'000});
-  section.Field("max_event_types", &aggregator.max_event_types,
-                {.doc = "Event types kept apart since the start; further ones count together as __other__."},
-                {1, 50'000});
-  section.Field("exact_users", &aggregator.exact_users,
-                {.doc = "Different users of a row are counted exactly up to this number, then estimated."},
-                {1, 10'000'000});
-  section.Field("max_window_memory", &aggregator.max_window_memory,
-                {.doc = "Above this memory of open windows, shards ahead of the slowest one wait for it.",
+                {.doc = "States are saved at least this often, large ones as state_rate allows."},
+                {milliseconds(10), minutes(10)});
+  section.Field("state_rate", &aggregator.state_rate,
+                {.doc = "How much saved state an application writes a second; larger states are saved less "
+                        "often, and more is repeated after a crash.",
                  .audience = config::Audience::kTunable},
-                {ByteSize{1ULL << 20}, ByteSize{1ULL << 40}});
+                {ByteSize::KiB(1), ByteSize::GiB(1)});
+  section.Field("max_groups", &aggregator.max_groups,
+                {.doc = "Groups that one operator of a query may hold; rows beyond go to its error stream."},
+                {1, 1'000'000'000});
+  section.Field(
+      "max_state", &aggregator.max_state,
+      {.doc = "Memory of an application's groups and sessions, about; beyond it those not used lately go to "
+              "disk, below data_dir. 0: no bound."},
+      {ByteSize{0}, ByteSize::GiB(1024)});
+  section.Field("max_spill", &aggregator.max_spill,
+                {.doc = "What an application may hold there; rows that need more go to its error stream.",
+                 .audience = config::Audience::kTunable},
+                {ByteSize::MiB(1), ByteSize::GiB(16384)});
+  section.Field("max_buffer", &aggregator.max_buffer,
+                {.doc = "Records of an application that were read and wait to be processed.",
+                 .audience = config::Audience::kTunable},
+                {ByteSize::MiB(1), ByteSize::GiB(16)});
   section.Field("max_future", &aggregator.max_future,
-                {.doc = "Events further ahead of their arrival count at their arrival."},
+                {.doc = "Rows further ahead of their arrival than this are set back to it."},
                 {Duration::zero(), hours(24 * 365)});
   section.Field("lease_duration", &aggregator.lease_duration,
                 {.doc = "After a crash another process takes over after this time.",
                  .audience = config::Audience::kTunable},
                 {seconds(1), minutes(10)});
-  section.Sub("errors", "Which events count as errors: any of the three is enough.",
-              [&](Section& s) { DescribeErrorRule(aggregator.errors, s); });
-  section.Check([&aggregator, &windows]() -> Result<void> {
-    aggregator.windows.clear();
-    for (const std::string& window : windows) {
-      Result<Duration> size = ParseDuration(window);
-      if (!size.ok()) return size.error().WithContext("windows");
-      aggregator.windows.push_back(*size);
-    }
-    return aggregator.Validate();
-  });
+  section.Check([&aggregator] { return aggregator.Validate(); });
 }
 
 }  // namespace honryu::app

@@ -25,14 +25,12 @@ void DescribeStorage(log::RocksdbEngineConfig& storage, std::vector<log::Encrypt
                      config::Section& section);
 void DescribeBroker(Settings& settings, config::Section& section);
 void DescribeGateway(api::gateway::GatewayConfig& gateway, config::Section& section);
-/// `windows` are the sizes as texts; they become aggregator.windows when the section is checked.
-void DescribeAggregator(processors::aggregator::AggregatorConfig& aggregator,
-                        std::vector<std::string>& windows, config::Section& section);
 void DescribeDetector(processors::detector::DetectorConfig& detector, config::Section& section);
 void DescribeAlerts(Settings& settings, config::Section& section);
 /// Adds what the files hold. kInvalidArgument or kIo. Blocking.
 Result<void> ReadAlertFiles(const std::vector<std::string>& files, std::vector<alerting::Rule>& rules,
                             std::vector<processors::detector::Watch>& watches);
+void DescribeAggregator(processors::sql_app::SqlConfig& aggregator, config::Section& section);
 void DescribeQuery(processors::materializer::MaterializerConfig& materializer, api::query::QueryConfig& query,
                    config::Section& section);
 void DescribeSearch(Settings& settings, config::Section& section);

@@ -22,14 +22,14 @@ TEST(Settings, TheBoundsThatArePrintedAreTheBoundsThatHold) {
         "gateway.max_events=100000", "gateway.dedup_window=0s", "gateway.dedup_window=24h",
         "gateway.dedup_max_entries=1000", "gateway.dedup_max_entries=1000000000", "gateway.put_timeout=10ms",
         "gateway.put_timeout=1h", "gateway.retention_hours=24", "gateway.retention_hours=8760",
-        "gateway.shards=10000", "aggregator.exact_users=1", "aggregator.max_groups=1"}) {
+        "gateway.shards=10000", "aggregator.max_groups=1"}) {
     std::vector<std::string> overrides = wide;
     overrides.emplace_back(good);
     EXPECT_EQ(Fault(overrides), "") << good;
   }
   for (const char* bad :
        {"gateway.max_body=65MiB", "gateway.max_events=100001", "gateway.dedup_window=25h",
-        "gateway.put_timeout=2h", "gateway.dedup_max_entries=999", "aggregator.exact_users=0"}) {
+        "gateway.put_timeout=2h", "gateway.dedup_max_entries=999", "aggregator.max_groups=0"}) {
     std::vector<std::string> overrides = wide;
     overrides.emplace_back(bad);
     const std::string key = std::string(bad).substr(0, std::string(bad).find('='));

@@ -1,0 +1,112 @@
+#pragma once
+
+#include "honryu/base/uint128.h"
+#include "honryu/client/stream_client.h"
+#include "honryu/sqlapp/program.h"
+
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace honryu::sqlapp {
+
+/// What a cut does with one shard; shards are numbered in the order in which they were added.
+struct ShardStep {
+  std::uint32_t shard = 0;
+  bool added = false;        ///< The shard is new: `stream` and `id` say which.
+  std::uint32_t stream = 0;  ///< Index into Program::InputStreams().
+  std::string id;
+  bool restarted = false;              ///< It is another shard of the same name: positions begin anew.
+  std::optional<SequenceNumber> upto;  ///< Its records up to here are taken.
+  std::optional<bool> behind;          ///< From now on: records of it may wait unread.
+  bool closed = false;                 ///< It has ended, and its children are known.
+
+  friend bool operator==(const ShardStep&, const ShardStep&) = default;
+};
+
+/// One step of an application: all that the outcome of its work depends on, besides the records themselves. A
+/// list of cuts, written down before their results go out, is what makes a run repeatable.
+struct Cut {
+  std::uint64_t number = 0;
+  std::int64_t now_ms = 0;
+  std::vector<ShardStep> steps;
+
+  friend bool operator==(const Cut&, const Cut&) = default;
+};
+
+/// Records of a cut by shard number, in order.
+using CutRecords = std::map<std::uint32_t, std::vector<client::StreamRecord>>;
+
+void AppendCut(const Cut& cut, std::string& out);
+/// nullopt: the bytes are none that AppendCut wrote.
+std::optional<Cut> TakeCut(std::string_view& in);
+
+/// The engine of a program with what it knows about its shards. Deterministic: the same cuts with the same
+/// records give the same rows, also across Snapshot and Restore. Not thread-safe.
+class Machine {
+ public:
+  using Sink = std::function<void(const sql::OutputRow& row, std::uint64_t cut, std::uint64_t ordinal)>;
+  struct Shard {
+    std::uint32_t stream = 0;
+    std::string id;
+    std::optional<SequenceNumber> position;  ///< The last record taken.
+    bool behind = true, closed = false;
+    std::int64_t last_data_ms = 0;
+    std::vector<std::size_t> numbers;  ///< In the engine, per source of the stream.
+  };
+  struct Counters {
+    std::uint64_t rows_in = 0, rows_out = 0, error_rows = 0, late_rows = 0;
+  };
+
+  /// `program` must outlive it.
+  static Result<std::unique_ptr<Machine>> Create(const Program& program, sql::EngineOptions options,
+                                                 Sink sink);
+
+  void Apply(const Cut& cut, const CutRecords& records);
+  /// Nothing comes any more: every window closes.
+  void Finish();
+  Result<void> SetTable(const std::string& table, std::vector<std::vector<sql::Value>> rows);
+  Result<sql::Columns> TableColumns(const std::string& table) const { return engine_->TableColumns(table); }
+
+  std::string Snapshot() const;
+  /// Of a new machine. kCorrupt; kFailedPrecondition: of another program or version.
+  Result<void> Restore(std::string_view snapshot);
+
+  const std::vector<Shard>& shards() const { return shards_; }
+  std::uint64_t last_cut() const { return last_cut_; }
+  std::int64_t now_ms() const { return now_ms_; }
+  Counters counters() const;
+  std::size_t StateBytes() const { return engine_->StateBytes(); }
+  std::size_t StateEntries() const { return engine_->StateEntries(); }
+  /// Once the spill has failed the machine is of no use; its snapshot neither.
+  Result<void> Status() const { return engine_->Status(); }
+
+ private:
+  Machine(const Program& program, sql::EngineOptions options, Sink sink)
+      : program_(program), options_(std::move(options)), sink_(std::move(sink)) {}
+  Result<void> MakeEngine();
+  void Add(Shard& shard);
+  void SetBehind(const Shard& shard, bool behind);
+  void Push(Shard& shard, const std::vector<client::StreamRecord>& records);
+  void EndEpochIfQuiet(bool data);
+
+  const Program& program_;
+  sql::EngineOptions options_;
+  Sink sink_;
+  std::unique_ptr<sql::Engine> engine_;
+  std::vector<std::vector<std::size_t>> sources_;  ///< Per input stream: sources of the engine.
+  std::vector<Shard> shards_;
+  std::map<std::string, std::vector<std::vector<sql::Value>>> tables_;
+  std::uint64_t last_cut_ = 0, ordinal_ = 0;
+  std::int64_t now_ms_ = 0;
+  bool data_in_epoch_ = false;
+  Counters before_;  ///< Of engines that are gone.
+  std::string number_text_;
+};
+
+}  // namespace honryu::sqlapp

@@ -1,0 +1,127 @@
+#!/usr/bin/env python3
+"""honryu sql and /v1/sql: queries on past and live rows, applications applied, stopped, gone on with; errors that show the place;
+the two-stage Random Cut Forest program of the users, as it stands."""
+import json
+import os
+import subprocess
+import sys
+import time
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))), "support"))
+import honryu_process as hp  # noqa: E402
+
+KEYS = ("gateway.api_keys=[{name: app, key: key-of-the-app, scopes: [write]}, {name: eyes, key: key-to-read, scopes: [read]}, "
+        "{name: boss, key: key-of-the-boss, scopes: [admin]}]")
+
+
+def sql(server, *arguments, check=True, key="key-of-the-boss", **more):
+    return hp.run_cli("sql", *arguments, "--url", server.url("http"), "--api-key", key, check=check, **more)
+
+
+def lines(done):
+    return [json.loads(line) for line in done.stdout.decode().splitlines()]
+
+
+def post(server, events):
+    body = "\n".join(json.dumps(event) for event in events).encode()
+    status, answer = server.json("http", "POST", "/v1/events", body, {"Content-Type": "application/x-ndjson", "X-Api-Key": "key-of-the-app"})
+    assert status == 200 and answer["accepted"] == len(events), answer
+
+
+def records(server, stream):
+    done = hp.run_cli("get", stream, "--endpoint", server.url("kinesis"), check=False)
+    return [json.loads(line) for line in done.stdout.decode().splitlines()]
+
+
+def events(first, count, kind="view"):
+    return [{"event_type": kind, "user_id": f"u{i % 5}", "timestamp": f"2024-05-01T10:{i // 60 % 60:02d}:{i % 60:02d}Z"} for i in range(first, first + count)]
+
+
+def asking(server):
+    minute = "SELECT COUNT(*) AS n, COUNT(DISTINCT user_id) AS users FROM events GROUP BY FLOOR(ROWTIME TO MINUTE)"
+    found = lines(sql(server, "query", minute, "--from", "trim_horizon", "--to-end", key="key-to-read"))
+    assert found == [{"N": 60, "USERS": 5}] * 3, found
+    assert lines(sql(server, "query", minute, "--from", "trim_horizon", "--to-end", "--limit", "2")) == [{"N": 60, "USERS": 5}] * 2
+    wrong = sql(server, "query", "SELECT usr_id FROM events", check=False)
+    text = wrong.stderr.decode()
+    assert wrong.returncode == 1 and "line 1, column 8" in text and "did you mean 'user_id'" in text and "^" in text, text
+    plan = sql(server, "explain", minute, key="key-to-read").stdout.decode()
+    assert "events" in plan and "query_1 -> stream query_1" in plan, plan
+    refused = sql(server, "stop", "kpi", key="key-to-read", check=False)
+    assert refused.returncode == 1 and b"admin" in refused.stderr, refused.stderr
+    table = "CREATE REFERENCE TABLE t (a INT) WITH (source = 'file:/etc/passwd'); SELECT e.user_id FROM events e JOIN t ON t.a = 1"
+    refused = sql(server, "query", table, key="key-to-read", check=False)
+    assert refused.returncode == 1 and b"admin" in refused.stderr, refused.stderr
+    status, _ = server.request("http", "POST", "/v1/sql/apps/kpi/stop", b"", {"X-Api-Key": "key-of-the-boss", "Origin": "https://evil.example"})
+    assert status == 403, status
+    # From the past into the present, without a gap: 180 rows that are there and 20 that come meanwhile.
+    live = subprocess.Popen([hp.BINARY, "sql", "query", "SELECT user_id, event_type FROM events", "--from", "trim_horizon", "--limit", "200",
+                             "--url", server.url("http"), "--api-key", "key-to-read"], stdout=subprocess.PIPE)
+    post(server, events(180, 20, "live"))
+    out, _ = live.communicate(timeout=60)
+    found = [json.loads(line) for line in out.splitlines()]
+    assert len(found) == 200 and sum(row["event_type"] == "live" for row in found) == 20, len(found)
+    print("ok: queries")
+
+
+def applying(server, directory):
+    path = os.path.join(directory, "by_user.sql")
+    with open(path, "w", encoding="utf-8") as file:
+        file.write("CREATE STREAM by_user (user_id VARCHAR, n BIGINT) WITH (stream = 'by-user', partition_key = 'user_id');\n"
+                   "INSERT INTO by_user SELECT user_id, COUNT(*) FROM events GROUP BY user_id, FLOOR(ROWTIME TO MINUTE);\n")
+    sql(server, "run", path, "--from", "trim_horizon")
+    applied = hp.eventually(lambda: [a for a in json.loads(sql(server, "list", "--json").stdout)["applications"] if a["name"] == "by_user" and a.get("owner")],
+                            what="the application runs")
+    assert applied[0]["running"] and applied[0]["version"] == 1, applied
+    hp.eventually(lambda: len(records(server, "by-user")) >= 20, what="rows of the application")  # 4 minutes, 5 users
+    found = records(server, "by-user")
+    assert len(found) == 20 and sum(row["N"] for row in found) == 200 and len({row["_id"] for row in found}) == 20, found
+    sql(server, "savepoint", "by_user", "before")
+    hp.eventually(lambda: "before" in json.loads(sql(server, "list", "--json").stdout)["applications"][0].get("savepoints", []), what="the savepoint")
+    sql(server, "stop", "by_user")
+    hp.eventually(lambda: "stopped" in sql(server, "list").stdout.decode(), what="the application stopped")
+    time.sleep(3)
+    post(server, [{"event_type": "late", "user_id": "u9", "timestamp": "2024-05-01T11:00:00Z"}])
+    assert not records(server, "by_user-late")
+    sql(server, "start", "by_user")  # it goes on where it was; all its windows are closed long since, so that row is late
+    late = hp.eventually(lambda: records(server, "by_user-late"), what="rows after the start")
+    assert len(late) == 1 and late[0]["DATA_ROW"]["user_id"] == "u9" and len(records(server, "by-user")) == 20, late
+    status, shown = server.json("http", "GET", "/v1/sql/apps/by_user", headers={"X-Api-Key": "key-to-read"})
+    assert status == 200 and shown["sql"].startswith("CREATE STREAM") and shown["rows_in"] > 0, shown
+    wrong = sql(server, "run", path, "--name", "a/b", check=False)
+    assert wrong.returncode == 1
+    sql(server, "remove", "by_user")
+    hp.eventually(lambda: "by_user" not in sql(server, "list").stdout.decode(), what="the application removed")
+    print("ok: applications")
+
+
+def forest(server):
+    """The users' own program, against a clear burst of errors. Its windows are of arrival; so the events arrive as records of the past
+    cannot, and what is shown here is that it plans, runs and gives rows: the scores are tested beside the forest."""
+    path = hp.data_file("sql/mobile-anomaly.sql")
+    plan = sql(server, "explain", path).stdout.decode()
+    assert "RANDOM_CUT_FOREST" in plan and "ANOMALY_STREAM -> stream anomaly_stream" in plan, plan
+    with open(path, encoding="utf-8") as file:
+        text = file.read()
+    status, answer = server.json("http", "PUT", "/v1/sql/apps/anomaly?from=trim_horizon", text.encode(), {"X-Api-Key": "key-of-the-boss"})
+    assert status == 200, answer
+    hp.eventually(lambda: [a for a in json.loads(sql(server, "list", "--json").stdout)["applications"] if a["name"] == "anomaly" and a.get("rows_in", 0) >= 200],
+                  what="the forest's application reads")
+    changed = text.replace("WHERE ANOMALY_SCORE > 2.0", "WHERE ANOMALY_SCORE >= 0").encode()
+    status, answer = server.request("http", "POST", "/v1/sql/query?from=trim_horizon&to_end=true", changed, {"X-Api-Key": "key-to-read"})
+    rows = [json.loads(line) for line in answer.decode().splitlines() if line]
+    assert status == 200 and rows and sum(row["event_count"] for row in rows) >= 200 and "anomaly_score" in rows[0], answer[:500]
+    print("ok: the two-stage forest program")
+
+
+def main():
+    with hp.temporary_directory() as directory, hp.Server(os.path.join(directory, "all"), settings=["aggregator.idle_timeout=1s", KEYS]) as server:
+        post(server, events(0, 180))
+        asking(server)
+        applying(server, directory)
+        forest(server)
+        assert server.stop() == 0, "graceful stop failed"
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,280 @@
+#include "honryu/processors/sql/application.h"
+
+#include "honryu/async/runtime.h"
+#include "honryu/codec/json.h"
+#include "tests/support/fake_stream_client.h"
+
+#include <gtest/gtest.h>
+
+#include <fstream>
+#include <functional>
+#include <iterator>
+#include <map>
+#include <thread>
+
+namespace honryu::processors::sql_app {
+namespace {
+
+using std::chrono::milliseconds;
+using std::chrono::seconds;
+
+constexpr std::int64_t kBase = 1442018700000;  // 2015-09-12T00:45:00Z
+
+class ApplicationTest : public ::testing::Test {
+ protected:
+  ApplicationTest() {
+    std::ifstream file(HONRYU_KPI_APP);
+    deployment_.name = "kpi";
+    deployment_.sql.assign(std::istreambuf_iterator<char>(file), std::istreambuf_iterator<char>());
+    config_.emit_interval = milliseconds(5);
+    config_.checkpoint_interval = milliseconds(5);
+    config_.poll_wait = milliseconds(10);
+    config_.sync_interval = milliseconds(3);
+    client::StreamSettings settings;
+    settings.shards = 3;
+    runtime_.BlockOn(client_.EnsureStream({}, "events", settings)).value();
+  }
+  std::unique_ptr<Application> Start() {
+    EXPECT_TRUE(config_.Validate().ok());
+    auto application = std::make_unique<Application>(deployment_, config_, client_, runtime_,
+                                                     runtime_.executor(0), clock_, registry_);
+    application->Start();
+    return application;
+  }
+  void Stop(Application& application) {
+    runtime_.BlockOn(application.Stop(std::chrono::steady_clock::now() + seconds(10)));
+  }
+  void Put(int from, int to) {
+    std::vector<client::PutEntry> entries;
+    for (int i = from; i < to; ++i) {
+      const std::string time = FormatTimestamp(TimestampFromMs(kBase + i * 1000));
+      const std::string user = "u" + std::to_string(i % 7);
+      entries.push_back(
+          {user, Bytes(R"({"event_time":")" + time + R"(","event_type":"edit","user_id":")" + user + "\"}"),
+           std::nullopt});
+    }
+    const auto results = runtime_.BlockOn(client_.Put({}, "events", std::move(entries)));
+    for (const auto& result : results.value()) EXPECT_TRUE(result.ok());
+  }
+  /// By id; the same row must have the same value wherever it comes again.
+  std::map<std::string, double> FinalRows() const {
+    std::map<std::string, double> rows;
+    for (const client::StreamRecord& record : client_.Records("kpi")) {
+      const codec::Json row = codec::Json::Parse(record.data.view()).value();
+      if (!row.Find("final")->BoolOr(false)) continue;
+      const auto [place, fresh] = rows.emplace(row.Find("id")->StringOr(""), row.Find("value")->DoubleOr(-1));
+      if (!fresh) EXPECT_EQ(place->second, row.Find("value")->DoubleOr(-1)) << place->first;
+    }
+    return rows;
+  }
+  bool Await(const std::function<bool()>& condition) {
+    const MonoTime until = std::chrono::steady_clock::now() + seconds(20);
+    while (!condition()) {
+      if (std::chrono::steady_clock::now() > until) return false;
+      std::this_thread::yield();
+    }
+    return true;
+  }
+  /// Lets the clock run, in steps that are small beside the idle timeout, until all windows are closed.
+  bool AwaitAll() {
+    return Await([&] {
+      clock_.Advance(milliseconds(100));
+      std::this_thread::sleep_for(milliseconds(1));
+      return FinalRows().contains("1d/2015-09-12T00:00:00.000Z/dau/");
+    });
+  }
+  void ExpectTenMinutes() {
+    const auto rows = FinalRows();
+    for (int minute = 45; minute < 55; ++minute) {
+      const std::string window = "1m/2015-09-12T00:" + std::to_string(minute) + ":00.000Z/";
+      ASSERT_TRUE(rows.contains(window + "events/")) << window;
+      EXPECT_EQ(rows.at(window + "events/"), 60) << window;
+      EXPECT_EQ(rows.at(window + "users/event_type=edit"), 7) << window;
+    }
+    EXPECT_EQ(rows.at("5m/2015-09-12T00:50:00.000Z/events/"), 300);
+    EXPECT_EQ(rows.at("5m/2015-09-12T00:50:00.000Z/users/"), 7);
+    EXPECT_EQ(rows.at("1h/2015-09-12T00:00:00.000Z/events/"), 600);
+    EXPECT_EQ(rows.at("1h/2015-09-12T00:00:00.000Z/error_rate/"), 0);
+    EXPECT_EQ(rows.at("1d/2015-09-12T00:00:00.000Z/dau/"), 7);
+    EXPECT_TRUE(client_.Records("late-events").empty());
+    EXPECT_TRUE(client_.Records("kpi-errors").empty());
+  }
+
+  ManualClock clock_{TimestampFromMs(1790000000000)};
+  obs::Registry registry_;
+  async::Runtime runtime_{async::RuntimeOptions{}};
+  testing::FakeStreamClient client_{clock_};
+  SqlConfig config_;
+  sqlapp::Deployment deployment_;
+};
+
+TEST_F(ApplicationTest, CountsAReplayAndClosesItsLastWindowsWhenIdle) {
+  auto application = Start();
+  Put(0, 300);
+  Put(300, 600);
+  EXPECT_TRUE(AwaitAll());
+  EXPECT_TRUE(application->Ready().ok());
+  EXPECT_EQ(application->status().rows_in, 600u);
+  Stop(*application);
+  ExpectTenMinutes();
+  EXPECT_TRUE(client_.LeaseOf("sql.kpi", "sql-state", "stream")->owner.empty());
+  for (const char* shard : {"shardId-000000000000", "shardId-000000000001", "shardId-000000000002"})
+    EXPECT_TRUE(client_.LeaseOf("sql.kpi", "events", shard)->owner.empty());
+}
+
+TEST_F(ApplicationTest, AfterAKillInMidWindowAnotherGoesOnAndTheResultIsTheSame) {
+  config_.idle_timeout = seconds(30);
+  auto killed = Start();
+  Put(0, 250);
+  EXPECT_TRUE(Await([&] { return !FinalRows().empty(); }));
+  runtime_.BlockOn(killed->Abandon());
+  Put(250, 600);
+  auto heir = Start();
+  clock_.Advance(seconds(11));  // the leases of the killed one run out
+  EXPECT_TRUE(Await([&] { return FinalRows().contains("1m/2015-09-12T00:52:00.000Z/events/"); }));
+  EXPECT_TRUE(AwaitAll());
+  Stop(*heir);
+  ExpectTenMinutes();
+}
+
+TEST_F(ApplicationTest, OfTwoThatRunOneStandsByAndTakesOver) {
+  config_.idle_timeout = seconds(30);
+  auto first = Start();
+  EXPECT_TRUE(Await([&] { return first->status().owner; }));
+  auto second = Start();
+  Put(0, 400);
+  EXPECT_TRUE(Await([&] { return FinalRows().contains("1m/2015-09-12T00:45:00.000Z/events/"); }));
+  EXPECT_FALSE(second->status().owner);
+  EXPECT_TRUE(second->Ready().ok());
+  Stop(*first);  // gracefully: at once
+  EXPECT_TRUE(Await([&] { return second->status().owner; }));
+  Put(400, 600);
+  EXPECT_TRUE(AwaitAll());
+  Stop(*second);
+  ExpectTenMinutes();
+}
+
+TEST_F(ApplicationTest, ResultsThatCannotBeStoredAreStoredLater) {
+  auto application = Start();
+  Put(0, 600);
+  client_.FailPuts(5, Error(ErrorCode::kUnavailable, "disk full"));
+  client_.FailSaves(2, Error(ErrorCode::kUnavailable, "disk full"));
+  EXPECT_TRUE(AwaitAll());
+  Stop(*application);
+  ExpectTenMinutes();
+}
+
+TEST_F(ApplicationTest, AShardSplitInMidWindowLosesAndDoublesNothing) {
+  auto application = Start();
+  Put(0, 300);
+  client_.Split("events", "shardId-000000000001");
+  Put(300, 600);
+  // The clock stands still until the children are read, or all shards known would be idle before.
+  EXPECT_TRUE(Await([&] {
+    return client_.LeaseOf("sql.kpi", "events", "shardId-000000000003").has_value() &&
+           client_.LeaseOf("sql.kpi", "events", "shardId-000000000004").has_value();
+  }));
+  EXPECT_TRUE(AwaitAll());
+  EXPECT_TRUE(Await([&] {
+    clock_.Advance(milliseconds(100));
+    return client_.LeaseOf("sql.kpi", "events", "shardId-000000000001")->finished;
+  }));
+  Stop(*application);
+  ExpectTenMinutes();
+}
+
+TEST_F(ApplicationTest, AStreamMadeAnewIsReadFromItsBeginning) {
+  config_.lease_duration = milliseconds(60);  // the loss of the leases is seen at the next renewal
+  auto application = Start();
+  Put(0, 300);
+  EXPECT_TRUE(Await([&] {
+    const auto lease = client_.LeaseOf("sql.kpi", "events", "shardId-000000000000");
+    return lease.has_value() && lease->checkpoint.has_value() &&
+           FinalRows().contains("1m/2015-09-12T00:46:00.000Z/events/");
+  }));
+  client_.DeleteStream("events");
+  client::StreamSettings settings;
+  settings.shards = 3;
+  runtime_.BlockOn(client_.EnsureStream({}, "events", settings)).value();
+  Put(300, 600);
+  EXPECT_TRUE(Await([&] { return FinalRows().contains("1m/2015-09-12T00:52:00.000Z/events/"); }));
+  EXPECT_EQ(FinalRows().at("1m/2015-09-12T00:50:00.000Z/events/"), 60);
+  Stop(*application);
+}
+
+TEST_F(ApplicationTest, ALargeStateGoesThroughTheStateStream) {
+  // 3000 groups a second apart, all open: far more than stands in a lease.
+  deployment_.sql =
+      "INSERT INTO counts SELECT \"user_id\", COUNT(*) AS n FROM events GROUP BY \"user_id\", FLOOR(ROWTIME "
+      "TO HOUR);";
+  const auto put = [this](int from, int to) {
+    std::vector<client::PutEntry> entries;
+    for (int i = from; i < to; ++i) {
+      const std::string user =
+          "user-" + std::to_string(i * 7919 % 100003) + "-" + std::to_string(i * 104729 % 99991);
+      entries.push_back(
+          {user, Bytes(R"({"event_time":)" + std::to_string(kBase + i) + R"(,"user_id":")" + user + "\"}"),
+           std::nullopt});
+    }
+    runtime_.BlockOn(client_.Put({}, "events", std::move(entries))).value();
+  };
+  config_.idle_timeout = seconds(30);
+  auto killed = Start();
+  put(0, 9000);
+  EXPECT_TRUE(
+      Await([&] { return killed->status().rows_in == 9000 && client_.Records("sql-state").size() > 1; }));
+  runtime_.BlockOn(killed->Abandon());
+  auto heir = Start();
+  clock_.Advance(seconds(11));
+  put(0, 9000);
+  EXPECT_TRUE(Await([&] { return heir->status().owner && heir->status().rows_in == 18000; }));
+  EXPECT_TRUE(Await([&] {
+    clock_.Advance(seconds(1));
+    return client_.Records("counts").size() >= 9000;
+  }));
+  Stop(*heir);
+  std::map<std::string, int> rows;
+  for (const client::StreamRecord& record : client_.Records("counts")) {
+    const codec::Json row = codec::Json::Parse(record.data.view()).value();
+    EXPECT_EQ(row.Find("N")->IntOr(0), 2);
+    ++rows[std::string(row.Find("user_id")->StringOr(""))];
+  }
+  EXPECT_EQ(rows.size(), 9000u);
+  EXPECT_EQ(registry_.Render().find("honryu_sql_rebuilt_total{application=\"kpi\"} 1"), std::string::npos);
+}
+
+TEST_F(ApplicationTest, AnEditedProgramBeginsAnewAndASavepointIsGoneOnFrom) {
+  deployment_.sql =
+      "SET 'epochs' = 'false'; INSERT INTO counts SELECT COUNT(*) AS n FROM events GROUP BY FLOOR(ROWTIME TO "
+      "MINUTE);";
+  const auto counted = [this] {
+    int all = 0;
+    for (const client::StreamRecord& record : client_.Records("counts"))
+      all += static_cast<int>(codec::Json::Parse(record.data.view())->Find("N")->IntOr(0));
+    return all;
+  };
+  config_.idle_timeout = seconds(30);
+  auto first = Start();
+  Put(0, 300);
+  EXPECT_TRUE(Await([&] { return counted() == 180; }));  // the watermark is a minute behind
+  first->RequestSavepoint("middle");
+  EXPECT_TRUE(Await([&] {
+    return client_.LeaseOf("sql.kpi", "sql-state", "stream")->state.find("middle") != std::string::npos;
+  }));
+  Put(300, 600);
+  EXPECT_TRUE(Await([&] { return counted() == 480; }));
+  Stop(*first);
+  deployment_.version = 2;
+  deployment_.from = "savepoint:middle";
+  auto second = Start();
+  EXPECT_TRUE(Await([&] { return counted() == 480 + 300; }));
+  Stop(*second);
+  deployment_.version = 3;
+  deployment_.from = "trim_horizon";
+  auto third = Start();
+  EXPECT_TRUE(Await([&] { return counted() == 780 + 480; }));
+  Stop(*third);
+}
+
+}  // namespace
+}  // namespace honryu::processors::sql_app
