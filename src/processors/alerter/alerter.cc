@@ -96,6 +96,7 @@ struct Alerter::Impl {
   }
   async::Task<void> Run();
   async::Task<void> EnsureStream();
+  async::Task<void> StartThoseThatExist();
   async::Task<void> WriteStatus();
   async::Task<void> StopOnHome(MonoTime deadline);
   async::Task<void> AbandonOnHome();
@@ -110,7 +111,7 @@ struct Alerter::Impl {
   bool silences_changed = false;
   std::atomic<int> failures{0};
   std::uint64_t told_evicted = 0;
-  bool started = false;
+  MonoTime look_again{};
   consumer::Follower follower;
   async::TaskGroup background;
   async::TaskGroup closing;
@@ -126,6 +127,19 @@ async::Task<void> Alerter::Impl::EnsureStream() {
     LOG_LIMITED(info, "the stream of alerts cannot be made yet", {"error", made.error()});
     Result<void> slept = co_await async::SleepFor(kRetryPause);
     if (!slept.ok()) co_return;
+  }
+}
+
+// A rule may be there before the stream that it is about: that is looked for in silence.
+async::Task<void> Alerter::Impl::StartThoseThatExist() {
+  const MonoTime now = std::chrono::steady_clock::now();
+  if (now < look_again) co_return;
+  look_again = now + config.sync_interval;
+  for (const auto& pipeline : pipelines) {
+    if (pipeline->started()) continue;
+    Result<std::vector<client::ShardDescription>> found =
+        co_await client.ListShards(async::Context::WithTimeout(kCallTimeout), pipeline->stream());
+    if (found.ok()) pipeline->Start();
   }
 }
 
@@ -174,13 +188,12 @@ async::Task<void> Alerter::Impl::Run() {
   TellSilences();
   const bool cancelled = co_await async::Cancelled();
   if (cancelled) co_return;
-  for (const auto& pipeline : pipelines) pipeline->Start();
-  started = true;
   MonoTime status_at = std::chrono::steady_clock::now() + config.status_interval;
   for (;;) {
     Result<void> slept = co_await async::SleepFor(config.tick);
     if (!slept.ok()) co_return;
     TellSilences();
+    co_await StartThoseThatExist();
     bool failed = false;
     double active = 0, series = 0;
     std::uint64_t evicted = 0;
@@ -244,6 +257,7 @@ Result<void> Alerter::Ready() const {
   if (impl_->failures > kFailuresBeforeUnready)
     return Error(ErrorCode::kUnavailable, "the alerter cannot store alerts");
   for (const auto& pipeline : impl_->pipelines) {
+    if (!pipeline->started()) continue;
     if (const Result<void> ready = pipeline->Ready(); !ready.ok()) return ready;
   }
   return Ok();

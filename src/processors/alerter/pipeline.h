@@ -33,7 +33,11 @@ class Pipeline final : public consumer::Handler {
            client::StreamClient& client, async::Executor executor, const Clock& clock,
            obs::Registry& registry, AlerterMetrics& metrics);
 
-  void Start() { worker_.Start(); }
+  void Start() {
+    started_ = true;
+    worker_.Start();
+  }
+  bool started() const { return started_; }
   async::Task<void> Stop(MonoTime deadline);
   async::Task<void> Abandon();
   Result<void> Ready() const;
@@ -92,6 +96,7 @@ class Pipeline final : public consumer::Handler {
   std::deque<client::PutEntry> pending_;
   bool important_ = false;  ///< Something was written since the last save.
   MonoTime saved_{};
+  std::atomic<bool> started_{false};
   MonoTime stop_deadline_ = MonoTime::max();
   consumer::Worker worker_;
 };

@@ -301,6 +301,7 @@ struct Source final : consumer::Handler {
   std::map<std::string, Shard> shards;
   std::deque<Anomaly> pending;
   bool wrote = false;
+  std::atomic<bool> running{false};
   MonoTime saved_at{};
   async::BlockingCalls calls;
   consumer::Worker worker;
@@ -328,11 +329,15 @@ struct Detector::Impl {
       Result<void> slept = co_await async::SleepFor(kRetryPause);
       if (!slept.ok()) co_return;
     }
-    for (const auto& source : sources) source->worker.Start();
+    MonoTime look_again{};
     std::uint64_t evicted_told = 0, scored_told = 0;
     for (;;) {
       Result<void> slept = co_await async::SleepFor(config.tick);
       if (!slept.ok()) co_return;
+      if (std::chrono::steady_clock::now() >= look_again) {
+        look_again = std::chrono::steady_clock::now() + config.sync_interval;
+        co_await StartThoseThatExist();
+      }
       bool failed = false;
       double series = 0, memory = 0;
       std::uint64_t evicted = 0, scored = 0;
@@ -354,6 +359,17 @@ struct Detector::Impl {
       metrics.memory.Set(memory);
       metrics.evicted.Add(static_cast<double>(evicted - std::exchange(evicted_told, evicted)));
       metrics.samples.Add(static_cast<double>(scored - std::exchange(scored_told, scored)));
+    }
+  }
+  // A watch may be there before the stream that it is about: that is looked for in silence.
+  async::Task<void> StartThoseThatExist() {
+    for (const auto& source : sources) {
+      if (source->running) continue;
+      Result<std::vector<client::ShardDescription>> found =
+          co_await client.ListShards(async::Context::WithTimeout(kCallTimeout), source->stream);
+      if (!found.ok()) continue;
+      source->running = true;
+      source->worker.Start();
     }
   }
   async::Task<void> StopOnHome(MonoTime deadline) {
@@ -395,6 +411,7 @@ Result<void> Detector::Ready() const {
   if (impl_->failures > kFailuresBeforeUnready)
     return Error(ErrorCode::kUnavailable, "the detector cannot store anomalies");
   for (const auto& source : impl_->sources) {
+    if (!source->running) continue;
     if (const Result<void> ready = source->worker.Ready(); !ready.ok()) return ready;
   }
   return Ok();
