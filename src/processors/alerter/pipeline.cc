@@ -166,8 +166,13 @@ async::Task<Result<void>> Pipeline::OnShardEnd(const std::string& shard_id) {
 }
 
 void Pipeline::OnShardLost(const std::string& shard_id) {
-  shards_.erase(shard_id);
-  if (!shards_.empty()) return;
+  const auto found = shards_.find(shard_id);
+  if (found == shards_.end()) return;  // finished
+  const bool finishing = found->second.finishing;
+  shards_.erase(found);
+  // Between the end of the last parent and the start of its children there is no shard, and all is still
+  // ours.
+  if (finishing || !shards_.empty()) return;
   // Another process goes on; should this one be asked again, it begins with what that one has saved.
   complete_ = false;
   generation_ = 0;
@@ -299,9 +304,16 @@ async::Task<Result<void>> Pipeline::Save() {
     const auto found = shards_.find(name);
     if (found == shards_.end()) continue;
     const std::shared_ptr<consumer::Checkpointer> checkpointer = found->second.checkpointer;
+    found->second.finishing = true;
     Result<void> finished = co_await checkpointer->Finish(Call());
-    if (!finished.ok() && finished.error().code() != ErrorCode::kFenced) co_return finished;
-    shards_.erase(name);
+    const auto again = shards_.find(name);
+    if (again == shards_.end()) continue;
+    if (!finished.ok()) {
+      again->second.finishing = false;
+      if (finished.error().code() != ErrorCode::kFenced) co_return finished;
+      continue;  // another owner's now: OnShardLost comes
+    }
+    shards_.erase(again);
   }
   co_return Ok();
 }

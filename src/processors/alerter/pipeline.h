@@ -66,6 +66,7 @@ class Pipeline final : public consumer::Handler {
     Timestamp arrival{};                     ///< Of the last record.
     bool caught_up = false;
     bool ended = false;
+    bool finishing = false;  ///< Its end is being told; losing it then is nothing to forget for.
   };
   struct Flight {
     std::string snapshot;
