@@ -151,6 +151,7 @@ TEST_F(IndexerTest, ACrashCostsAReplayFromTheCheckpointAndNothingTwice) {
   for (int n = 0; n < 50; ++n) PutEvent(n);
   EXPECT_TRUE(Await([&] { return Count("events") == 50 && HasCheckpoint("events"); }));
   runtime_.BlockOn(first->Abandon());
+  first.reset();  // its calls of the store have ended
   for (int n = 50; n < 60; ++n) PutEvent(n);
   OpenStore();
   EXPECT_LE(Count("events"), 50U);
@@ -165,6 +166,7 @@ TEST_F(IndexerTest, AStoreThatWasDeletedIsFilledFromTheBeginning) {
   for (int n = 0; n < 10; ++n) PutEvent(n);
   EXPECT_TRUE(Await([&] { return Count("events") == 10; }));
   Stop(*first);
+  first.reset();
   EXPECT_TRUE(HasCheckpoint("events"));
   store_.reset();
   std::filesystem::remove_all(path_);
@@ -179,6 +181,7 @@ TEST_F(IndexerTest, ACorruptSegmentIsRebuiltFromTheLog) {
   for (int n = 0; n < 30; ++n) PutEvent(n);
   EXPECT_TRUE(Await([&] { return Count("events") == 30; }));
   Stop(*first);
+  first.reset();
   store_.reset();
   bool broken = false;
   for (const auto& entry : std::filesystem::directory_iterator(path_ + "/segments")) {
@@ -209,6 +212,7 @@ TEST_F(IndexerTest, ARebuiltSegmentBringsBackNoDocumentThatWasReplacedOrDeletedS
   for (const char* id : {"a", "b", "c"}) last = write(search::WriteKind::kIndex, id, R"({"v":1})");
   EXPECT_TRUE(Await([&] { return Count("logs") == 3; }));
   Stop(*first);
+  first.reset();
   store_.reset();
   for (const auto& entry : std::filesystem::directory_iterator(path_ + "/segments"))
     std::filesystem::resize_file(entry.path(), 10);
