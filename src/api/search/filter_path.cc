@@ -98,4 +98,43 @@ std::string FilterPath(std::string_view json, std::string_view patterns) {
   return kept ? kept->Dump() : "{}";
 }
 
+std::string PrettyJson(std::string_view json) {
+  std::string out;
+  std::size_t level = 0;
+  bool text = false, escaped = false;
+  const auto line = [&] {
+    out += '\n';
+    out.append(2 * level, ' ');
+  };
+  for (std::size_t i = 0; i < json.size(); ++i) {
+    const char c = json[i];
+    if (text) {
+      out += c;
+      text = escaped || c != '"';
+      escaped = !escaped && c == '\\';
+      continue;
+    }
+    const bool empty = i + 1 < json.size() && (json[i + 1] == '}' || json[i + 1] == ']');
+    if (c == '}' || c == ']') {
+      const bool opened = i > 0 && (json[i - 1] == '{' || json[i - 1] == '[');
+      if (!opened) {
+        --level;
+        line();
+      }
+      out += c;
+      continue;
+    }
+    out += c;
+    if (c == '"') text = true;
+    if (c == ':') out += ' ';
+    if (c == ',') line();
+    if ((c == '{' || c == '[') && !empty) {
+      ++level;
+      line();
+    }
+  }
+  out += '\n';
+  return out;
+}
+
 }  // namespace honryu::api::search

@@ -3,6 +3,7 @@
 #include "api/search/bulk_body.h"
 #include "api/search/contexts.h"
 #include "api/search/index_settings.h"
+#include "api/search/search_lanes.h"
 #include "honryu/api/search/search_api.h"
 #include "honryu/async/blocking_calls.h"
 #include "honryu/codec/json.h"
@@ -181,7 +182,8 @@ struct SearchApi::Impl {
   std::size_t created_limit = 1000;  // when to look for what has expired
 
   std::atomic<std::uint64_t> id_counter;
-  async::BlockingCalls searches, upkeep;
+  SearchLanes searches;
+  async::BlockingCalls upkeep;
 };
 
 /// Ends a search when its coroutine goes: the flag outlives it.

@@ -108,6 +108,7 @@ Result<void> SearchConfig::Validate() const {
   const auto wrong = [](std::string message) {
     return Error(ErrorCode::kInvalidArgument, "search: " + std::move(message));
   };
+  if (search_threads < 1) return wrong("search_threads must be 1 or more");
   if (max_searches < 1 || max_contexts < 1) return wrong("max_searches and max_contexts must be 1 or more");
   if (search_timeout <= Duration::zero() || put_timeout <= Duration::zero() ||
       visible_timeout <= Duration::zero() || max_keep_alive <= Duration::zero())
@@ -148,7 +149,7 @@ SearchApi::Impl::Impl(SearchConfig config_in, engine::Store& search_store,
       rejected(registry.MakeCounter("honryu_search_rejected_documents_total", "Documents refused")),
       running(registry.MakeGauge("honryu_search_running", "Searches running or waiting")),
       id_counter(static_cast<std::uint64_t>(ToMs(source.Now())) << 20),
-      searches(runtime, "search", config.max_searches),
+      searches(runtime, config.search_threads, config.max_searches),
       upkeep(runtime, "search indices") {
   for (const std::string_view kind : kKinds) {
     requests.emplace(kind, registry.MakeCounter("honryu_search_requests_total", "Requests by kind",
@@ -230,6 +231,7 @@ http::Response SearchApi::Impl::Finish(const Call& call, Answer answer) const {
         patterns != nullptr && !patterns->empty() && answer.status < 400)
       answer.body = FilterPath(answer.body, *patterns);
   }
+  if (!answer.text && call.Flag("pretty") && !answer.body.empty()) answer.body = PrettyJson(answer.body);
   response.headers.Set("Content-Type", type);
   response.headers.Set("X-Elastic-Product", "Elasticsearch");
   const std::string_view origin = call.request.headers.Get("Origin");

@@ -85,6 +85,9 @@ void DescribeSearch(Settings& settings, Section& section) {
   section.Field("search_timeout", &api.search_timeout,
                 {.doc = "A search answers what it has found until then, with timed_out."},
                 {milliseconds(10), hours(1)});
+  section.Field("search_threads", &api.search_threads,
+                {.doc = "Searches running at a time, on runtime.blocking_threads; leave some to the others."},
+                {1, 256});
   section.Field("max_searches", &api.max_searches,
                 {.doc = "Searches running or waiting; further ones get 429."}, {1, 100'000});
   section.Field("max_contexts", &api.max_contexts, {.doc = "Open scrolls and points in time."}, {1, 100'000});

@@ -2,9 +2,14 @@
 #include "api/search/contexts.h"
 #include "api/search/filter_path.h"
 #include "api/search/index_settings.h"
+#include "api/search/search_lanes.h"
 #include "api/search/uri_search.h"
+#include "honryu/async/task_group.h"
 
 #include <gtest/gtest.h>
+
+#include <future>
+#include <thread>
 
 namespace honryu::api::search {
 namespace {
@@ -53,6 +58,12 @@ TEST(FilterPath, KeepsAndDropsByPattern) {
   EXPECT_EQ(FilterPath(json, "none"), "{}");
 }
 
+TEST(PrettyJson, BreaksLinesOutsideOfStrings) {
+  EXPECT_EQ(PrettyJson(R"({"a":[1,{"b":"x,{\"y\\"}],"c":{},"d":[]})"),
+            "{\n  \"a\": [\n    1,\n    {\n      \"b\": \"x,{\\\"y\\\\\"\n    }\n  ],\n  \"c\": {},\n  "
+            "\"d\": []\n}\n");
+}
+
 http::Request Request(std::vector<std::pair<std::string, std::string>> query, std::string body = "") {
   http::Request request;
   request.query = std::move(query);
@@ -69,6 +80,34 @@ TEST(UriSearch, PutsParametersIntoTheBody) {
             R"({"size":1,"track_total_hits":true,"_source":{"includes":["a","b"]}})");
   EXPECT_FALSE(SearchBody(Request({{"size", "x"}})).ok());
   EXPECT_FALSE(SearchBody(Request({}, "[1]")).ok());
+}
+
+TEST(SearchLanes, RefusesWhatIsTooMuchAndRunsTheRestInTurn) {
+  async::Runtime runtime{async::RuntimeOptions{}};
+  SearchLanes lanes(runtime, 1, 2);
+  std::promise<void> go;
+  const std::shared_future<void> gone = go.get_future().share();
+  async::TaskGroup group;
+  std::atomic<int> done{0}, refused{0}, at_once{0}, most{0};
+  const auto one = [](SearchLanes* into, std::shared_future<void> wait, std::atomic<int>* ended,
+                      std::atomic<int>* away, std::atomic<int>* running,
+                      std::atomic<int>* peak) -> async::Task<void> {
+    Result<int> result = co_await into->Run([wait, running, peak]() -> Result<int> {
+      peak->store(std::max(peak->load(), ++*running));
+      wait.wait();
+      --*running;
+      return 1;
+    });
+    ++(result.ok() ? *ended : *away);
+  };
+  for (int i = 0; i < 3; ++i)
+    group.Spawn(runtime.executor(0), "search", one(&lanes, gone, &done, &refused, &at_once, &most));
+  while (refused == 0) std::this_thread::yield();
+  go.set_value();
+  ASSERT_TRUE(runtime.BlockOn(group.Join()).ok());
+  EXPECT_EQ(done, 2);
+  EXPECT_EQ(refused, 1);
+  EXPECT_EQ(most, 1);
 }
 
 TEST(SearchContexts, EndAfterTheirTimeAndAreBounded) {

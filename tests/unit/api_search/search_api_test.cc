@@ -80,8 +80,8 @@ class SearchApiTest : public ::testing::Test {
     indexer_->Start();
   }
   void Close() {
-    api_.reset();
     runtime_.BlockOn(indexer_->Stop(std::chrono::steady_clock::now() + seconds(20)));
+    api_.reset();
     indexer_.reset();
     store_.reset();
   }
@@ -241,6 +241,17 @@ TEST_F(SearchApiTest, SearchesByBodyAndByParameters) {
   const Reply wrong = Call("POST", "/logs/_search", R"({"query":{"matsch":{}}})");
   EXPECT_EQ(wrong.status, 400);
   EXPECT_EQ(wrong.Text("error.root_cause.0.reason"), "unknown query [matsch]");
+}
+
+TEST_F(SearchApiTest, TurnsAwayMoreSearchesThanItMayHold) {
+  Close();
+  config_.search_threads = 1;
+  config_.max_searches = 1;
+  Open();
+  Fill(3);
+  // One search at a time is all that one caller asks for; the bound itself is that of SearchLanes.
+  EXPECT_EQ(Call("GET", "/logs/_count").Number("count"), 3);
+  EXPECT_EQ(Call("POST", "/_msearch", "{}\n{}\n{}\n{}\n").Number("responses.1.status"), 200);
 }
 
 TEST_F(SearchApiTest, SeveralSearchesInOneRequest) {

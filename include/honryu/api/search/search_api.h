@@ -36,6 +36,7 @@ struct SearchConfig {
   Duration visible_timeout = std::chrono::seconds(30);  ///< Of refresh=wait_for and _refresh.
 
   Duration search_timeout = std::chrono::seconds(30);  ///< Then a search answers what it has found.
+  std::size_t search_threads = 2;                      ///< Searches running at a time, on the blocking pool.
   std::size_t max_searches = 64;                       ///< Running or waiting; further ones get 429.
   std::size_t max_searches_of_request = 100;           ///< In one _msearch.
   std::size_t max_contexts = 500;                      ///< Open scrolls and points in time.

@@ -49,8 +49,8 @@ class Indexer {
   /// Flushes the store and saves checkpoints. Call once, also if never started. Calls of the store may go on
   /// until the destructor returns.
   async::Task<void> Stop(MonoTime deadline);
-  /// Ends as a killed process does: nothing is flushed or saved. For tests. Instead of Stop. Calls of the store
-  /// may go on until the destructor returns.
+  /// Ends as a killed process does: nothing is flushed or saved. For tests. Instead of Stop. Calls of the
+  /// store may go on until the destructor returns.
   async::Task<void> Abandon();
   /// kUnavailable while the work does not go on (see consumer::Worker::Ready), or while the store's upkeep
   /// fails. Thread-safe.
