@@ -98,10 +98,9 @@ async::Task<Result<ReadOutcome>> RocksdbEngineImpl::Read(async::Context, Partiti
   co_return cold;
 }
 
-Error RocksdbEngineImpl::CorruptAt(const PartitionState& partition, const BatchPlace& place,
-                                   const Error& why) {
+Error RocksdbEngineImpl::CorruptAt(GroupId group, const BatchPlace& place, const Error& why) {
   metrics_.corrupt.Add();
-  const std::string where = Describe(partition.group, place);
+  const std::string where = Describe(group, place);
   LOG_LIMITED(error, "corrupt data in the log", {"position", where}, {"error", why});
   return Error(ErrorCode::kCorrupt, "corrupt data at " + where + ": " + why.message());
 }
@@ -126,7 +125,7 @@ Result<ReadOutcome> RocksdbEngineImpl::ReadCold(std::shared_ptr<PartitionState> 
   const auto damaged = [&](const BatchPlace& place, const Error& why) -> Result<ReadOutcome> {
     if (!out.records.empty()) return std::move(out);
     if (why.code() != ErrorCode::kCorrupt) return why;  // sealed, and the key is not here
-    return CorruptAt(*partition, place, why);
+    return CorruptAt(partition->group, place, why);
   };
   auto segment = std::upper_bound(segments.begin(), segments.end(), out.next,
                                   [](Offset o, const PartitionSegment& s) { return o < s.first; });
@@ -247,9 +246,9 @@ Result<Offset> RocksdbEngineImpl::FindByTimeCold(std::shared_ptr<PartitionState>
     }
     const Result<BatchPlace> place = ParseBatchKey(it.key());
     if (!place.ok())
-      return CorruptAt(*partition, BatchPlace{segment->segment, partition->id, low}, place.error());
+      return CorruptAt(partition->group, BatchPlace{segment->segment, partition->id, low}, place.error());
     const Result<BatchHeader> header = DecodeBatchHeader(it.value());
-    if (!header.ok()) return CorruptAt(*partition, *place, header.error());
+    if (!header.ok()) return CorruptAt(partition->group, *place, header.error());
     if (header->time >= time) {
       high = header->base;
     } else {

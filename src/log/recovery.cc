@@ -6,7 +6,6 @@
 #include <chrono>
 #include <filesystem>
 #include <thread>
-#include <unordered_set>
 
 namespace honryu::log {
 
@@ -80,174 +79,146 @@ void RocksdbEngineImpl::ReportWalDamage(const kv::Database& database) {
       {"damage", damage->message}, {"kept_in", damage->kept_in}, {"wal_bytes", damage->wal_bytes});
 }
 
-// Fills the maps from the database: partitions, their segments, and where each of them ends. Existing states
-// are refreshed in place, for readers hold on to them. Under write_mutex_ or before any other thread.
+// Reads partitions, their segments and where each of them ends, and only then lets readers see it: they go on
+// by what was known before, and a database that cannot be read to its end changes nothing for them. Under
+// write_mutex_ or before any other thread.
 Result<void> RocksdbEngineImpl::Load(kv::Database& database) {
-  HONRYU_TRY_VOID(LoadPartitions(database));
-  HONRYU_TRY_VOID(LoadSegments(database));
-  HONRYU_TRY_VOID(FindEnds(database));
-  HONRYU_TRY_VOID(SkipLostOffsets(database));
-  return DropOrphans(database);
+  Loaded loaded;
+  HONRYU_TRY_VOID(LoadPartitions(database, loaded));
+  HONRYU_TRY_VOID(LoadSegments(database, loaded));
+  HONRYU_TRY_VOID(FindEnds(database, loaded));
+  HONRYU_TRY_VOID(SkipLostOffsets(database, loaded));
+  HONRYU_TRY_VOID(DropOrphans(database, loaded));
+  Adopt(std::move(loaded));
+  return Ok();
 }
 
 // Behind a damaged write-ahead log stood records whose offsets were given out: those are not given again.
-Result<void> RocksdbEngineImpl::SkipLostOffsets(kv::Database& database) {
+Result<void> RocksdbEngineImpl::SkipLostOffsets(kv::Database& database, Loaded& loaded) {
   if (!database.wal_damage()) return Ok();
   const std::shared_ptr<kv::Family> meta = database.Find("meta");
   kv::WriteBatch rows;
-  const std::shared_lock lock(maps_mutex_);
-  for (const auto& [id, partition] : partitions_) {
-    const std::lock_guard partition_lock(partition->mutex);
-    partition->next += database.wal_damage()->wal_bytes;
-    partition->reserved = std::max(partition->reserved, partition->next);
+  for (auto& [id, partition] : loaded.partitions) {
+    partition.next += database.wal_damage()->wal_bytes;
+    partition.reserved = std::max(partition.reserved, partition.next);
     std::string value;
-    codec::AppendU64(value, partition->reserved);
+    codec::AppendU64(value, partition.reserved);
     rows.Put(*meta, ReservedKey(id), value);
   }
   if (rows.empty()) return Ok();
   return database.Write(rows, true);
 }
 
-Result<void> RocksdbEngineImpl::LoadPartitions(kv::Database& database) {
+Result<void> RocksdbEngineImpl::LoadPartitions(kv::Database& database, Loaded& loaded) {
   const std::shared_ptr<kv::Family> meta = database.Find("meta");
-  const std::unique_lock lock(maps_mutex_);
-  std::unordered_set<PartitionId> known;
-  std::unordered_set<GroupId> known_groups;
   kv::Iterator rows = database.Scan(*meta, "p", "q");
   for (rows.SeekToFirst(); rows.valid(); rows.Next()) {
     if (rows.key().size() != 9 || rows.value().size() != 16) return BadRow("partition");
     const PartitionId id = codec::LoadBigEndian64(rows.key().data() + 1);
-    const GroupId group_id = codec::LoadU64(rows.value().data());
-    auto& partition = partitions_[id];
-    // The epoch in memory is the newest that a writer was given; a higher one here is of a write that failed.
-    const bool fresh = partition == nullptr;
-    if (fresh) partition = std::make_shared<PartitionState>(id, group_id);
-    known.insert(id);
-    known_groups.insert(group_id);
-    auto& group = groups_[group_id];
-    if (group == nullptr) group = std::make_shared<GroupState>(group_id);
-    if (group->family == nullptr) group->family = database.Find(FamilyName(group_id));
-    if (group->family == nullptr) {
-      HONRYU_TRY(group->family, database.CreateFamily(FamilyName(group_id), kv::Layout::kAppendOnly));
+    LoadedPartition& partition = loaded.partitions[id];
+    partition.group = codec::LoadU64(rows.value().data());
+    partition.epoch = codec::LoadU64(rows.value().data() + 8);
+    if (const std::shared_ptr<PartitionState> known = FindPartition(id); known != nullptr) {
+      const std::lock_guard lock(known->mutex);
+      // The epoch in memory is the newest that a writer was given; a higher one here is of a write that
+      // failed. No offset that was given out is given again, and no time goes back.
+      partition.epoch = known->epoch;
+      partition.next = known->next;
+      partition.last_time = known->last_time;
     }
-    const std::lock_guard partition_lock(partition->mutex);
-    if (fresh) partition->epoch = codec::LoadU64(rows.value().data() + 8);
-    partition->segments.clear();
+    std::shared_ptr<kv::Family>& family = loaded.groups[partition.group].family;
+    if (family == nullptr) family = database.Find(FamilyName(partition.group));
+    if (family == nullptr) {
+      HONRYU_TRY(family, database.CreateFamily(FamilyName(partition.group), kv::Layout::kAppendOnly));
+    }
   }
   HONRYU_TRY_VOID(rows.status());
-  // What is not there any more was dropped by a write that seemed to fail.
-  std::erase_if(partitions_, [&known](const auto& one) { return !known.contains(one.first); });
-  std::erase_if(groups_, [&known_groups](const auto& one) { return !known_groups.contains(one.first); });
   kv::Iterator reserved = database.Scan(*meta, "o", "p");
   for (reserved.SeekToFirst(); reserved.valid(); reserved.Next()) {
     if (reserved.key().size() != 9 || reserved.value().size() != 8) return BadRow("reservation");
-    const auto found = partitions_.find(codec::LoadBigEndian64(reserved.key().data() + 1));
-    if (found == partitions_.end()) continue;
-    const std::lock_guard partition_lock(found->second->mutex);
-    found->second->reserved = codec::LoadU64(reserved.value().data());
-    found->second->next = std::max(found->second->next, found->second->reserved);
+    const auto found = loaded.partitions.find(codec::LoadBigEndian64(reserved.key().data() + 1));
+    if (found == loaded.partitions.end()) continue;
+    found->second.reserved = codec::LoadU64(reserved.value().data());
+    found->second.next = std::max(found->second.next, found->second.reserved);
   }
   return reserved.status();
 }
 
-Result<void> RocksdbEngineImpl::LoadSegments(kv::Database& database) {
+Result<void> RocksdbEngineImpl::LoadSegments(kv::Database& database, Loaded& loaded) {
   const std::shared_ptr<kv::Family> index = database.Find("index");
-  const std::shared_lock lock(maps_mutex_);
-  for (auto& [id, group] : groups_) {
-    const std::lock_guard group_lock(group->mutex);
-    group->sealed.clear();
-    group->open = 1;
-    group->open_bytes = 0;
-  }
   kv::Iterator dropped = database.Scan(*index, "d", "e");
   for (dropped.SeekToFirst(); dropped.valid(); dropped.Next()) {
     if (dropped.key().size() != 9 || dropped.value().size() != 8) return BadRow("dropped segments");
-    const auto found = groups_.find(codec::LoadBigEndian64(dropped.key().data() + 1));
-    if (found == groups_.end()) continue;
-    const std::lock_guard group_lock(found->second->mutex);
-    found->second->dropped = codec::LoadU64(dropped.value().data());
-    found->second->open = found->second->dropped + 1;
-    found->second->files_to_delete = true;
+    const auto found = loaded.groups.find(codec::LoadBigEndian64(dropped.key().data() + 1));
+    if (found == loaded.groups.end()) continue;
+    found->second.dropped = codec::LoadU64(dropped.value().data());
+    found->second.open = found->second.dropped + 1;
   }
   HONRYU_TRY_VOID(dropped.status());
   kv::Iterator it = database.Scan(*index, "i", "j");
   for (it.SeekToFirst(); it.valid(); it.Next()) {
     if (it.key().size() != 25 || it.value().size() != 16) return BadRow("index");
     const char* key = it.key().data();
-    const auto found = partitions_.find(codec::LoadBigEndian64(key + 9));
-    if (found == partitions_.end()) continue;
+    const auto found = loaded.partitions.find(codec::LoadBigEndian64(key + 9));
+    if (found == loaded.partitions.end()) continue;
     const PartitionSegment segment{
         codec::LoadBigEndian64(key + 17), codec::LoadU64(it.value().data()),
         TimestampFromMs(static_cast<std::int64_t>(codec::LoadU64(it.value().data() + 8)))};
-    {
-      const std::lock_guard partition_lock(found->second->mutex);
-      found->second->segments.push_back(segment);
-    }
-    GroupState& group = *groups_.at(found->second->group);
-    const std::lock_guard group_lock(group.mutex);
+    found->second.segments.push_back(segment);
+    LoadedGroup& group = loaded.groups.at(found->second.group);
     group.open = std::max(group.open, segment.segment + 1);
   }
   HONRYU_TRY_VOID(it.status());
   kv::Iterator seals = database.Scan(*index, "s", "t");
   for (seals.SeekToFirst(); seals.valid(); seals.Next()) {
     if (seals.key().size() != 17 || seals.value().size() != 16) return BadRow("seal");
-    const auto found = groups_.find(codec::LoadBigEndian64(seals.key().data() + 1));
-    if (found == groups_.end()) continue;
+    const auto found = loaded.groups.find(codec::LoadBigEndian64(seals.key().data() + 1));
+    if (found == loaded.groups.end()) continue;
     const SealedSegment sealed{
         codec::LoadBigEndian64(seals.key().data() + 9),
         TimestampFromMs(static_cast<std::int64_t>(codec::LoadU64(seals.value().data()))),
         codec::LoadU64(seals.value().data() + 8)};
-    const std::lock_guard group_lock(found->second->mutex);
-    found->second->sealed.push_back(sealed);
-    found->second->open = std::max(found->second->open, sealed.segment + 1);
+    found->second.sealed.push_back(sealed);
+    found->second.open = std::max(found->second.open, sealed.segment + 1);
   }
   return seals.status();
 }
 
-Result<void> RocksdbEngineImpl::FindEnd(kv::Database& database, PartitionState& partition,
-                                        GroupState& group) {
-  const std::lock_guard lock(partition.mutex);
-  if (!partition.segments.empty()) {
-    const SegmentNumber last = partition.segments.back().segment;
-    kv::Iterator it =
-        database.Scan(*group.family, BatchKey(last, partition.id, 0), BatchKey(last, partition.id, ~0ULL));
-    it.SeekForPrev(BatchKey(last, partition.id, ~0ULL));
-    if (!it.status().ok() && it.status().error().code() != ErrorCode::kCorrupt) return it.status();
-    Result<BatchHeader> header =
-        it.valid() ? DecodeBatchHeader(it.value())
-                   : Result<BatchHeader>(Error(ErrorCode::kCorrupt, "the segment cannot be read"));
-    if (header.ok()) {
-      partition.next = std::max(partition.next, header->base + header->record_count);
-      partition.last_time = std::max(partition.last_time, header->time);
-    } else {
-      // The rest of the log goes on without what is damaged; readers that come there get its position.
-      (void)CorruptAt(partition, BatchPlace{last, partition.id, partition.segments.back().first},
-                      header.error());
-      partition.next = std::max(partition.next, partition.segments.back().first + kDamageSkip);
-      partition.last_time = std::max(partition.last_time, partition.segments.back().first_time);
-    }
+Result<void> RocksdbEngineImpl::FindEnd(kv::Database& database, PartitionId id, LoadedPartition& partition,
+                                        const kv::Family& family) {
+  if (partition.segments.empty()) return Ok();
+  const PartitionSegment& last = partition.segments.back();
+  const std::string upper = BatchKey(last.segment, id, ~0ULL);
+  kv::Iterator it = database.Scan(family, BatchKey(last.segment, id, 0), upper);
+  it.SeekForPrev(upper);
+  if (!it.status().ok() && it.status().error().code() != ErrorCode::kCorrupt) return it.status();
+  Result<BatchHeader> header =
+      it.valid() ? DecodeBatchHeader(it.value())
+                 : Result<BatchHeader>(Error(ErrorCode::kCorrupt, "the segment cannot be read"));
+  if (header.ok()) {
+    partition.next = std::max(partition.next, header->base + header->record_count);
+    partition.last_time = std::max(partition.last_time, header->time);
+  } else {
+    // The rest of the log goes on without what is damaged; readers that come there get its position.
+    (void)CorruptAt(partition.group, BatchPlace{last.segment, id, last.first}, header.error());
+    partition.next = std::max(partition.next, last.first + kDamageSkip);
+    partition.last_time = std::max(partition.last_time, last.first_time);
   }
-  for (const auto& waiter : partition.waiters) waiter.wake.Set(true);
-  partition.waiters.clear();
   return Ok();
 }
 
-Result<void> RocksdbEngineImpl::FindEnds(kv::Database& database) {
-  const std::shared_lock lock(maps_mutex_);
+Result<void> RocksdbEngineImpl::FindEnds(kv::Database& database, Loaded& loaded) {
   std::map<GroupId, std::map<SegmentNumber, Timestamp>> unsealed;
-  for (auto& [id, partition] : partitions_) {
-    GroupState& group = *groups_.at(partition->group);
-    HONRYU_TRY_VOID(FindEnd(database, *partition, group));
-    const std::lock_guard partition_lock(partition->mutex);
-    if (partition->segments.empty()) continue;
-    Timestamp& newest = unsealed[group.id][partition->segments.back().segment];
-    newest = std::max(newest, partition->last_time);
+  for (auto& [id, partition] : loaded.partitions) {
+    HONRYU_TRY_VOID(FindEnd(database, id, partition, *loaded.groups.at(partition.group).family));
+    if (partition.segments.empty()) continue;
+    Timestamp& newest = unsealed[partition.group][partition.segments.back().segment];
+    newest = std::max(newest, partition.last_time);
   }
   // A new run begins a new segment; the one that was open is sealed now.
   kv::WriteBatch batch;
-  for (auto& [group_id, segments] : unsealed) {
-    GroupState& group = *groups_.at(group_id);
-    const std::lock_guard group_lock(group.mutex);
+  for (const auto& [group_id, segments] : unsealed) {
+    LoadedGroup& group = loaded.groups.at(group_id);
     for (const auto& [segment, last_time] : segments) {
       if (!group.sealed.empty() && group.sealed.back().segment >= segment) continue;
       const SealedSegment sealed{
@@ -265,14 +236,53 @@ Result<void> RocksdbEngineImpl::FindEnds(kv::Database& database) {
 }
 
 // Families whose group has no partitions: their creation or their deletion was cut short.
-Result<void> RocksdbEngineImpl::DropOrphans(kv::Database& database) {
+Result<void> RocksdbEngineImpl::DropOrphans(kv::Database& database, const Loaded& loaded) {
   for (const std::string& name : database.FamilyNames()) {
     if (!name.starts_with("group-")) continue;
-    if (FindGroup(std::stoull(name.substr(6))) != nullptr) continue;
+    if (loaded.groups.contains(std::stoull(name.substr(6)))) continue;
     LOG(info, "dropping a group whose creation or deletion was cut short", {"family", name});
     HONRYU_TRY_VOID(database.DropFamily(name));
   }
   return Ok();
+}
+
+// Existing states are refreshed in place, for readers hold on to them; each changes in one step.
+void RocksdbEngineImpl::Adopt(Loaded loaded) {
+  const std::unique_lock lock(maps_mutex_);
+  const auto wake_all = [](PartitionState& partition) {
+    for (const auto& waiter : partition.waiters) waiter.wake.Set(true);
+    partition.waiters.clear();
+  };
+  // What is not there any more was dropped by a write that seemed to fail.
+  std::erase_if(partitions_, [&](const auto& one) {
+    if (loaded.partitions.contains(one.first)) return false;
+    const std::lock_guard partition_lock(one.second->mutex);
+    wake_all(*one.second);
+    return true;
+  });
+  std::erase_if(groups_, [&](const auto& one) { return !loaded.groups.contains(one.first); });
+  for (auto& [id, from] : loaded.groups) {
+    auto& group = groups_[id];
+    if (group == nullptr) group = std::make_shared<GroupState>(id);
+    const std::lock_guard group_lock(group->mutex);
+    group->family = std::move(from.family);
+    group->sealed = std::move(from.sealed);
+    group->open = from.open;
+    group->open_bytes = 0;
+    group->files_to_delete = group->files_to_delete || from.dropped > 0;
+    group->dropped = from.dropped;
+  }
+  for (auto& [id, from] : loaded.partitions) {
+    auto& partition = partitions_[id];
+    if (partition == nullptr) partition = std::make_shared<PartitionState>(id, from.group);
+    const std::lock_guard partition_lock(partition->mutex);
+    partition->epoch = from.epoch;
+    partition->next = from.next;
+    partition->last_time = from.last_time;
+    partition->reserved = from.reserved;
+    partition->segments = std::move(from.segments);
+    wake_all(*partition);
+  }
 }
 
 Result<void> RocksdbEngineImpl::CheckDisk() const {

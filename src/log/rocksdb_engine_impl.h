@@ -86,12 +86,14 @@ class RocksdbEngineImpl final : public RocksdbEngine {
   void AttachFamilies(const kv::Database* database);
   void ReportWalDamage(const kv::Database& database);
   Result<void> Load(kv::Database& database);
-  Result<void> LoadPartitions(kv::Database& database);
-  Result<void> LoadSegments(kv::Database& database);
-  Result<void> FindEnds(kv::Database& database);
-  Result<void> SkipLostOffsets(kv::Database& database);
-  Result<void> DropOrphans(kv::Database& database);
-  Result<void> FindEnd(kv::Database& database, PartitionState& partition, GroupState& group);
+  Result<void> LoadPartitions(kv::Database& database, Loaded& loaded);
+  Result<void> LoadSegments(kv::Database& database, Loaded& loaded);
+  Result<void> FindEnds(kv::Database& database, Loaded& loaded);
+  Result<void> SkipLostOffsets(kv::Database& database, Loaded& loaded);
+  Result<void> DropOrphans(kv::Database& database, const Loaded& loaded);
+  Result<void> FindEnd(kv::Database& database, PartitionId id, LoadedPartition& partition,
+                       const kv::Family& family);
+  void Adopt(Loaded loaded);
   void GuardLoop();
   Result<void> Recover();
   Result<void> CheckDisk() const;
@@ -111,7 +113,7 @@ class RocksdbEngineImpl final : public RocksdbEngine {
   // read.cc
   Result<ReadOutcome> ReadCold(std::shared_ptr<PartitionState> partition, Offset from, ReadLimits limits);
   Result<Offset> FindByTimeCold(std::shared_ptr<PartitionState> partition, Timestamp time);
-  Error CorruptAt(const PartitionState& partition, const BatchPlace& place, const Error& why);
+  Error CorruptAt(GroupId group, const BatchPlace& place, const Error& why);
 
   const RocksdbEngineConfig config_;
   const Clock& clock_;

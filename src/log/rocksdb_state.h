@@ -76,6 +76,24 @@ struct GroupState {
   bool files_to_delete = false;  // files of such segments may still be there
 };
 
+/// One partition and one group as the database has them: what becomes of their states when all has been read.
+struct LoadedPartition {
+  GroupId group = 0;
+  WriterEpoch epoch = 0;
+  Offset next = 1, reserved = 0;
+  Timestamp last_time;
+  std::deque<PartitionSegment> segments;
+};
+struct LoadedGroup {
+  std::shared_ptr<kv::Family> family;
+  std::deque<SealedSegment> sealed;
+  SegmentNumber open = 1, dropped = 0;
+};
+struct Loaded {
+  std::map<PartitionId, LoadedPartition> partitions;
+  std::map<GroupId, LoadedGroup> groups;
+};
+
 std::string FamilyName(GroupId group);
 /// Keys of family `meta` (besides the MetaStore's) and `index`.
 std::string PartitionKey(PartitionId partition);  // meta: group u64, epoch u64

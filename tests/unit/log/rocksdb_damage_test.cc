@@ -161,6 +161,49 @@ TEST_F(RocksdbDamageTest, AFailedMetaCommitIsUndoneAndStartsRecoveryByItself) {
   EXPECT_EQ(engine_->meta().Get("stream")->value, "ACTIVE");
 }
 
+TEST_F(RocksdbDamageTest, AReopeningThatFailsMidwayTakesNothingFromReaders) {
+  config_.tail_cache = ByteSize{0};
+  kv::FaultFileSystem faults;
+  Open(faults.handle());
+  ASSERT_TRUE(engine_->CreatePartition(1, 1).ok());
+  std::vector<std::string> all;
+  for (int i = 0; i < 3; ++i) {
+    all.push_back(Noise(1000));
+    ASSERT_TRUE(driver().Append({Part(1, {all.back()})}).ok());
+  }
+  Open(faults.handle());  // brings the index of segments into a file
+  const std::vector<std::filesystem::path> tables = Files(".sst");
+  const auto index = std::find_if(tables.begin(), tables.end(), [](const std::filesystem::path& path) {
+    std::ifstream file(path, std::ios::binary);
+    const std::string text{std::istreambuf_iterator<char>(file), {}};
+    return text.find("nameindex") != std::string::npos;  // its properties: column family name
+  });
+  ASSERT_NE(index, tables.end());
+  const std::filesystem::path whole = *index, copy = crashed_.path() + "/index";
+  std::filesystem::copy_file(whole, copy);
+  faults.FailSyncs(true);
+  EXPECT_FALSE(driver().Append({Part(1, {"not acknowledged"})}).ok());
+  Overwrite(whole, 4);  // it opens, but its rows cannot be read
+  faults.FailSyncs(false);
+  int refused = 0, served = 0;
+  const auto until = std::chrono::steady_clock::now() + std::chrono::seconds(3);
+  while (std::chrono::steady_clock::now() < until) {
+    const Result<ReadOutcome> read = driver().Read(1, 1);
+    ++(read.ok() ? served : refused);
+    if (!read.ok()) continue;
+    ASSERT_FALSE(read->records.empty()) << "readers go on behind " << read->next;
+    ASSERT_EQ(read->records.at(0).data.view(), all[0]);
+  }
+  EXPECT_GT(served, 0);
+  EXPECT_GT(refused, 0) << "it was not reopened";
+  EXPECT_FALSE(engine_->Writable().ok());
+  std::filesystem::copy_file(copy, whole, std::filesystem::copy_options::overwrite_existing);
+  ASSERT_TRUE(Eventually([&] { return engine_->Writable().ok(); }));
+  std::vector<std::string> read = driver().ReadAll(1);
+  read.resize(std::min(read.size(), all.size()));  // the last may be there or not
+  EXPECT_EQ(read, all);
+}
+
 TEST_F(RocksdbDamageTest, AStopWhileTheDiskIsFullEndsInOrder) {
   kv::FaultFileSystem faults;
   for (const bool by_meta : {true, false}) {
