@@ -80,7 +80,9 @@ struct Http2Session::Exchange {
   bool closed = false;           // the HTTP/2 stream is gone
 
   Response response;
-  std::size_t sent = 0;        // of response.body
+  std::size_t sent = 0;  // of response.body
+  MonoTime moved =
+      MonoTime::max();         // when the peer last took some of response.body, once there is one to take
   std::deque<Bytes> pieces;    // of a streamed body
   std::size_t unsent = 0;      // in pieces
   bool ended = false;          // no further pieces come
@@ -167,6 +169,8 @@ struct Http2Session::Callbacks {
       request.target = std::move(value);
     } else if (name == ":authority") {
       request.headers.Set("host", value);
+    } else if (name == "host" && request.headers.Has("host")) {
+      // :authority stands for it (RFC 9113 §8.3.1): nobody must see two.
     } else if (!name.starts_with(":")) {
       request.headers.Add(std::string(name), std::move(value));
     }
@@ -248,6 +252,7 @@ struct Http2Session::Callbacks {
       const std::size_t part = std::min(size, e.response.body.size() - e.sent);
       if (part > 0) std::memcpy(out, e.response.body.data() + e.sent, part);
       e.sent += part;
+      e.moved = Now();
       if (e.sent == e.response.body.size()) *flags |= NGHTTP2_DATA_FLAG_EOF;
       return static_cast<ssize_t>(part);
     }
@@ -421,6 +426,12 @@ async::Task<void> Http2Session::WriteLoop() {
   }
 }
 
+// An answer whose peer keeps the stream's window shut would hold its memory for ever. Streamed ones have
+// their writer, which waits no longer than this.
+bool Http2Session::Stalled(const Exchange& exchange, MonoTime now) const {
+  return exchange.moved != MonoTime::max() && now - exchange.moved > context_.config.write_timeout;
+}
+
 // Deadlines: a peer that says nothing, does not finish a request, or takes no answer.
 async::Task<void> Http2Session::WatchLoop() {
   co_await asio::this_coro::throw_if_cancelled(false);
@@ -431,7 +442,9 @@ async::Task<void> Http2Session::WatchLoop() {
     if (write_began_ != MonoTime::max() && now - write_began_ > context_.config.write_timeout) co_return;
     if (exchanges_.empty() && now - last_active_ > context_.config.idle_timeout) co_return;
     for (const auto& [id, exchange] : exchanges_) {
-      if (exchange->complete || now - exchange->began <= context_.config.body_timeout) continue;
+      const bool late =
+          exchange->complete ? Stalled(*exchange, now) : now - exchange->began > context_.config.body_timeout;
+      if (!late) continue;
       context_.metrics.Refused("timeout");
       nghttp2_submit_rst_stream(session_, NGHTTP2_FLAG_NONE, id, NGHTTP2_CANCEL);
       Wake();
@@ -458,6 +471,7 @@ void Http2Session::Submit(Exchange& exchange) {
   nghttp2_data_provider provider{};
   provider.read_callback = Callbacks::ReadBody;
   const bool has_body = streams || !response.body.empty();
+  if (!streams) exchange.moved = Now();
   const int submitted = nghttp2_submit_response(session_, exchange.id, block.data(), block.size(),
                                                 has_body ? &provider : nullptr);
   if (submitted != 0)

@@ -50,6 +50,7 @@ class Http2Session {
   bool Feed(std::string_view bytes);
   void RelieveWindow();
   bool done() const;
+  bool Stalled(const Exchange& exchange, MonoTime now) const;
   /// Lets the write loop look whether there is something to send.
   void Wake();
   ExchangePtr Find(std::int32_t id) const;

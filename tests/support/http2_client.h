@@ -25,7 +25,9 @@ struct Http2Answer {
 /// A blocking HTTP/2 client on one connection to 127.0.0.1, over nghttp2's own client side.
 class Http2Client {
  public:
-  explicit Http2Client(std::uint16_t port) : socket_(port) {
+  /// `opens_window`: gives back what bodies have taken of the flow-control windows; without, the server may
+  /// send 65,535 bytes of bodies in all.
+  explicit Http2Client(std::uint16_t port, bool opens_window = true) : socket_(port) {
     nghttp2_session_callbacks* callbacks = nullptr;
     nghttp2_session_callbacks_new(&callbacks);
     nghttp2_session_callbacks_set_on_header_callback(
@@ -51,7 +53,11 @@ class Http2Client {
           if (frame->hd.type == NGHTTP2_GOAWAY) Of(self).goaway = true;
           return 0;
         });
-    nghttp2_session_client_new(&session_, callbacks, this);
+    nghttp2_option* option = nullptr;
+    nghttp2_option_new(&option);
+    nghttp2_option_set_no_auto_window_update(option, opens_window ? 0 : 1);
+    nghttp2_session_client_new2(&session_, callbacks, this, option);
+    nghttp2_option_del(option);
     nghttp2_session_callbacks_del(callbacks);
     nghttp2_submit_settings(session_, NGHTTP2_FLAG_NONE, nullptr, 0);
   }

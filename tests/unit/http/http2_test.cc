@@ -103,6 +103,29 @@ TEST_F(Http2Test, AnEndlessAnswerWaitsForItsReader) {
   EXPECT_TRUE(WaitForSignal(stream_ended_));
 }
 
+TEST_F(Http2Test, AnAnswerThatIsNotTakenIsGivenUp) {
+  config_.write_timeout = std::chrono::milliseconds(300);
+  StartServer();
+  Http2Client client(server_->port(), false);
+  const std::int32_t id = client.Request("POST", "/echo", std::string(200 << 10, 'x'));
+  ASSERT_TRUE(client.Until([&] { return client.answers[id].closed; }));
+  EXPECT_EQ(client.answers[id].error, static_cast<std::uint32_t>(NGHTTP2_CANCEL));
+  EXPECT_EQ(client.answers[id].body.size(), 65535U);
+}
+
+TEST_F(Http2Test, TheAuthorityIsTheOnlyHost) {
+  router_.Add("GET", "/host", [](async::Context, const Request& request) -> async::Task<Response> {
+    std::string hosts;
+    for (const auto& [name, value] : request.headers.fields()) {
+      if (name == "host") hosts += value + " ";
+    }
+    co_return Response::Text(200, hosts);
+  });
+  StartServer();
+  Http2Client client(server_->port());
+  EXPECT_EQ(client.Exchange("GET", "/host", "", {{"host", "other"}}).body, "test ");
+}
+
 TEST_F(Http2Test, AStopEndsStreamsAndFinishesWhatRuns) {
   StartServer();
   Http2Client client(server_->port());
