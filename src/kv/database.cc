@@ -15,6 +15,7 @@
 #include <atomic>
 #include <map>
 #include <mutex>
+#include <optional>
 
 namespace honryu::kv {
 namespace {
@@ -97,6 +98,23 @@ Result<std::string> KeepWalFiles(rocksdb::Env& env, const std::string& path) {
   }
   return folder;
 }
+
+// No flush and no compaction runs while it lives. DB::DeleteFile needs that: while it waits for its turn at
+// the manifest, a compaction may pick the same file, and of the two edits the second is "corruption", after
+// which RocksDB writes no more and may even wait for ever. DeleteFilesInRange marks its files and is safe.
+class BackgroundPause {
+ public:
+  explicit BackgroundPause(rocksdb::DB& db) : db_(db), paused_(db.PauseBackgroundWork().ok()) {}
+  ~BackgroundPause() {
+    if (paused_) (void)db_.ContinueBackgroundWork();
+  }
+  BackgroundPause(const BackgroundPause&) = delete;
+  BackgroundPause& operator=(const BackgroundPause&) = delete;
+
+ private:
+  rocksdb::DB& db_;
+  const bool paused_;
+};
 
 }  // namespace
 
@@ -379,10 +397,15 @@ Result<std::size_t> Database::DeleteFiles(const Family& family, BytesView begin,
   }
   std::sort(files.begin(), files.end(),
             [](const auto& a, const auto& b) { return a.largest_seqno < b.largest_seqno; });
+  const auto inside = [&](const rocksdb::SstFileMetaData& file) {
+    return BytesView(file.smallestkey) >= begin && BytesView(file.largestkey) < end;
+  };
+  std::optional<BackgroundPause> pause;
+  if (!files.empty() && inside(files.front())) pause.emplace(*impl_->db);
   bool oldest = true;
   for (const rocksdb::SstFileMetaData& file : files) {
-    const bool inside = BytesView(file.smallestkey) >= begin && BytesView(file.largestkey) < end;
-    oldest = oldest && inside && impl_->db->DeleteFile(file.name).ok();
+    // Also one that was moved down before the pause began: below level 1 there is nothing.
+    oldest = oldest && inside(file) && impl_->db->DeleteFile(file.name).ok();
     if (!oldest && BytesView(file.largestkey) >= begin && BytesView(file.smallestkey) < end) ++left;
   }
   return left;

@@ -1,6 +1,7 @@
 // What only an engine with a disk can do wrong.
 #include "tests/unit/log/rocksdb_fixture.h"
 
+#include <atomic>
 #include <fstream>
 #include <map>
 #include <thread>
@@ -129,6 +130,26 @@ TEST_F(RocksdbEngineTest, RetentionByTimeAndBytesDropsWholeFilesAndNothingIsEver
   Open();
   EXPECT_EQ(engine_->Bounds(2)->next, idle_next);
   EXPECT_EQ((*driver().Append({Part(2, {"again"})}))[0].first, idle_next);
+}
+
+TEST_F(RocksdbEngineTest, RetentionAndTheMovingOfFilesDoNotMeet) {
+  config_.segment_bytes = ByteSize::KiB(1);
+  Open();
+  ASSERT_TRUE(engine_->CreatePartition(1, 1).ok());
+  std::atomic<bool> done{false};
+  std::thread retention([&] {
+    while (!done) {
+      const auto report = engine_->EnforceRetention(1, clock_.Now() + std::chrono::hours(1), std::nullopt);
+      EXPECT_TRUE(report.ok()) << report.error().message();
+      if (!report.ok()) break;
+    }
+  });
+  for (int i = 0; i < 150 && !HasFailure(); ++i) {
+    const auto appended = driver().Append({Part(1, {Noise(2000)})});  // a segment, a file each
+    EXPECT_TRUE(appended.ok()) << i << ": " << appended.error().message();
+  }
+  done = true;
+  retention.join();
 }
 
 TEST_F(RocksdbEngineTest, AppendingNeverRewrites) {
