@@ -92,6 +92,9 @@ struct KinesisApi::Impl {
                                                wire::Format format);
   /// Sends events until the subscription ends; runs while its response is being streamed.
   async::Task<void> Deliver(std::shared_ptr<Subscription> subscription, http::BodyWriter& writer);
+  /// Why the subscription sends nothing more: a newer one has taken its place, or its consumer is gone.
+  std::optional<wire::Fault> WhyOver(const Subscription& subscription) const;
+  wire::Fault AnotherActive(const Subscription& subscription) const;
   /// The event at the subscription's place, made here or by another subscriber; waits for records up to
   /// `wait`. Null: nothing is there yet, ask again.
   async::Task<Result<ShardEventPtr>> NextEvent(std::shared_ptr<Subscription> subscription, Duration wait);

@@ -24,6 +24,18 @@ constexpr std::uint64_t kMaxEventBytes = 1 << 20;
 // Of one consumer and shard in a second. What is more waits: nothing is refused.
 constexpr double kFanOutBytes = 2 << 20;
 
+// Counts a subscription among the open ones, however its answer ends.
+class OpenMark {
+ public:
+  explicit OpenMark(obs::Gauge& open) : open_(open) { open_.Add(1); }
+  ~OpenMark() { open_.Add(-1); }
+  OpenMark(const OpenMark&) = delete;
+  OpenMark& operator=(const OpenMark&) = delete;
+
+ private:
+  obs::Gauge& open_;
+};
+
 // "After everything before `place`": valid for the shard although there may be no record of that number.
 SequenceNumber Continuation(const Subscription& s, const broker::ShardPlace& place, Timestamp now) {
   const Result<broker::SequenceParts> start = broker::DecodeSequence(s.shard.starting);
@@ -48,25 +60,21 @@ async::Task<http::Response> KinesisApi::Impl::SubscribeToShard(async::Context ct
   if (!stream.ok()) co_return FaultAnswer(FaultOf(stream.error(), name), format);
   const broker::StreamConsumer* consumer = FindConsumer((*stream)->attributes, request.consumer);
   if (consumer == nullptr) co_return FaultAnswer(ConsumerNotFound(request.consumer.consumer), format);
-  const std::string consumer_id = consumer->name + ":" + std::to_string(ToMs(consumer->created) / 1000);
+  wire::ResourceSelector living = request.consumer;
+  living.created = consumer->created;
 
   StartPlace start = co_await FindStart(std::move(ctx), std::move(request.start), false);
   if (start.fault) co_return FaultAnswer(*start.fault, format);
   auto subscription = std::make_shared<Subscription>();
   subscription->stream = name;
   subscription->incarnation = (*stream)->incarnation;
-  subscription->consumer = consumer_id;
+  subscription->consumer = std::move(living);
   subscription->shard = start.shard;
   subscription->place = start.place;
   subscription->format = format;
   subscription->began = clock.Mono();
-  if (!subscriptions.Begin(subscription, kLeastAge)) {
-    const Fault busy{FaultName::kResourceInUseException,
-                     "Another active subscription exists for this consumer: " + config.account_id + ":" +
-                         name + ":" + consumer_id.substr(0, consumer_id.find(':')) + ":" +
-                         wire::ShardIdOf(subscription->shard.index)};
-    co_return FaultAnswer(busy, format);
-  }
+  if (!subscriptions.Begin(subscription, kLeastAge))
+    co_return FaultAnswer(AnotherActive(*subscription), format);
   http::Response response;
   response.headers.Add("Content-Type", std::string(wire::kEventStreamType));
   response.stream = [this, subscription](http::BodyWriter& writer) { return Deliver(subscription, writer); };
@@ -106,12 +114,16 @@ async::Task<Result<ShardEventPtr>> KinesisApi::Impl::NextEvent(std::shared_ptr<S
 async::Task<void> KinesisApi::Impl::Deliver(std::shared_ptr<Subscription> subscription,
                                             http::BodyWriter& writer) {
   Subscription& s = *subscription;
-  metrics.subscriptions.Add(1);
+  const OpenMark open(metrics.subscriptions);
   const MonoTime end = s.began + config.subscription_life;
   std::optional<TokenBucket> budget;  // under the quotas of AWS
   if (operation_quotas) budget.emplace(kFanOutBytes, s.began);
   Result<void> written = co_await writer.Write(Bytes(wire::InitialResponseFrame(s.format)));
-  while (written.ok() && !s.replaced) {
+  while (written.ok()) {
+    if (const std::optional<Fault> over = WhyOver(s)) {
+      written = co_await writer.Write(Bytes(wire::ExceptionFrame(*over, s.format)));
+      break;
+    }
     const Duration left = end - clock.Mono();
     if (left <= Duration::zero()) break;
     if (const Duration pause = budget ? budget->Until(1, clock.Mono()) : Duration::zero();
@@ -130,7 +142,7 @@ async::Task<void> KinesisApi::Impl::Deliver(std::shared_ptr<Subscription> subscr
       written = co_await writer.Write(Bytes(wire::ExceptionFrame(fault, s.format)));
       break;
     }
-    if (*event == nullptr) continue;
+    if (*event == nullptr || WhyOver(s)) continue;  // nothing more for one that is over
     written = co_await writer.Write((*event)->frame);
     if (!written.ok()) break;
     metrics.subscription_events.Add();
@@ -140,8 +152,21 @@ async::Task<void> KinesisApi::Impl::Deliver(std::shared_ptr<Subscription> subscr
     if (!(*event)->next) break;
     s.place = *(*event)->next;
   }
-  metrics.subscriptions.Add(-1);
-  subscriptions.End(subscription);
+  subscriptions.End(s);
+}
+
+std::optional<Fault> KinesisApi::Impl::WhyOver(const Subscription& s) const {
+  if (s.replaced) return AnotherActive(s);
+  const Result<broker::StreamSnapshot> stream = broker.Snapshot(s.stream);
+  if (!stream.ok() || (*stream)->incarnation != s.incarnation) return std::nullopt;  // reading says so
+  if (FindConsumer((*stream)->attributes, s.consumer) != nullptr) return std::nullopt;
+  return ConsumerNotFound(s.consumer.consumer);
+}
+
+Fault KinesisApi::Impl::AnotherActive(const Subscription& s) const {
+  return {FaultName::kResourceInUseException,
+          "Another active subscription exists for this consumer: " + config.account_id + ":" + s.stream +
+              ":" + s.consumer.consumer + ":" + wire::ShardIdOf(s.shard.index)};
 }
 
 }  // namespace honryu::api::kinesis
