@@ -47,6 +47,7 @@ struct Broker::Impl {
   // streams.cc; all under `control`, on the blocking pool
   void Publish(std::shared_ptr<StreamState> state);
   void Unpublish(const std::string& name);
+  void Replace(std::shared_ptr<const StreamTable> next);
   Result<std::uint64_t> NextNumber(const char* key);
   Result<void> Store(StreamState& state, std::optional<std::uint64_t> expected_version);
   Result<void> Load();

@@ -43,18 +43,21 @@ void Broker::Impl::Publish(std::shared_ptr<StreamState> state) {
   }
   auto next = std::make_shared<StreamTable>(*Table());
   (*next)[state->stream.name] = std::move(state);
-  metrics.streams.Set(static_cast<double>(next->size()));
-  std::size_t shards = 0;
-  for (const auto& [name, stream] : *next) shards += stream->open.size();
-  metrics.shards.Set(static_cast<double>(shards));
-  std::atomic_store(&table, std::shared_ptr<const StreamTable>(std::move(next)));
+  Replace(std::move(next));
 }
 
 void Broker::Impl::Unpublish(const std::string& name) {
   auto next = std::make_shared<StreamTable>(*Table());
   next->erase(name);
+  Replace(std::move(next));
+}
+
+void Broker::Impl::Replace(std::shared_ptr<const StreamTable> next) {
   metrics.streams.Set(static_cast<double>(next->size()));
-  std::atomic_store(&table, std::shared_ptr<const StreamTable>(std::move(next)));
+  std::size_t shards = 0;
+  for (const auto& [name, stream] : *next) shards += stream->open.size();
+  metrics.shards.Set(static_cast<double>(shards));
+  std::atomic_store(&table, std::move(next));
 }
 
 // A durable counter: no number is ever given twice.

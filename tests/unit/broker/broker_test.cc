@@ -234,6 +234,7 @@ TEST_F(BrokerTest, SeriesOfAStreamGoWithIt) {
          std::chrono::steady_clock::now() < until)
     std::this_thread::yield();
   EXPECT_EQ(metrics_.Render().find(R"(stream="s")"), std::string::npos);
+  EXPECT_NE(metrics_.Render().find("\nhonryu_broker_open_shards 0\n"), std::string::npos);
   MakeStream("s", 1);
   PutOne("s", "k", "z");
   EXPECT_NE(metrics_.Render().find(R"(honryu_broker_incoming_records_total{stream="s"} 1)"),
