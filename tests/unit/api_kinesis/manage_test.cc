@@ -206,6 +206,10 @@ TEST_F(Manage, FlagsAndLimitsAreKept) {
       OkJson("EnableEnhancedMonitoring", R"({"StreamName":"s","ShardLevelMetrics":["IncomingBytes"]})");
   EXPECT_EQ(monitored.Find("CurrentShardLevelMetrics")->Dump(), "[]");
   EXPECT_EQ(monitored.Find("DesiredShardLevelMetrics")->Dump(), R"(["IncomingBytes"])");
+  const codec::Json unmonitored =
+      OkJson("DisableEnhancedMonitoring", R"({"StreamName":"s","ShardLevelMetrics":["ALL"]})");
+  EXPECT_EQ(unmonitored.Find("CurrentShardLevelMetrics")->Dump(), R"(["IncomingBytes"])");
+  EXPECT_EQ(unmonitored.Find("DesiredShardLevelMetrics")->Dump(), "[]");
   const std::string arn = R"("StreamARN":"arn:aws:kinesis:us-east-1:000000000000:stream/s")";
   Ok("UpdateStreamMode", "{" + arn + R"(,"StreamModeDetails":{"StreamMode":"ON_DEMAND"}})");
   EXPECT_EQ(Text(*OkJson("DescribeStreamSummary", R"({"StreamName":"s"})")
