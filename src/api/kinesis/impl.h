@@ -1,5 +1,6 @@
 #pragma once
 
+#include "api/kinesis/answer_memory.h"
 #include "api/kinesis/operation_quotas.h"
 #include "api/kinesis/shared_events.h"
 #include "api/kinesis/subscriptions.h"
@@ -25,6 +26,7 @@ namespace honryu::api::kinesis {
 struct Outcome {
   std::string body;
   std::optional<wire::Fault> fault;
+  std::shared_ptr<AnswerMemory::Share> memory = nullptr;  ///< Of the body; null: it is small.
 
   static Outcome Of(std::string json) { return Outcome{std::move(json), std::nullopt}; }
   static Outcome Failed(wire::Fault fault) { return Outcome{{}, std::move(fault)}; }
@@ -154,6 +156,7 @@ struct KinesisApi::Impl {
   const http::OriginList origins;
   wire::Limits limits;
   Metrics metrics;
+  AnswerMemory answer_memory;
   Subscriptions subscriptions;
   std::optional<OperationQuotas> operation_quotas;  ///< Set with broker.quotas: aws.
   SharedEvents events;

@@ -85,7 +85,8 @@ KinesisApi::Impl::Impl(KinesisApiConfig config_in, broker::Broker& broker_in, co
       broker(broker_in),
       clock(clock_in),
       origins(OriginsOf(config)),
-      metrics(registry) {
+      metrics(registry),
+      answer_memory(config.max_answer_memory, registry) {
   limits.max_record_bytes = broker.config().max_record_bytes;
   limits.max_request_bytes = config.max_request_bytes;
   if (broker.config().quotas == broker::QuotaProfile::kAws) operation_quotas.emplace(clock);
@@ -185,7 +186,10 @@ async::Task<http::Response> KinesisApi::Impl::Handle(async::Context ctx, const h
   metrics.Count(operation, outcome.fault ? wire::TraitsOf(outcome.fault->name).name : "ok",
                 clock.Mono() - began);
   if (outcome.fault) co_return FaultAnswer(*outcome.fault, format);
-  co_return Answer(std::move(outcome.body), format);
+  http::Response response = Answer(std::move(outcome.body), format);
+  if (outcome.memory != nullptr)
+    response.body = AnswerMemory::With(std::move(outcome.memory), std::move(response.body));
+  co_return response;
 }
 
 // As it stands in the message, too.

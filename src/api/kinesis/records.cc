@@ -260,15 +260,22 @@ async::Task<Outcome> KinesisApi::Impl::GetRecords(async::Context ctx, const Json
   }
   const std::string name = place->stream;
   const std::string shard_id = wire::ShardIdOf(place->shard);
+  const auto memory = std::make_shared<AnswerMemory::Share>(answer_memory);
+  const std::uint64_t room = answer_memory.Room(kMaxReadBytes);
+  // One that waits for records holds nothing yet, and mostly for few.
+  if (request.wait <= Duration::zero()) memory->Hold(room);
   const Result<broker::ReadResult> read = co_await broker.Read(
-      std::move(ctx), *place, static_cast<std::uint32_t>(request.limit), kMaxReadBytes, request.wait);
+      std::move(ctx), *place, static_cast<std::uint32_t>(request.limit), room, request.wait);
   if (!read.ok()) {
     co_return Outcome::Failed(read.error().code() == ErrorCode::kNotFound ? ShardMissing(shard_id, name)
                                                                           : FaultOf(read.error(), name));
   }
   wire::GetRecordsAnswer answer = AnswerOf(*read);
   if (read->next) answer.next_iterator = broker.EncodeIterator(*read->next);
-  co_return Outcome::Of(wire::GetRecordsBody(answer));
+  Outcome outcome = Outcome::Of(wire::GetRecordsBody(answer));
+  memory->Hold(outcome.body.size());
+  outcome.memory = memory;
+  co_return outcome;
 }
 
 }  // namespace honryu::api::kinesis

@@ -1,5 +1,8 @@
 #include "tests/unit/api_kinesis/fixture.h"
 
+#include <algorithm>
+#include <functional>
+
 namespace honryu::api::kinesis {
 namespace {
 
@@ -20,6 +23,31 @@ TEST_F(Records, PutRecordsAnswersInOrder) {
   EXPECT_EQ(Text(records[0], "SequenceNumber").size(), 56U);
   EXPECT_NE(registry_.Render().find(R"(honryu_kinesis_put_records_total{result="successful"} 2)"),
             std::string::npos);
+}
+
+TEST_F(Records, AnswersThatAreNotSentYetMakeFurtherOnesSmaller) {
+  KinesisApiConfig config;
+  config.max_answer_memory = 4 << 20;
+  Configure(config);
+  MakeStream("s", 1);
+  const std::string data(100 << 10, 'x');
+  for (int i = 0; i < 20; ++i) Put("s", "k", data);
+  const std::string body = R"({"ShardIterator":")" + Iterator("s", "TRIM_HORIZON") + "\"}";
+  std::vector<http::Response> unsent;
+  std::vector<std::size_t> counts;
+  for (int i = 0; i < 12; ++i) {
+    const http::Response& answer = unsent.emplace_back(Call("Kinesis_20131202.GetRecords", body));
+    ASSERT_EQ(answer.status, 200);
+    counts.push_back(codec::Json::Parse(answer.body).value().Find("Records")->array().size());
+  }
+  EXPECT_EQ(counts.front(), 5U);  // an eighth of 4 MiB
+  EXPECT_EQ(counts.back(), 1U);   // always something
+  EXPECT_TRUE(std::ranges::is_sorted(counts, std::greater<>()));
+  const std::string gauge = "\nhonryu_kinesis_answer_memory_bytes ";
+  EXPECT_EQ(registry_.Render().find(gauge + "0\n"), std::string::npos);
+  unsent.clear();
+  EXPECT_NE(registry_.Render().find(gauge + "0\n"), std::string::npos);
+  EXPECT_EQ(OkJson("GetRecords", body).Find("Records")->array().size(), 5U);
 }
 
 TEST_F(Records, PutsRefuseStrangersAndBadHashKeys) {

@@ -29,7 +29,9 @@ struct KinesisApiConfig {
   /// access_keys, for a page has no key unless its user gave it one; else none, because anybody's page in the
   /// browser of somebody who reaches the port could delete streams.
   std::vector<std::string> cors_origins;
-  std::uint64_t max_request_bytes = 10 << 20;            ///< Data and keys of one PutRecords call.
+  std::uint64_t max_request_bytes = 10 << 20;  ///< Data and keys of one PutRecords call.
+  /// Of answers to GetRecords, until they are sent. Close to it they bring fewer records each.
+  std::uint64_t max_answer_memory = 256 << 20;
   Duration subscription_life = std::chrono::minutes(5);  ///< Then SubscribeToShard's answer ends.
 };
 
