@@ -261,7 +261,13 @@ public class Kinesis {
     put(stream, 150, 200);
     resumed.await("the resumed subscription", () -> resumed.records().size() >= 50);
     check(texts(resumed.records()).equals(numbers(150, 200)), texts(resumed.records()));
-    first.ended.get(20, TimeUnit.SECONDS);
+    try {
+      first.ended.get(20, TimeUnit.SECONDS);
+      check(false, "the older subscription ends as if all were sent");
+    } catch (java.util.concurrent.ExecutionException e) {
+      check(e.getCause() instanceof ResourceInUseException, e.getCause());
+    }
+    check(texts(first.records()).equals(numbers(0, 150)), "no record goes to the older subscription");
     done("SubscribeToShard resumed after an empty event's continuation number; the older subscription ends");
     String last = resumed.last();
     Instant split = Instant.now();
