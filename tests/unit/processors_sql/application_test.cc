@@ -2,6 +2,7 @@
 
 #include "honryu/async/runtime.h"
 #include "honryu/codec/json.h"
+#include "honryu/sql/state_spill.h"
 #include "tests/support/fake_stream_client.h"
 
 #include <gtest/gtest.h>
@@ -241,6 +242,62 @@ TEST_F(ApplicationTest, ALargeStateGoesThroughTheStateStream) {
   }
   EXPECT_EQ(rows.size(), 9000u);
   EXPECT_EQ(registry_.Render().find("honryu_sql_rebuilt_total{application=\"kpi\"} 1"), std::string::npos);
+}
+
+TEST_F(ApplicationTest, StateBeyondItsBoundGoesToTheSpillAndTheRowsAreTheSame) {
+  deployment_.sql =
+      "INSERT INTO counts SELECT \"user_id\", COUNT(*) AS n FROM events GROUP BY \"user_id\", FLOOR(ROWTIME "
+      "TO HOUR);";
+  config_.max_state = ByteSize{64 << 10};
+  std::size_t most = 0;
+  const SpillFactory make = [&most](const std::string& name) -> Result<std::unique_ptr<sql::StateSpill>> {
+    struct Watched final : sql::StateSpill {
+      explicit Watched(std::size_t& m) : most(m) {}
+      Result<void> Put(std::span<const Entry> entries) override {
+        Result<void> put = memory.Put(entries);
+        most = std::max(most, memory.Bytes());
+        return put;
+      }
+      Result<std::optional<std::string>> Get(std::string_view key) override { return memory.Get(key); }
+      Result<void> Erase(std::span<const std::string> keys) override { return memory.Erase(keys); }
+      Result<void> EraseRange(std::string_view from, std::string_view to) override {
+        return memory.EraseRange(from, to);
+      }
+      Result<void> Scan(std::string_view from, std::string_view to, const Visitor& visit) override {
+        return memory.Scan(from, to, visit);
+      }
+      std::size_t Bytes() const override { return memory.Bytes(); }
+      sql::MemorySpill memory{64 << 20};
+      std::size_t& most;
+    };
+    EXPECT_TRUE(name.starts_with("kpi-"));
+    return std::unique_ptr<sql::StateSpill>(std::make_unique<Watched>(most));
+  };
+  Application application(deployment_, config_, client_, runtime_, runtime_.executor(0), clock_, registry_,
+                          make);
+  application.Start();
+  std::vector<client::PutEntry> entries;
+  for (int i = 0; i < 6000; ++i) {
+    const std::string user = "user-" + std::to_string(i % 3000);
+    entries.push_back(
+        {user, Bytes(R"({"event_time":)" + std::to_string(kBase + i) + R"(,"user_id":")" + user + "\"}"),
+         std::nullopt});
+  }
+  runtime_.BlockOn(client_.Put({}, "events", std::move(entries))).value();
+  EXPECT_TRUE(Await([&] {
+    clock_.Advance(milliseconds(100));
+    std::this_thread::sleep_for(milliseconds(1));
+    return client_.Records("counts").size() >= 3000;
+  }));
+  Stop(application);
+  std::map<std::string, std::int64_t> rows;
+  for (const client::StreamRecord& record : client_.Records("counts")) {
+    const codec::Json row = codec::Json::Parse(record.data.view()).value();
+    rows[std::string(row.Find("user_id")->StringOr(""))] += row.Find("N")->IntOr(0);
+  }
+  EXPECT_EQ(rows.size(), 3000u);
+  for (const auto& [user, count] : rows) EXPECT_EQ(count, 2) << user;
+  EXPECT_GT(most, 0u);
 }
 
 TEST_F(ApplicationTest, AnEditedProgramBeginsAnewAndASavepointIsGoneOnFrom) {
