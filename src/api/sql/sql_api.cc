@@ -61,7 +61,8 @@ Result<std::string> ProgramOf(const http::Request& request) {
 
 std::string ValueOr(const http::Request& request, std::string_view name, std::string fallback) {
   const std::string* value = request.Query(name);
-  return value == nullptr ? std::move(fallback) : *value;
+  if (value == nullptr) return fallback;
+  return *value;
 }
 
 void WriteDeployment(codec::JsonWriter& json, const sqlapp::Deployment& one, const client::Lease* lease,
