@@ -1,9 +1,9 @@
 #!/usr/bin/env python3
-"""Separate gateway, broker, aggregator and query daemons behave as the all-in-one does.
+"""Separate daemons, one for each role, behave as the all-in-one does.
 
 The same events are posted to both; both must give the same final KPI rows. Then the gateway and the broker are restarted (the
 broker by kill -9) and ingestion goes on without loss; the aggregator and the query daemon are killed with events on their way, and the
-KPI rows are still those of the all-in-one.
+KPI rows are still those of the all-in-one. Indexer, detector and alerter stand beside them with the ready programs and rules.
 """
 import json
 import os
@@ -72,11 +72,18 @@ def main():
             assert everything(query) == together, "separate daemons and the all-in-one disagree"
             status, answer = post(gateway, events(800))
             assert answer["accepted"] == 0 and answer["duplicates"] == 800, answer
+            ready_made = [f"alerts.files=[{os.path.join(hp.REPOSITORY, 'config', 'alerts.yaml')}]", "search.store.retention=0s"]
+            others = [hp.Server(os.path.join(directory, role), [role], remote + ready_made, role).start()
+                      for role in ("indexer", "detector", "alerter")]
+            daemons += others
             for daemon in daemons:
                 for path in ("/healthz", "/readyz", "/metrics"):
-                    status, _ = daemon.request("admin", "GET", path)
-                    assert status == 200, f"{daemon.name} {path}: {status}"
-            print("ok: four daemons equal the all-in-one")
+                    status, answer = daemon.request("admin", "GET", path)
+                    assert status == 200, f"{daemon.name} {path}: {status} {answer}"
+            hp.eventually(lambda: others[0].json("search", "GET", "/events/_count")[1].get("count") == 800, what="the indexer has every event")
+            print("ok: seven daemons, four of which equal the all-in-one")
+            for daemon in others:
+                assert daemon.stop() == 0, f"{daemon.name} did not stop gracefully"
 
             lonely = hp.Server(os.path.join(directory, "lonely"), ["gateway"], FAST + ["broker.endpoint=http://127.0.0.1:9"], "lonely")
             lonely.start(wait_ready=False, wait_ports=False)

@@ -110,10 +110,9 @@ void AddServeCommand(CLI::App& app, int* exit_code) {
   command->add_option("--ports-file", options->ports_file,
                       "Write the bound ports here as JSON once everything listens");
   command->footer(
-      "Roles: gateway (HTTP ingest), broker (the log and the Kinesis API), aggregator (key figures of "
-      "windows "
-      "in event time), query (keeps them and serves them over HTTP), "
-      "detector (finds what is odd in them), alerter (rules, and telling people).\n"
+      "Roles: gateway (HTTP ingest), broker (the log and the Kinesis API), aggregator (SQL applications: key "
+      "figures and your own), query (keeps key figures, serves them and alerts over HTTP), indexer (search, "
+      "and its API), detector (finds what is odd in key figures), alerter (rules, and telling people).\n"
       "A process without the broker role talks to the broker at broker.endpoint.\n"
       "Settings: file, then environment (HONRYU__HTTP__PORT=8081), then --set; the later wins.\n"
       "Signals: SIGTERM or SIGINT stops gracefully (in-flight requests finish, state is checkpointed); a "
