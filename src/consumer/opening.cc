@@ -175,17 +175,10 @@ bool MayNeedOpening(BytesView data, const OpeningConfig& config) {
          MayNeedSplitting(data, config);
 }
 
-OpenedRecords OpenRecord(client::StreamRecord record, const client::ShardDescription& shard,
-                         const OpeningConfig& config) {
+namespace {
+
+OpenedRecords OpenAll(std::vector<client::StreamRecord> put, Opener opener) {
   OpenedRecords opened;
-  if (!MayNeedOpening(record.data, config)) {
-    opened.records.push_back(std::move(record));
-    return opened;
-  }
-  Opener opener(config, record.data.size());
-  std::vector<client::StreamRecord> put;
-  put.push_back(std::move(record));
-  if (config.aggregates) put = client::OpenAggregates(std::move(put), shard);
   std::uint32_t next = 0;
   std::vector<Bytes> parts;
   for (client::StreamRecord& one : put) {
@@ -211,6 +204,28 @@ OpenedRecords OpenRecord(client::StreamRecord record, const client::ShardDescrip
     }
   }
   return opened;
+}
+
+}  // namespace
+
+OpenedRecords OpenRecord(client::StreamRecord record, const client::ShardDescription& shard,
+                         const OpeningConfig& config) {
+  if (!MayNeedOpening(record.data, config)) {
+    OpenedRecords opened;
+    opened.records.push_back(std::move(record));
+    return opened;
+  }
+  const Opener opener(config, record.data.size());
+  std::vector<client::StreamRecord> put;
+  put.push_back(std::move(record));
+  if (config.aggregates) put = client::OpenAggregates(std::move(put), shard);
+  return OpenAll(std::move(put), opener);
+}
+
+OpenedRecords OpenUserRecords(std::vector<client::StreamRecord> records, const OpeningConfig& config) {
+  std::size_t bytes = 0;
+  for (const client::StreamRecord& record : records) bytes += record.data.size();
+  return OpenAll(std::move(records), Opener(config, bytes));
 }
 
 }  // namespace honryu::consumer

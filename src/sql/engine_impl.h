@@ -36,6 +36,10 @@ class EngineImpl final : public Engine {
     sources_[source]->Push(shard, record);
     if (runtime_.IsOver()) Relieve();
   }
+  void Reject(std::size_t source, const SourceRecord& record, std::string_view name,
+              std::string message) override {
+    if (!runtime_.failure.has_value()) sources_[source]->Refuse(name, std::move(message), record);
+  }
   void PushRow(std::size_t source, std::size_t shard, std::int64_t arrival_ms,
                std::vector<Value> values) override {
     if (runtime_.failure.has_value()) return;

@@ -186,6 +186,11 @@ void SourceFeed::Push(std::size_t shard, const SourceRecord& record) {
   for (std::size_t i = 0; i < reader_.count(); ++i) Accept(shard, reader_.row(i), record);
 }
 
+void SourceFeed::Refuse(std::string_view name, std::string message, const SourceRecord& record) {
+  ++counters_.rows_in;
+  Reject(name, std::move(message), record);
+}
+
 void SourceFeed::PushRow(std::size_t shard, std::int64_t arrival_ms, std::vector<Value> values) {
   ++counters_.rows_in;
   values.resize(info_.columns.size() + kMetadataColumns);

@@ -109,6 +109,8 @@ class SourceFeed {
   const std::string& name() const { return info_.name; }
   bool read() const { return node_.has_readers(); }
   void Push(std::size_t shard, const SourceRecord& record);
+  /// A record that cannot even be read.
+  void Refuse(std::string_view name, std::string message, const SourceRecord& record);
   void PushRow(std::size_t shard, std::int64_t arrival_ms, std::vector<Value> values);
   void UpdateClock() {
     if (clock_.Update()) node_.OnWatermark(0, clock_.watermark());

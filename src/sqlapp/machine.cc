@@ -1,9 +1,11 @@
 #include "honryu/sqlapp/machine.h"
 
 #include "honryu/codec/varint.h"
+#include "honryu/consumer/opening.h"
 #include "honryu/obs/log.h"
 
 #include <algorithm>
+#include <array>
 
 namespace honryu::sqlapp {
 namespace {
@@ -33,6 +35,18 @@ bool TakeText(std::string_view* in, std::string* text) {
   text->assign(in->substr(0, size));
   in->remove_prefix(size);
   return true;
+}
+
+// The limits are part of what makes a repetition give the same rows: they are no settings.
+const consumer::OpeningConfig& ConfigOf(Opening opening) {
+  static const std::array<consumer::OpeningConfig, 3> kConfigs = [] {
+    consumer::OpeningConfig all = consumer::OpeningConfig::All(), none;
+    all.aggregates = none.aggregates = false;  // that takes the shard's range of keys: whoever reads does it
+    consumer::OpeningConfig packed = all;
+    packed.lines = packed.arrays = consumer::SplitRule::kNever;
+    return std::array{all, packed, none};
+  }();
+  return kConfigs[static_cast<std::size_t>(opening)];
 }
 
 }  // namespace
@@ -96,7 +110,9 @@ Result<void> Machine::MakeEngine() {
   const std::vector<std::string> streams = program_.InputStreams();
   sources_.assign(streams.size(), {});
   for (const auto& [name, stream] : program_.sources) {
-    HONRYU_TRY(const std::size_t source, engine_->FindSource(name));
+    Source source;
+    source.opening = program_.OpeningOf(name);
+    HONRYU_TRY(source.number, engine_->FindSource(name));
     const auto at = std::lower_bound(streams.begin(), streams.end(), stream);
     sources_[static_cast<std::size_t>(at - streams.begin())].push_back(source);
   }
@@ -107,28 +123,71 @@ Result<void> Machine::MakeEngine() {
 // Also finds it again, and then says that it was heard of now.
 void Machine::Add(Shard& shard) {
   shard.numbers.clear();
-  for (const std::size_t source : sources_[shard.stream])
-    shard.numbers.push_back(engine_->AddShard(source, shard.id));
+  for (const Source& source : sources_[shard.stream])
+    shard.numbers.push_back(engine_->AddShard(source.number, shard.id));
 }
 
 // Before the first row of an epoch nothing moves time on: its rows may be of any age.
 void Machine::SetBehind(const Shard& shard, bool behind) {
   behind = behind || (program_.epochs && !data_in_epoch_);
   for (std::size_t i = 0; i < shard.numbers.size(); ++i)
-    engine_->SetBehind(sources_[shard.stream][i], shard.numbers[i], behind);
+    engine_->SetBehind(sources_[shard.stream][i].number, shard.numbers[i], behind);
 }
 
-void Machine::Push(Shard& shard, const std::vector<client::StreamRecord>& records) {
-  for (const client::StreamRecord& record : records) {
-    sql::SourceRecord row;
-    row.data = record.data.view();
-    row.arrival_ms = ToMs(record.arrival);
-    row.partition_key = record.partition_key;
-    number_text_.clear();
-    if (program_.uses_sequence_numbers) record.sequence.AppendDecimal(number_text_);
-    row.sequence_number = number_text_;
-    for (std::size_t i = 0; i < shard.numbers.size(); ++i)
-      engine_->Push(sources_[shard.stream][i], shard.numbers[i], row);
+sql::SourceRecord Machine::RowOf(const client::StreamRecord& record) {
+  sql::SourceRecord row;
+  row.data = record.data.view();
+  row.arrival_ms = ToMs(record.arrival);
+  row.partition_key = record.partition_key;
+  number_text_.clear();
+  if (program_.uses_sequence_numbers) record.sequence.AppendDecimal(number_text_);
+  row.sequence_number = number_text_;
+  return row;
+}
+
+// As it is, for all sources or those that want this opening.
+void Machine::Push(const Shard& shard, const client::StreamRecord& record, std::optional<Opening> only) {
+  const sql::SourceRecord row = RowOf(record);
+  for (std::size_t i = 0; i < shard.numbers.size(); ++i) {
+    const Source& source = sources_[shard.stream][i];
+    if (!only.has_value() || source.opening == *only) engine_->Push(source.number, shard.numbers[i], row);
+  }
+}
+
+// All that has one sequence number.
+void Machine::PushOpened(const Shard& shard, std::span<const client::StreamRecord> records, Opening opening) {
+  const consumer::OpenedRecords opened =
+      consumer::OpenUserRecords({records.begin(), records.end()}, ConfigOf(opening));
+  for (const client::StreamRecord& record : opened.records) Push(shard, record, opening);
+  for (const consumer::UnopenedRecord& failed : opened.failed) {
+    const std::string message = std::string(consumer::OpenFailureName(failed.failure)) + ": " +
+                                failed.message + "; sequence number " + failed.record.sequence.ToDecimal() +
+                                " of " + shard.id;
+    const sql::SourceRecord row = RowOf(failed.record);
+    for (std::size_t i = 0; i < shard.numbers.size(); ++i) {
+      const Source& source = sources_[shard.stream][i];
+      if (source.opening == opening) engine_->Reject(source.number, row, "Unopenable", message);
+    }
+  }
+}
+
+void Machine::Push(const Shard& shard, const std::vector<client::StreamRecord>& records) {
+  std::vector<Opening> ways;
+  for (const Opening way : kOpenings)
+    if (std::ranges::any_of(sources_[shard.stream],
+                            [way](const Source& source) { return source.opening == way; }))
+      ways.push_back(way);
+  const std::span<const client::StreamRecord> all(records);
+  for (std::size_t begin = 0, end = 0; begin < all.size(); begin = end) {
+    bool as_it_is = true;
+    for (end = begin; end < all.size() && all[end].sequence == all[begin].sequence; ++end)
+      as_it_is = as_it_is && !consumer::MayNeedOpening(all[end].data, ConfigOf(Opening::kAll));
+    if (as_it_is) {
+      for (const client::StreamRecord& record : all.subspan(begin, end - begin))
+        Push(shard, record, std::nullopt);
+      continue;
+    }
+    for (const Opening way : ways) PushOpened(shard, all.subspan(begin, end - begin), way);
   }
 }
 
@@ -189,7 +248,7 @@ void Machine::Apply(const Cut& cut, const CutRecords& records) {
     shard.behind = false;  // or it would never count as silent, and the clock would stand still
     SetBehind(shard, false);
     for (std::size_t i = 0; i < shard.numbers.size(); ++i)
-      engine_->CloseShard(sources_[shard.stream][i], shard.numbers[i]);
+      engine_->CloseShard(sources_[shard.stream][i].number, shard.numbers[i]);
   }
   EndEpochIfQuiet(data);
 }

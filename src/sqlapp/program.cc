@@ -184,6 +184,14 @@ Result<Output> OutputFrom(const std::string& name, const sql::Properties* with, 
   return output;
 }
 
+Result<Opening> OpeningFrom(const std::string& source, const std::string& said) {
+  if (said.empty() || said == "all") return Opening::kAll;
+  if (said == "packed") return Opening::kPacked;
+  if (said == "none") return Opening::kNone;
+  return Error(ErrorCode::kInvalidArgument,
+               "stream '" + source + "': opening is 'all', 'packed' or 'none', found '" + said + "'");
+}
+
 Result<Table> TableFrom(const sql::CreateTable& create) {
   Table table;
   table.name = create.name.Folded();
@@ -222,6 +230,11 @@ const Output* Program::OutputOf(const std::string& sql_stream) const {
   return &found->second;
 }
 
+Opening Program::OpeningOf(const std::string& source) const {
+  const auto found = openings.find(source);
+  return found == openings.end() ? Opening::kAll : found->second;
+}
+
 std::vector<std::string> Program::InputStreams() const {
   std::set<std::string> streams;
   for (const auto& [name, stream] : sources) streams.insert(stream);
@@ -255,6 +268,9 @@ Result<Program> LoadProgram(std::string_view name, std::string_view text,
     if (declared != survey.declared.end()) {
       const std::string said = PropertyOf(*declared->second, "stream");
       if (!said.empty()) stream = said;
+      const std::string how = Lower(PropertyOf(*declared->second, "opening"));
+      HONRYU_TRY(const Opening opening, OpeningFrom(source, how));
+      if (opening != Opening::kAll) program.openings[source] = opening;
     }
     if (!IsStreamName(stream))
       return Error(ErrorCode::kInvalidArgument,

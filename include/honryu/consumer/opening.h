@@ -82,4 +82,8 @@ bool MayNeedOpening(BytesView data, const OpeningConfig& config);
 OpenedRecords OpenRecord(client::StreamRecord record, const client::ShardDescription& shard,
                          const OpeningConfig& config);
 
+/// The same for records of one sequence number that were taken out of their aggregate before: they share the
+/// limits of one record of the stream. `config.aggregates` does not count.
+OpenedRecords OpenUserRecords(std::vector<client::StreamRecord> records, const OpeningConfig& config);
+
 }  // namespace honryu::consumer

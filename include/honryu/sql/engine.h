@@ -107,6 +107,9 @@ class Engine {
   /// nothing is pushed. False at first.
   virtual void SetBehind(std::size_t source, std::size_t shard, bool behind) = 0;
   virtual void Push(std::size_t source, std::size_t shard, const SourceRecord& record) = 0;
+  /// In place of Push, for a record that the host could not make rows of: it becomes a row of ERROR_STREAM.
+  virtual void Reject(std::size_t source, const SourceRecord& record, std::string_view name,
+                      std::string message) = 0;
   /// The same for values in place of JSON, one per column.
   virtual void PushRow(std::size_t source, std::size_t shard, std::int64_t arrival_ms,
                        std::vector<Value> values) = 0;

@@ -9,6 +9,7 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -47,7 +48,9 @@ void AppendCut(const Cut& cut, std::string& out);
 std::optional<Cut> TakeCut(std::string_view& in);
 
 /// The engine of a program with what it knows about its shards. Deterministic: the same cuts with the same
-/// records give the same rows, also across Snapshot and Restore. Not thread-safe.
+/// records give the same rows, also across Snapshot and Restore. Records (out of their aggregates) are opened
+/// here, one at a time, as Program::openings says; what does not open becomes a row of ERROR_STREAM for each
+/// source that wanted it open. Not thread-safe.
 class Machine {
  public:
   using Sink = std::function<void(const sql::OutputRow& row, std::uint64_t cut, std::uint64_t ordinal)>;
@@ -92,14 +95,21 @@ class Machine {
   Result<void> MakeEngine();
   void Add(Shard& shard);
   void SetBehind(const Shard& shard, bool behind);
-  void Push(Shard& shard, const std::vector<client::StreamRecord>& records);
+  void Push(const Shard& shard, const std::vector<client::StreamRecord>& records);
+  void Push(const Shard& shard, const client::StreamRecord& record, std::optional<Opening> only);
+  void PushOpened(const Shard& shard, std::span<const client::StreamRecord> records, Opening opening);
+  sql::SourceRecord RowOf(const client::StreamRecord& record);
   void EndEpochIfQuiet(bool data);
 
   const Program& program_;
   sql::EngineOptions options_;
   Sink sink_;
   std::unique_ptr<sql::Engine> engine_;
-  std::vector<std::vector<std::size_t>> sources_;  ///< Per input stream: sources of the engine.
+  struct Source {
+    std::size_t number = 0;  ///< In the engine.
+    Opening opening = Opening::kAll;
+  };
+  std::vector<std::vector<Source>> sources_;  ///< Per input stream.
   std::vector<Shard> shards_;
   std::map<std::string, std::vector<std::vector<sql::Value>>> tables_;
   std::uint64_t last_cut_ = 0, ordinal_ = 0;

@@ -36,11 +36,20 @@ struct Table {
   Duration refresh = std::chrono::seconds(10);
 };
 
+/// What the rows of a source are opened out of (docs/sql.md, "Streams of the log").
+enum class Opening : std::uint8_t {
+  kAll,     ///< Compressed data and archives; lines and arrays of JSON where it is certain.
+  kPacked,  ///< Compressed data and archives.
+  kNone
+};
+inline constexpr Opening kOpenings[] = {Opening::kAll, Opening::kPacked, Opening::kNone};
+
 /// A program of stream SQL with its places in the log. Value type.
 struct Program {
   std::string text;
   std::string prelude;                         ///< Streams that it reads without declaring them.
   std::map<std::string, std::string> sources;  ///< What it reads: SQL stream -> stream of the log.
+  std::map<std::string, Opening> openings;     ///< Of sources, where it is not kAll.
   std::map<std::string, Output> outputs;       ///< What it writes, by SQL stream.
   std::vector<Table> tables;
   std::string error_stream, late_stream;  ///< Empty: such rows are only counted.
@@ -50,6 +59,7 @@ struct Program {
 
   /// Where rows of a result stream go, error and late rows too; null pointer: nowhere.
   const Output* OutputOf(const std::string& sql_stream) const;
+  Opening OpeningOf(const std::string& source) const;
   /// Streams of the log that are read.
   std::vector<std::string> InputStreams() const;
 };

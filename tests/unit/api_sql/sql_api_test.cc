@@ -1,6 +1,8 @@
 #include "honryu/api/sql/sql_api.h"
 
+#include "honryu/codec/compression.h"
 #include "honryu/codec/json.h"
+#include "honryu/codec/kpl.h"
 #include "honryu/sqlapp/catalog.h"
 #include "tests/support/fake_stream_client.h"
 
@@ -95,6 +97,39 @@ TEST_F(SqlApiTest, AQueryOfThePastGivesItsRowsAndEnds) {
                  {{"from", "trim_horizon"}}),
             200);
   EXPECT_NE(writer_.text.find("_error"), std::string::npos) << "the stream is not there";
+}
+
+TEST_F(SqlApiTest, AQueryOpensRecordsAndShowsWhatDoesNotOpen) {
+  Make();
+  const auto gzip = [](std::string_view plain) {
+    return codec::Compress(codec::Compression::kGzip, plain).value();
+  };
+  const auto event = [](const std::string& user) {
+    return R"({"event_time":1700000000000,"user_id":")" + user + "\"}";
+  };
+  const std::string packed = gzip(event("b") + "\n" + event("c"));
+  codec::KplAggregateWriter aggregate(~std::size_t{0});
+  for (const std::string& data : {event("d"), packed.substr(0, packed.size() - 4), gzip(event("e"))})
+    aggregate.Add({"one key", std::nullopt, data});
+  std::vector<client::PutEntry> entries;
+  for (const std::string& data : {event("a"), packed, aggregate.Finish(), "[" + event("f") + "]"})
+    entries.push_back({"one key", Bytes(data), std::nullopt});
+  runtime_.BlockOn(client_.Put({}, "events", std::move(entries))).value();
+  ASSERT_EQ(Call("POST", "/v1/sql/query", "SELECT user_id AS u FROM events",
+                 {{"from", "trim_horizon"}, {"to_end", "true"}}),
+            200)
+      << body_;
+  std::string rows, errors;
+  for (std::size_t at = 0, end = 0; at < writer_.text.size(); at = end + 1) {
+    end = writer_.text.find('\n', at);
+    const std::string line = writer_.text.substr(at, end - at);
+    const codec::Json row = codec::Json::Parse(line).value();
+    if (row.Find("U") != nullptr) rows += row.Find("U")->StringOr("?");
+    if (row.Find("_stream") != nullptr) errors += line;
+  }
+  EXPECT_EQ(rows, "abcdef");
+  EXPECT_NE(errors.find("\"Unopenable\""), std::string::npos) << writer_.text;
+  EXPECT_EQ(errors.find("\"Unopenable\""), errors.rfind("\"Unopenable\"")) << writer_.text;
 }
 
 TEST_F(SqlApiTest, ApplicationsAreAppliedShownAndTakenOut) {

@@ -199,6 +199,22 @@ TEST(Opening, TheLimitsAreOfTheWholeRecordAndABombDoesNotUseUpItsNeighboursShare
   EXPECT_EQ(opened.failed[1].record.partition_key, "d");  // together with a and c it would be 3 MiB
 }
 
+TEST(Opening, WhatWasTakenOutOfItsAggregateBeforeSharesTheLimitsToo) {
+  const std::string small = Gzip(std::string(1 << 20, '\0'));
+  std::vector<client::StreamRecord> records(3, Record(small));
+  for (std::uint32_t i = 0; i < 3; ++i) records[i].sub_sequence = i;
+  records[0].data = Bytes(Gzip("{\"a\":1}\n{\"a\":2}"));
+  OpeningConfig config = OpeningConfig::All();
+  config.max_bytes = 3 << 19;  // 1.5 MiB
+  const OpenedRecords opened = OpenUserRecords(records, config);
+  ASSERT_EQ(opened.records.size(), 3u);
+  EXPECT_EQ(opened.records[1].data.view(), "{\"a\":2}");
+  EXPECT_EQ(opened.records[2].sub_sequence, 2u) << "two came out of the first";
+  ASSERT_EQ(opened.failed.size(), 1u);
+  EXPECT_EQ(opened.failed[0].record.sub_sequence, 3u);
+  EXPECT_EQ(opened.failed[0].failure, OpenFailure::kTooLarge);
+}
+
 TEST(Opening, PartsShareTheMemoryOfTheRecord) {
   const client::StreamRecord record = Record("{\"a\":1}\n{\"a\":2}");
   const char* const begin = record.data.data();

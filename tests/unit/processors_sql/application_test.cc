@@ -1,7 +1,9 @@
 #include "honryu/processors/sql/application.h"
 
 #include "honryu/async/runtime.h"
+#include "honryu/codec/compression.h"
 #include "honryu/codec/json.h"
+#include "honryu/codec/kpl.h"
 #include "honryu/sql/state_spill.h"
 #include "tests/support/fake_stream_client.h"
 
@@ -11,6 +13,7 @@
 #include <functional>
 #include <iterator>
 #include <map>
+#include <set>
 #include <thread>
 
 namespace honryu::processors::sql_app {
@@ -299,6 +302,54 @@ TEST_F(ApplicationTest, StateBeyondItsBoundGoesToTheSpillAndTheRowsAreTheSame) {
   EXPECT_EQ(rows.size(), 3000u);
   for (const auto& [user, count] : rows) EXPECT_EQ(count, 2) << user;
   EXPECT_GT(most, 0u);
+}
+
+TEST_F(ApplicationTest, RecordsAreOpenedAndWhatDoesNotOpenStopsNobody) {
+  deployment_.sql = "INSERT INTO plain SELECT \"user_id\" AS u FROM events;";
+  const auto event = [](int i) {
+    return R"({"event_time":)" + std::to_string(kBase + i) + R"(,"user_id":"u)" + std::to_string(i) + "\"}";
+  };
+  const auto put = [this](std::vector<std::string> datas) {
+    std::vector<client::PutEntry> entries;
+    for (std::string& data : datas) entries.push_back({"one key", Bytes(std::move(data)), std::nullopt});
+    runtime_.BlockOn(client_.Put({}, "events", std::move(entries))).value();
+  };
+  const auto gzip = [](std::string_view plain) {
+    return codec::Compress(codec::Compression::kGzip, plain).value();
+  };
+  const auto aggregate = [](const std::vector<std::string>& datas) {
+    codec::KplAggregateWriter writer(~std::size_t{0});
+    for (const std::string& data : datas) writer.Add({"one key", std::nullopt, data});
+    return writer.Finish();
+  };
+  const std::string broken = gzip(event(99)).substr(0, 30);
+  auto killed = Start();
+  put({broken, event(0), aggregate({event(1), broken, gzip(event(2) + "\n" + event(3))})});
+  EXPECT_TRUE(Await([&] { return client_.Records("plain").size() >= 4; }));
+  runtime_.BlockOn(killed->Abandon());
+  put({"[" + event(4) + "," + event(5) + "]", broken});
+  auto heir = Start();
+  clock_.Advance(seconds(11));
+  EXPECT_TRUE(Await([&] { return client_.Records("plain").size() >= 6 && heir->status().error_rows >= 3; }));
+  EXPECT_TRUE(heir->Ready().ok());
+  Stop(*heir);
+  // By id: what a repetition gives again is the same.
+  std::map<std::string, std::string> rows, errors;
+  for (const client::StreamRecord& record : client_.Records("plain")) {
+    const codec::Json row = codec::Json::Parse(record.data.view()).value();
+    const auto [place, fresh] = rows.emplace(row.Find("_id")->StringOr(""), row.Find("U")->StringOr(""));
+    if (!fresh) EXPECT_EQ(place->second, row.Find("U")->StringOr(""));
+  }
+  std::set<std::string> users;
+  for (const auto& [id, user] : rows) users.insert(user);
+  EXPECT_EQ(rows.size(), 6u);
+  EXPECT_EQ(users, (std::set<std::string>{"u0", "u1", "u2", "u3", "u4", "u5"}));
+  for (const client::StreamRecord& record : client_.Records("kpi-errors")) {
+    const codec::Json row = codec::Json::Parse(record.data.view()).value();
+    EXPECT_EQ(row.Find("ERROR_NAME")->StringOr(""), "Unopenable");
+    errors[std::string(row.Find("_id")->StringOr(""))] = row.Find("MESSAGE")->StringOr("");
+  }
+  EXPECT_EQ(errors.size(), 3u);
 }
 
 TEST_F(ApplicationTest, AnEditedProgramBeginsAnewAndASavepointIsGoneOnFrom) {
