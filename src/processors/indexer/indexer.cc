@@ -29,6 +29,8 @@ constexpr Duration kCheckpointStep = std::chrono::milliseconds(200);
 constexpr Duration kStoreFullPause = std::chrono::milliseconds(50);
 constexpr Duration kReadTimeout = std::chrono::seconds(30);
 constexpr Duration kUpkeepRetry = std::chrono::seconds(1);
+/// Opened at a time when lost documents are read again.
+constexpr std::size_t kRestoreBytes = 16 << 20;
 
 /// A stream and the index that it goes to; empty: records name it themselves.
 struct Source {
@@ -41,11 +43,32 @@ Source SourceOf(const std::string& text) {
   return {text.substr(0, colon), text.substr(colon + 1)};
 }
 
+/// Of events whatever may hold some; what the search API wrote is one document each.
+consumer::OpeningConfig OpeningOf(const Source& source) {
+  return source.index.empty() ? consumer::OpeningConfig() : consumer::OpeningConfig::All();
+}
+
 /// What one read gave, kept for as long as the store works on it.
 struct Work {
   std::string shard;
   std::vector<client::StreamRecord> records;
 };
+
+/// Records from `next` on, opened, about as many as are worth a call of the store. What does not open was set
+/// aside when it was read first.
+Work OpenSome(std::vector<client::StreamRecord>& records, std::size_t& next, const std::string& name,
+              const client::ShardDescription& shard, const consumer::OpeningConfig& opening) {
+  Work work;
+  work.shard = name;
+  for (std::size_t bytes = 0; next < records.size() && bytes < kRestoreBytes; ++next) {
+    consumer::OpenedRecords opened = consumer::OpenRecord(std::move(records[next]), shard, opening);
+    for (client::StreamRecord& one : opened.records) {
+      bytes += one.data.size();
+      work.records.push_back(std::move(one));
+    }
+  }
+  return work;
+}
 
 struct Outcome {
   search::AddResult result;
@@ -167,13 +190,15 @@ struct Indexer::Impl {
           behind(owner.registry.MakeGauge("honryu_indexer_iterator_age_seconds",
                                           "Age of the oldest record not yet read, the worst shard",
                                           {{"stream", source.stream}})),
-          worker(WorkerConfigOf(owner.config, source.stream), owner.client, *this, owner.executor,
-                 owner.clock, owner.registry) {}
+          worker(WorkerConfigOf(owner.config, source), owner.client, *this, owner.executor, owner.clock,
+                 owner.registry, &owner.runtime) {}
 
-    static consumer::WorkerConfig WorkerConfigOf(const IndexerConfig& config, const std::string& stream) {
+    static consumer::WorkerConfig WorkerConfigOf(const IndexerConfig& config, const Source& source) {
       consumer::WorkerConfig worker;
       worker.application = "indexer-" + config.instance;
-      worker.stream = stream;
+      worker.stream = source.stream;
+      worker.opening = OpeningOf(source);
+      worker.dead_letters.enabled = true;
       // The same after a restart, so that it need not wait for its own leases to expire. The store's lock on
       // its folder keeps a second process out.
       worker.worker_id = worker.application;
@@ -389,6 +414,7 @@ struct Indexer::Impl {
       : config(std::move(settings)),
         store(search_store),
         client(stream_client),
+        runtime(threads),
         executor(std::move(home)),
         clock(source),
         registry(metric_registry),
@@ -568,8 +594,7 @@ struct Indexer::Impl {
       Result<client::ReadBatch> read =
           co_await client.Read(async::Context::WithTimeout(kReadTimeout), request);
       if (!read.ok()) co_return read.error();
-      auto work = std::make_shared<Work>();
-      work->shard = range.shard;
+      std::vector<client::StreamRecord> lost;
       bool behind = false;  // the range has been passed
       for (client::StreamRecord& record : read->records) {
         if (consumer::ShardCreation(record.sequence) != key->created_s)
@@ -577,27 +602,32 @@ struct Indexer::Impl {
         const std::uint64_t counter = client::SequenceCounter(record.sequence);
         behind = behind || counter >= range.last;
         if (counter < range.first || counter > range.last) continue;
-        consumer::OpenedRecords opened =
-            consumer::OpenRecord(std::move(record), *shard, consumer::OpeningConfig());
-        for (client::StreamRecord& one : opened.records) work->records.push_back(std::move(one));
+        lost.push_back(std::move(record));
       }
-      if (!work->records.empty()) {
+      if (!lost.empty()) {
         search::Store* const into = &store;
         const Source* const from = &reader->source;
         const std::string* const id_field = &config.id_field;
-        Result<std::uint64_t> added = co_await upkeep.Run([into, from, id_field, work, index = range.index,
-                                                           lasts = *last_writes]() -> Result<std::uint64_t> {
-          Outcome outcome;
-          std::deque<search::LoggedDocument> logged;
-          search::StoreBatch documents = Documents(*work, *from, *id_field, logged, outcome);
-          std::erase_if(documents.documents, [&](const search::StoreDocument& document) {
-            if (document.index != index || document.kind == search::WriteKind::kDelete) return true;
-            const auto last = lasts->find(NameOf(document.index, document.id));
-            return last != lasts->end() && last->second > document.sequence;
-          });
-          HONRYU_TRY(const auto result, into->Restore(documents));
-          return result.added;
-        });
+        auto restore = [into, from, id_field, lost = std::move(lost), range, shard = *shard,
+                        lasts = *last_writes]() mutable -> Result<std::uint64_t> {
+          std::uint64_t restored = 0;
+          for (std::size_t next = 0; next < lost.size();) {
+            const Work work = OpenSome(lost, next, range.shard, shard, OpeningOf(*from));
+            if (work.records.empty()) continue;
+            Outcome outcome;
+            std::deque<search::LoggedDocument> logged;
+            search::StoreBatch documents = Documents(work, *from, *id_field, logged, outcome);
+            std::erase_if(documents.documents, [&](const search::StoreDocument& document) {
+              if (document.index != range.index || document.kind == search::WriteKind::kDelete) return true;
+              const auto last = lasts->find(NameOf(document.index, document.id));
+              return last != lasts->end() && last->second > document.sequence;
+            });
+            HONRYU_TRY(const auto result, into->Restore(documents));
+            restored += result.added;
+          }
+          return restored;
+        };
+        Result<std::uint64_t> added = co_await upkeep.Run(std::move(restore));
         if (!added.ok()) co_return added.error();
         metrics.lost_documents.Add(static_cast<double>(*added));
       }
@@ -624,6 +654,7 @@ struct Indexer::Impl {
   const IndexerConfig config;
   search::Store& store;
   client::StreamClient& client;
+  async::Runtime& runtime;
   const async::Executor executor;
   const Clock& clock;
   obs::Registry& registry;

@@ -1,5 +1,7 @@
 #include "honryu/processors/indexer/indexer.h"
 
+#include "honryu/codec/compression.h"
+#include "honryu/codec/kpl.h"
 #include "honryu/search/logged_document.h"
 #include "tests/support/fake_stream_client.h"
 
@@ -110,6 +112,39 @@ TEST_F(IndexerTest, EventsBecomeDocumentsUnderTheirIdsOnceEach) {
   Stop(*indexer);
   EXPECT_NE(registry_.Render().find("honryu_indexer_rejected_total{reason=\"refused\"} 1"),
             std::string::npos);
+}
+
+TEST_F(IndexerTest, RecordsAreOpenedAndWhatDoesNotOpenIsSetAside) {
+  config_.id_field = "";  // ids by place: parts of one record must not be taken for each other
+  const auto event = [](int n) { return "{\"n\":" + std::to_string(n) + "}"; };
+  const auto gzip = [](std::string_view plain) {
+    return codec::Compress(codec::Compression::kGzip, plain).value();
+  };
+  const std::string broken = gzip(event(99)).substr(0, 24);
+  codec::KplAggregateWriter aggregate(~std::size_t{0});
+  for (const std::string& data : {event(0), broken, gzip(event(1) + "\n" + event(2))})
+    aggregate.Add({"k", std::nullopt, data});
+  auto first = Start();
+  Put("events", "k", aggregate.Finish());
+  Put("events", "k", broken);
+  Put("events", "k", "[" + event(3) + "," + event(4) + "]");
+  Put("events", "k", event(5));
+  EXPECT_TRUE(Await([&] { return Count("events") == 6; }));
+  EXPECT_TRUE(first->Ready().ok());
+  EXPECT_EQ(client_.Records("indexer-main-dead-letters").size(), 2U);
+  for (int n = 0; n < 6; ++n)
+    EXPECT_EQ(Count("events", R"({"term":{"n":)" + std::to_string(n) + "}}"), 1U) << n;
+  Stop(*first);
+  first.reset();
+  // Read again from the log they are opened again, into the same documents.
+  store_.reset();
+  for (const auto& entry : std::filesystem::directory_iterator(path_ + "/segments"))
+    std::filesystem::resize_file(entry.path(), std::filesystem::file_size(entry.path()) / 2);
+  OpenStore();
+  EXPECT_LT(Count("events"), 6U);
+  auto second = Start();
+  EXPECT_TRUE(Await([&] { return Count("events") == 6 && store_->Lost().empty(); }));
+  Stop(*second);
 }
 
 TEST_F(IndexerTest, DocumentsNameTheirIndexAndAreReplacedAndDeleted) {
