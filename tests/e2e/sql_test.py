@@ -1,11 +1,14 @@
 #!/usr/bin/env python3
 """honryu sql and /v1/sql: queries on past and live rows, applications applied, stopped, gone on with; errors that show the place;
 the two-stage Random Cut Forest program of the users, as it stands."""
+import base64
+import gzip
 import json
 import os
 import subprocess
 import sys
 import time
+import zlib
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))), "support"))
 import honryu_process as hp  # noqa: E402
@@ -95,6 +98,39 @@ def applying(server, directory):
     print("ok: applications")
 
 
+def opening(server, directory):
+    """Packed records of a stream become rows, for a query and for an application; what is broken is a row of its errors."""
+    assert server.kinesis("CreateStream", {"StreamName": "packed", "ShardCount": 1})[0] == 200
+    hp.eventually(lambda: server.kinesis("DescribeStreamSummary", {"StreamName": "packed"})[1]["StreamDescriptionSummary"]["StreamStatus"] == "ACTIVE",
+                  what="the stream")
+
+    def one(n):
+        return json.dumps({"n": n}).encode()
+
+    def put(datas):
+        entries = [{"Data": base64.b64encode(data).decode(), "PartitionKey": "k"} for data in datas]
+        status, answer = server.kinesis("PutRecords", {"StreamName": "packed", "Records": entries})
+        assert status == 200 and answer["FailedRecordCount"] == 0, answer
+
+    put([one(0), gzip.compress(one(1) + b"\n" + one(2)), gzip.compress(one(99))[:-5], zlib.compress(b"[" + one(3) + b"," + one(4) + b"]")])
+    hp.run_cli("put", "packed", "--aggregate", "--lines", "--endpoint", server.url("kinesis"), input=b"\n".join(one(n) for n in range(5, 15)))
+    put([gzip.compress(bytes(70 << 20)), one(15)])
+    program = "CREATE STREAM packed (n INT); INSERT INTO opened SELECT n FROM packed;"
+    rows = lines(sql(server, "query", program, "--from", "trim_horizon", "--to-end"))
+    assert [row["N"] for row in rows if "N" in row] == list(range(16)), rows
+    reasons = [row["MESSAGE"].split(":")[0] for row in rows if row.get("ERROR_NAME") == "Unopenable"]
+    assert reasons == ["broken", "too_large"], rows
+    path = os.path.join(directory, "opens.sql")
+    with open(path, "w", encoding="utf-8") as file:
+        file.write(program)
+    sql(server, "run", path, "--from", "trim_horizon")
+    hp.eventually(lambda: len(records(server, "opened")) >= 16 and len(records(server, "opens-errors")) >= 2, what="opened rows and errors")
+    assert [row["N"] for row in records(server, "opened")] == list(range(16))
+    assert [row["MESSAGE"].split(":")[0] for row in records(server, "opens-errors")] == reasons
+    sql(server, "remove", "opens")
+    print("ok: packed records")
+
+
 def forest(server):
     """The users' own program, against a clear burst of errors. Its windows are of arrival; so the events arrive as records of the past
     cannot, and what is shown here is that it plans, runs and gives rows: the scores are tested beside the forest."""
@@ -119,6 +155,7 @@ def main():
         post(server, events(0, 180))
         asking(server)
         applying(server, directory)
+        opening(server, directory)
         forest(server)
         assert server.stop() == 0, "graceful stop failed"
 
