@@ -46,9 +46,8 @@ Program KpiProgram() {
   std::ifstream file(HONRYU_KPI_APP);
   sql::TableFunctionRegistry functions;
   sql::AddBuiltInTableFunctions(functions);
-  return LoadProgram("kpi", {std::istreambuf_iterator<char>(file), std::istreambuf_iterator<char>()},
-                     functions)
-      .value();
+  const std::string text{std::istreambuf_iterator<char>(file), std::istreambuf_iterator<char>()};
+  return LoadProgram("kpi", text, functions).value();
 }
 
 std::unique_ptr<Machine> Filled(const Program& program) {
