@@ -29,11 +29,10 @@ using List = std::unique_ptr<curl_slist, Freer<curl_slist_free_all>>;
 
 // False: out of memory.
 bool Append(List& list, const std::string& text) {
-  curl_slist* longer = curl_slist_append(list.get(), text.c_str());
-  if (longer == nullptr) return false;
-  (void)list.release();
-  list.reset(longer);
-  return true;
+  curl_slist* const before = list.release();
+  curl_slist* const longer = curl_slist_append(before, text.c_str());
+  list.reset(longer != nullptr ? longer : before);
+  return longer != nullptr;
 }
 
 // RFC 2047: words of at most 75 characters, no UTF-8 character broken.
