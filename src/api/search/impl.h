@@ -118,6 +118,7 @@ struct SearchApi::Impl {
   // write.cc
   Task Bulk(const Call& call);
   Task WriteDocument(const Call& call);
+  async::Task<Answer> LogOne(const Call& call, std::vector<Write> writes);
   Task DeleteDocument(const Call& call);
   Task DeleteByQuery(const Call& call);
   Task Refresh(const Call& call);

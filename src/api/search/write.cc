@@ -338,19 +338,9 @@ async::Task<Answer> SearchApi::Impl::Bulk(const Call& call) {
   co_return Answer::Json(std::move(body));
 }
 
-async::Task<Answer> SearchApi::Impl::WriteDocument(const Call& call) {
-  if (call.method != "POST" && call.method != "PUT")
-    co_return Answer::Failed(405, "illegal_argument_exception", "documents are written by POST and PUT");
-  std::vector<Write> writes(1);
+// Checks the one write of `writes`, puts it into the log, and says what came of it.
+async::Task<Answer> SearchApi::Impl::LogOne(const Call& call, std::vector<Write> writes) {
   Write& write = writes[0];
-  write.index = call.Part(0);
-  write.id = call.Part(2);
-  const bool create = call.Part(1) == "_create" || call.Param("op_type") == "create";
-  write.action = create ? "create" : "index";
-  write.source = call.request.body.view();
-  if (write.id.empty() && (call.method == "PUT" || call.Part(1) == "_create"))
-    co_return Answer::Failed(400, "illegal_argument_exception", "the id is missing");
-  write.kind = KindOf(write.action, write.id);
   Check(write, settings);
   if (!write.error) {
     Result<void> logged = co_await Log(call.ctx, writes, RefreshOf(call));
@@ -366,6 +356,23 @@ async::Task<Answer> SearchApi::Impl::WriteDocument(const Call& call) {
   co_return answer;
 }
 
+async::Task<Answer> SearchApi::Impl::WriteDocument(const Call& call) {
+  if (call.method != "POST" && call.method != "PUT")
+    co_return Answer::Failed(405, "illegal_argument_exception", "documents are written by POST and PUT");
+  std::vector<Write> writes(1);
+  Write& write = writes[0];
+  write.index = call.Part(0);
+  write.id = call.Part(2);
+  const bool create = call.Part(1) == "_create" || call.Param("op_type") == "create";
+  write.action = create ? "create" : "index";
+  write.source = call.request.body.view();
+  if (write.id.empty() && (call.method == "PUT" || call.Part(1) == "_create"))
+    co_return Answer::Failed(400, "illegal_argument_exception", "the id is missing");
+  write.kind = KindOf(write.action, write.id);
+  Answer answer = co_await LogOne(call, std::move(writes));
+  co_return answer;
+}
+
 async::Task<Answer> SearchApi::Impl::DeleteDocument(const Call& call) {
   std::vector<Write> writes(1);
   Write& write = writes[0];
@@ -374,18 +381,7 @@ async::Task<Answer> SearchApi::Impl::DeleteDocument(const Call& call) {
   write.id = call.Part(2);
   write.kind = engine::WriteKind::kDelete;
   if (write.id.empty()) co_return Answer::Failed(400, "illegal_argument_exception", "the id is missing");
-  Check(write, settings);
-  if (!write.error) {
-    Result<void> logged = co_await Log(call.ctx, writes, RefreshOf(call));
-    if (!logged.ok()) co_return Answer::Failed(logged.error(), write.index);
-  }
-  if (write.error)
-    co_return Answer::Failed(write.status, write.error->type, write.error->reason, write.index);
-  const int status = std::exchange(write.status, 0);
-  Answer answer;
-  answer.status = status;
-  JsonWriter out(answer.body);
-  WriteItem(write, true, out);
+  Answer answer = co_await LogOne(call, std::move(writes));
   co_return answer;
 }
 
