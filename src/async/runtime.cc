@@ -9,8 +9,10 @@
 #include <boost/asio/thread_pool.hpp>
 
 #include <atomic>
+#include <condition_variable>
 #include <exception>
 #include <future>
+#include <mutex>
 #include <thread>
 #include <vector>
 
@@ -63,6 +65,29 @@ Executor Runtime::NextExecutor() {
 }
 
 void Runtime::Post(std::function<void()> work) { asio::post(impl_->blocking, std::move(work)); }
+
+void Runtime::Fork(std::size_t count, const std::function<void(std::size_t)>& work) {
+  // Outlives the call, for threads that come when nothing is left to do.
+  struct Round {
+    std::atomic<std::size_t> next{0};
+    std::mutex mutex;
+    std::condition_variable changed;
+    std::size_t done = 0;
+  };
+  const auto round = std::make_shared<Round>();
+  const auto take_part = [round, count, &work] {
+    for (std::size_t i = round->next.fetch_add(1); i < count; i = round->next.fetch_add(1)) {
+      work(i);
+      const std::lock_guard lock(round->mutex);
+      ++round->done;
+      round->changed.notify_one();
+    }
+  };
+  for (std::size_t i = 1; i < count; ++i) Post(take_part);
+  take_part();
+  std::unique_lock lock(round->mutex);
+  round->changed.wait(lock, [&] { return round->done == count; });
+}
 
 void Runtime::JoinBlocking() { impl_->blocking.join(); }
 

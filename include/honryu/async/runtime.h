@@ -42,6 +42,10 @@ class Runtime {
   }
   /// Runs `work` on the blocking pool. Thread-safe.
   void Post(std::function<void()> work);
+  /// Calls work(0) to work(count - 1), beside each other on the blocking pool as far as it has threads to
+  /// spare, and returns when all have returned. Blocks; for work on that pool, whose thread does what no
+  /// other takes up, so it never waits for a thread. Thread-safe.
+  void Fork(std::size_t count, const std::function<void(std::size_t)>& work);
   /// Waits for everything on the blocking pool; later posts are not run. The last step of a stop, before what
   /// such work may point at goes.
   void JoinBlocking();

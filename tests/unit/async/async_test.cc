@@ -149,6 +149,38 @@ TEST_F(AsyncTest, BackoffStaysBelowItsCap) {
 
 TEST_F(AsyncTest, BlockingWorkComesBack) { EXPECT_EQ(runtime_.BlockOn(BlockingSum(&runtime_)).value(), 42); }
 
+TEST(Fork, WorksBesideTheCallerAndWithoutASpareThread) {
+  Runtime runtime(RuntimeOptions{1, 2});
+  // Each waits for the other: they can only end beside each other.
+  std::atomic<int> met{0};
+  runtime.Fork(2, [&met](std::size_t) {
+    ++met;
+    while (met < 2) std::this_thread::yield();
+  });
+  EXPECT_EQ(met, 2);
+  // All threads of the pool fork at the same time: none is left to take part, none waits for one.
+  std::atomic<int> calls{0};
+  std::atomic<int> forking{0};
+  std::vector<std::future<void>> done;
+  for (int i = 0; i < 2; ++i) {
+    auto ended = std::make_shared<std::promise<void>>();
+    done.push_back(ended->get_future());
+    runtime.Post([&runtime, &calls, &forking, ended] {
+      ++forking;
+      while (forking < 2) std::this_thread::yield();
+      std::vector<std::atomic<int>> called(20);
+      runtime.Fork(called.size(), [&](std::size_t which) {
+        ++called[which];
+        ++calls;
+      });
+      for (const auto& times : called) EXPECT_EQ(times, 1);
+      ended->set_value();
+    });
+  }
+  for (std::future<void>& one : done) one.get();
+  EXPECT_EQ(calls, 40);
+}
+
 TEST(BlockingCalls, AreWaitedForThoughTheirTasksWereCancelled) {
   Runtime runtime(RuntimeOptions{1, 1});
   std::atomic<bool> ended{false};
