@@ -26,8 +26,13 @@ std::string Hex(std::string_view bytes) {
 
 }  // namespace
 
-EngineImpl::EngineImpl(std::unique_ptr<Plan> plan, EngineOptions options, Sink sink, Outbox* outbox)
-    : options_(std::move(options)), sink_(std::move(sink)), plan_(std::move(plan)), split_(*plan_) {
+EngineImpl::EngineImpl(std::unique_ptr<Plan> plan, EngineOptions options, Sink sink, Outbox* outbox,
+                       const ReferenceTables* tables)
+    : options_(std::move(options)),
+      sink_(std::move(sink)),
+      plan_(std::move(plan)),
+      split_(*plan_),
+      tables_read_(tables == nullptr ? &tables_ : tables) {
   runtime_.now_ms = runtime_.eval.query_start = options_.start_ms;
   runtime_.max_groups = options_.max_groups;
   runtime_.outbox = outbox;
@@ -267,8 +272,9 @@ Result<std::unique_ptr<Engine>> Engine::Create(std::string_view prelude, std::st
                                                EngineOptions options, Sink sink) {
   AddBuiltInTableFunctions(options.functions);
   HONRYU_TRY(std::unique_ptr<Plan> plan, PlanProgram(prelude, program, options.functions));
-  return std::unique_ptr<Engine>(
-      std::make_unique<EngineImpl>(std::move(plan), std::move(options), std::move(sink)));
+  auto engine = std::make_unique<EngineImpl>(std::move(plan), std::move(options), std::move(sink));
+  engine->SetTexts(prelude, program);
+  return std::unique_ptr<Engine>(std::move(engine));
 }
 
 Result<std::string> Engine::Explain(std::string_view prelude, std::string_view program,

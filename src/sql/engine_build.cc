@@ -123,7 +123,7 @@ std::unique_ptr<Stage> EngineImpl::Make(PlanNode& node, const std::string& pump)
     case PlanNode::Kind::kStreamJoin:
       return MakeStreamJoin(runtime_, pump, node);
     case PlanNode::Kind::kTableJoin:
-      return MakeTableJoin(runtime_, pump, node, tables_);
+      return MakeTableJoin(runtime_, pump, node, *tables_read_);
     case PlanNode::Kind::kUnion:
       return MakeUnion(runtime_, pump, node);
     case PlanNode::Kind::kTableFunction:

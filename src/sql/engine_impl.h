@@ -14,10 +14,11 @@
 
 namespace honryu::sql {
 
-/// Engine, and the inside of PartialEngine: with an outbox, it builds only what comes before the split.
+/// Engine, and the inside of lanes: with an outbox, it builds only what comes before the split.
 class EngineImpl final : public Engine {
  public:
-  EngineImpl(std::unique_ptr<Plan> plan, EngineOptions options, Sink sink, Outbox* outbox = nullptr);
+  EngineImpl(std::unique_ptr<Plan> plan, EngineOptions options, Sink sink, Outbox* outbox = nullptr,
+             const ReferenceTables* tables = nullptr);
 
   Result<std::size_t> FindSource(std::string_view stream) const override;
   std::vector<std::string> Sources() const override;
@@ -54,6 +55,9 @@ class EngineImpl final : public Engine {
   }
   void Finish() override;
   Result<MergeReply> Merge(std::string_view shipment) override;
+  bool HasFirstPhase() const override { return split_.HasTwoPhase(); }
+  Result<std::unique_ptr<Lane>> MakeLane() const override;
+  void MergeLanes(std::span<const std::unique_ptr<Lane>> lanes) override;
   Result<void> SetTable(std::string_view table, std::vector<std::vector<Value>> rows) override;
   Result<Columns> TableColumns(std::string_view table) const override;
   std::string Snapshot() const override;
@@ -69,6 +73,14 @@ class EngineImpl final : public Engine {
   std::vector<std::unique_ptr<SourceFeed>>& sources() { return sources_; }
   const std::map<std::size_t, Stage*>& first_phases() const { return first_phases_; }
   std::uint64_t fingerprint() const { return plan_->fingerprint; }
+  const EngineOptions& options() const { return options_; }
+  /// What it was made of, for its lanes.
+  void SetTexts(std::string_view prelude, std::string_view program) {
+    prelude_ = prelude;
+    program_ = program;
+  }
+  /// Of a lane: goes on from the clock and watermarks of its engine.
+  void Follow(const EngineImpl& engine);
 
  private:
   StreamNode* NodeOf(const std::string& name) {
@@ -93,6 +105,8 @@ class EngineImpl final : public Engine {
 
   // engine_merge.cc
   Result<void> TakeShipment(StateReader& in);
+  /// Rows, errors and states of a first phase. False: they are damaged.
+  bool TakeFindings(StateReader& in);
   void LiftTime(const std::vector<std::size_t>& arrival_sources, Row& row) const;
 
   /// Shipments of one partial engine.
@@ -107,6 +121,8 @@ class EngineImpl final : public Engine {
   PlanSplit split_;
   Runtime runtime_;
   ReferenceTables tables_;
+  const ReferenceTables* tables_read_;  ///< Of a lane: its engine's.
+  std::string prelude_, program_;
   EngineCounters counters_;
   bool in_error_ = false;
   std::map<std::string, std::vector<std::string>> writers_;

@@ -54,6 +54,17 @@ void EngineImpl::LiftTime(const std::vector<std::size_t>& arrival_sources, Row& 
 Result<void> EngineImpl::TakeShipment(StateReader& in) {
   counters_.rows_in += in.U64();
   counters_.clamped_times += in.U64();
+  if (!TakeFindings(in)) return Corrupt();
+  if (in.U64() != sources_.size()) return Corrupt();
+  for (const auto& source : sources_)
+    if (!source->clock().TakeShards(in, runtime_.now_ms)) return Corrupt();
+  if (!in.ok() || !in.AtEnd()) return Corrupt();
+  for (const auto& source : sources_) source->UpdateClock();
+  Relieve();
+  return Status();
+}
+
+bool EngineImpl::TakeFindings(StateReader& in) {
   const std::uint64_t rows = in.U64();
   StateReader of_rows(in.Text());
   for (std::uint64_t left = rows; left > 0 && of_rows.ok(); --left) {
@@ -64,11 +75,11 @@ Result<void> EngineImpl::TakeShipment(StateReader& in) {
     if (!of_rows.ok()) break;
     if (place == RowPlace::kOperator) {
       const auto found = by_number_.find(number);
-      if (found == by_number_.end()) return Corrupt();
+      if (found == by_number_.end()) return false;
       LiftTime(arrival_of_operator_[number], row);
       found->second->OnRow(input, row);
     } else {
-      if (number >= streams_.size()) return Corrupt();
+      if (number >= streams_.size()) return false;
       LiftTime(arrival_of_stream_[number], row);
       if (place == RowPlace::kStream) {
         streams_[number]->OnShipped(row);
@@ -77,7 +88,7 @@ Result<void> EngineImpl::TakeShipment(StateReader& in) {
       }
     }
   }
-  if (!of_rows.ok() || !of_rows.AtEnd()) return Corrupt();
+  if (!of_rows.ok() || !of_rows.AtEnd()) return false;
   const std::uint64_t errors = in.U64();
   StateReader of_errors(in.Text());
   for (std::uint64_t left = errors; left > 0 && of_errors.ok(); --left) {
@@ -87,21 +98,15 @@ Result<void> EngineImpl::TakeShipment(StateReader& in) {
     error.row = of_errors.Text();
     if (of_errors.ok()) OnError(error);
   }
-  if (!of_errors.ok() || !of_errors.AtEnd()) return Corrupt();
+  if (!of_errors.ok() || !of_errors.AtEnd()) return false;
   for (std::uint64_t left = in.Count(16); left > 0 && in.ok(); --left) {
     const auto found = by_number_.find(in.U64());
     StateReader state(in.Text());
-    if (!in.ok() || found == by_number_.end()) return Corrupt();
+    if (!in.ok() || found == by_number_.end()) return false;
     found->second->MergeState(state);
-    if (!state.ok() || !state.AtEnd()) return Corrupt();
+    if (!state.ok() || !state.AtEnd()) return false;
   }
-  if (in.U64() != sources_.size()) return Corrupt();
-  for (const auto& source : sources_)
-    if (!source->clock().TakeShards(in, runtime_.now_ms)) return Corrupt();
-  if (!in.ok() || !in.AtEnd()) return Corrupt();
-  for (const auto& source : sources_) source->UpdateClock();
-  Relieve();
-  return Status();
+  return in.ok();
 }
 
 Result<StateReader> OpenShipment(std::string_view shipment, std::uint64_t fingerprint) {

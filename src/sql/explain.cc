@@ -44,6 +44,7 @@ class Explainer {
       out_ += query.name + " -> " + query.target + (query.stopped ? " (stopped)" : "") + "\n";
       Node(*query.root, 1);
     }
+    Line(0, split_.HasTwoPhase() ? "lanes: several, for aggregates in two phases" : "lanes: one");
     return out_;
   }
 

@@ -50,6 +50,7 @@ struct Runtime {
     if (!failure.has_value()) failure = error;
   }
   Outbox* outbox = nullptr;  ///< Of a partial engine: what it has to ship.
+  bool lane = false;         ///< Its engine has the clock.
   /// Of a partial engine, by source: the final engine's watermark is not beyond this; kEndOfTime: it may be
   /// anywhere.
   std::vector<std::int64_t> source_bounds;

@@ -22,6 +22,7 @@ class PlanSplit {
   bool IsPartial(const PlanNode& node) const { return nodes_.contains(&node); }
   /// The operator is an aggregate whose first phase runs in partial engines.
   bool IsTwoPhase(const PlanNode& node) const { return two_phase_.contains(&node); }
+  bool HasTwoPhase() const { return !two_phase_.empty(); }
   /// Rows of a partial stream are needed behind the split: by the host, or by an operator there.
   bool IsShipped(const StreamInfo& stream) const { return shipped_.contains(&stream); }
   /// A number that stands for the operator in shipments.

@@ -92,6 +92,32 @@ bool SourceClock::TakeShards(StateReader& in, std::int64_t now_ms) {
   return in.ok();
 }
 
+void SourceClock::Follow(const SourceClock& engine) {
+  watermark_ = engine.watermark_;
+  shards_.clear();
+}
+
+std::size_t SourceClock::AddShown(std::string_view name) {
+  shards_.emplace_back().name = name;
+  return shards_.size() - 1;
+}
+
+void SourceClock::Show(std::size_t number, std::int64_t time_ms) {
+  shards_[number].shown = true;
+  shards_[number].newest = std::max(shards_[number].newest, time_ms);
+}
+
+void SourceClock::TakeShown(const SourceClock& lane, std::int64_t now_ms) {
+  for (const Shard& shown : lane.shards_) {
+    const auto known =
+        std::ranges::find_if(shards_, [&](const Shard& shard) { return shard.name == shown.name; });
+    if (!shown.shown || known == shards_.end()) continue;
+    known->seen_ms = now_ms;
+    known->idle = false;
+    known->newest = std::max(known->newest, shown.newest);
+  }
+}
+
 bool SourceClock::AdvanceTo(std::int64_t watermark_ms) {
   if (watermark_ms <= watermark_) return false;
   watermark_ = watermark_ms;
@@ -240,6 +266,7 @@ void SourceFeed::Accept(std::size_t shard, std::vector<Value>& values, const Sou
   std::swap(row_.values, values);
   // A clock that runs ahead says nothing about the others' events: at its arrival none of a later time can
   // have been due.
+  if (runtime_.lane) return clock_.Show(shard, std::min(time, record.arrival_ms));
   if (clock_.Observe(shard, std::min(time, record.arrival_ms), runtime_.now_ms))
     node_.OnWatermark(0, clock_.watermark());
 }

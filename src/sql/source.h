@@ -42,6 +42,15 @@ class SourceClock {
   /// True if the shards moved the watermark.
   bool Update();
 
+  /// Of a lane: begins a round at its engine's watermark, without shards.
+  void Follow(const SourceClock& engine);
+  /// Adds a shard for the round.
+  std::size_t AddShown(std::string_view name);
+  /// A row of it.
+  void Show(std::size_t shard, std::int64_t time_ms);
+  /// Of the engine: what the shards of a lane have shown. Update() then says whether the watermark moved.
+  void TakeShown(const SourceClock& lane, std::int64_t now_ms);
+
  private:
   struct Shard {
     std::string name;
@@ -49,6 +58,7 @@ class SourceClock {
     std::int64_t seen_ms = 0;
     bool idle = false, closed = false, behind = false;
     bool remote = false;  ///< A partial engine says whether it is idle.
+    bool shown = false;   ///< Of a lane: it had rows in this round.
   };
 
   std::int64_t bound_ms_;

@@ -8,6 +8,7 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -71,6 +72,21 @@ struct MergeReply {
   std::vector<std::int64_t> watermarks_ms;  ///< Of the sources, by number.
 };
 
+/// Where records of shards go: an engine, or one of its lanes. Sources and shards are numbers that it gave.
+class Intake {
+ public:
+  virtual ~Intake() = default;
+  virtual void Push(std::size_t source, std::size_t shard, const SourceRecord& record) = 0;
+  /// In place of Push, for a record that the host could not make rows of: it becomes a row of ERROR_STREAM.
+  virtual void Reject(std::size_t source, const SourceRecord& record, std::string_view name,
+                      std::string message) = 0;
+  /// The same for values in place of JSON, one per column.
+  virtual void PushRow(std::size_t source, std::size_t shard, std::int64_t arrival_ms,
+                       std::vector<Value> values) = 0;
+};
+
+class Lane;
+
 /// Runs a program of stream SQL: rows and time in, result rows out. Pure and deterministic: the same calls
 /// give the same rows, also across Snapshot and Restore. Rows come out during the calls that cause them. Not
 /// thread-safe.
@@ -80,7 +96,7 @@ struct MergeReply {
 /// not count, and when all are, the watermark follows the clock. A source without shards stands still.
 ///
 /// Streams that appear by themselves: ERROR_STREAM, for rows that could not be processed, and LATE_ROWS.
-class Engine {
+class Engine : public Intake {
  public:
   using Sink = std::function<void(const OutputRow& output)>;
 
@@ -91,8 +107,6 @@ class Engine {
   /// The plan of a program as text.
   static Result<std::string> Explain(std::string_view prelude, std::string_view program,
                                      const TableFunctionRegistry& functions);
-
-  virtual ~Engine() = default;
 
   /// A stream that takes records: one that no query of the program writes. kNotFound, kFailedPrecondition.
   virtual Result<std::size_t> FindSource(std::string_view stream) const = 0;
@@ -106,13 +120,6 @@ class Engine {
   /// Whether records of the shard are known to wait unread: while they do, it is not idle, however long
   /// nothing is pushed. False at first.
   virtual void SetBehind(std::size_t source, std::size_t shard, bool behind) = 0;
-  virtual void Push(std::size_t source, std::size_t shard, const SourceRecord& record) = 0;
-  /// In place of Push, for a record that the host could not make rows of: it becomes a row of ERROR_STREAM.
-  virtual void Reject(std::size_t source, const SourceRecord& record, std::string_view name,
-                      std::string message) = 0;
-  /// The same for values in place of JSON, one per column.
-  virtual void PushRow(std::size_t source, std::size_t shard, std::int64_t arrival_ms,
-                       std::vector<Value> values) = 0;
   /// Moves the clock; idle shards, EMIT EVERY. Never goes back.
   virtual void AdvanceTime(std::int64_t now_ms) = 0;
   /// Says that nothing older comes from a source, whatever its shards have shown.
@@ -124,6 +131,13 @@ class Engine {
   /// no effect. kCorrupt; kFailedPrecondition: of another program, or one before it is missing. After
   /// kCorrupt the engine is of no use.
   virtual Result<MergeReply> Merge(std::string_view shipment) = 0;
+
+  /// Whether the program has aggregates that lanes begin; without, lanes gain little.
+  virtual bool HasFirstPhase() const = 0;
+  /// A lane of this engine, which must outlive it.
+  virtual Result<std::unique_ptr<Lane>> MakeLane() const = 0;
+  /// Takes what lanes of this engine found in a round (see lane.h), in this order.
+  virtual void MergeLanes(std::span<const std::unique_ptr<Lane>> lanes) = 0;
 
   /// Puts rows into a reference table in place of those it had, between two rows. kNotFound;
   /// kInvalidArgument: a row has another number of values than the table has columns.
