@@ -165,10 +165,40 @@ std::optional<Cut> Feed::Next(std::int64_t now_ms, CutRecords& records) {
   // By number: shards that are new come in the order of their numbers.
   std::sort(cut.steps.begin(), cut.steps.end(),
             [](const ShardStep& a, const ShardStep& b) { return a.shard < b.shard; });
+  AssignLanes(cut, records);
   if (cut.steps.empty() && cut.now_ms == last_ms_) return std::nullopt;
   last_cut_ = cut.number;
   last_ms_ = cut.now_ms;
   return cut;
+}
+
+// A shard goes where its middle falls:
+//
+//   bytes 100 | 300 | 200     two lanes of 300: the middles 50, 250 | 500
+void Feed::AssignLanes(Cut& cut, const CutRecords& records) const {
+  std::map<std::uint32_t, std::size_t> sizes;
+  std::size_t total = 0;
+  for (const auto& [shard, taken] : records) {
+    std::size_t& size = sizes[shard];
+    for (const client::StreamRecord& record : taken) size += record.data.size() + kRecordBytes;
+    total += size;
+  }
+  const std::size_t lanes =
+      std::min({config_.lanes, sizes.size(), total / std::max<std::size_t>(config_.min_lane_bytes, 1)});
+  if (lanes < 2) return;
+  std::size_t before = 0, begun_at = 0, lane = 0;
+  for (ShardStep& step : cut.steps) {
+    const auto size = sizes.find(step.shard);
+    if (size == sizes.end()) continue;
+    const std::size_t wanted = (before + size->second / 2) * lanes / total;
+    if (wanted > lane && before - begun_at >= config_.min_lane_bytes &&
+        total - before >= config_.min_lane_bytes) {
+      step.next_lane = true;
+      lane = wanted;
+      begun_at = before;
+    }
+    before += size->second;
+  }
 }
 
 void Feed::Await(const Cut& cut) {

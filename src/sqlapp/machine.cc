@@ -1,5 +1,6 @@
 #include "honryu/sqlapp/machine.h"
 
+#include "honryu/base/check.h"
 #include "honryu/codec/varint.h"
 #include "honryu/consumer/opening.h"
 #include "honryu/obs/log.h"
@@ -11,7 +12,8 @@ namespace honryu::sqlapp {
 namespace {
 
 // docs/formats/sql-application.md. On disk: never renumber.
-constexpr std::uint64_t kAdded = 1, kRestarted = 2, kUpto = 4, kBehindSet = 8, kBehind = 16, kClosed = 32;
+constexpr std::uint64_t kAdded = 1, kRestarted = 2, kUpto = 4, kBehindSet = 8, kBehind = 16, kClosed = 32,
+                        kNextLane = 64;
 constexpr std::string_view kMagic = "HRYUSAM1";
 
 void AppendSequence(std::string& out, const SequenceNumber& sequence) {
@@ -58,7 +60,8 @@ void AppendCut(const Cut& cut, std::string& out) {
   for (const ShardStep& step : cut.steps) {
     codec::AppendVarint(out, step.shard);
     std::uint64_t flags = (step.added ? kAdded : 0) | (step.restarted ? kRestarted : 0) |
-                          (step.upto.has_value() ? kUpto : 0) | (step.closed ? kClosed : 0);
+                          (step.upto.has_value() ? kUpto : 0) | (step.closed ? kClosed : 0) |
+                          (step.next_lane ? kNextLane : 0);
     if (step.behind.has_value()) flags |= kBehindSet | (*step.behind ? kBehind : 0);
     codec::AppendVarint(out, flags);
     if (step.added) {
@@ -84,6 +87,7 @@ std::optional<Cut> TakeCut(std::string_view& in) {
     step.added = (flags & kAdded) != 0;
     step.restarted = (flags & kRestarted) != 0;
     step.closed = (flags & kClosed) != 0;
+    step.next_lane = (flags & kNextLane) != 0;
     if ((flags & kBehindSet) != 0) step.behind = (flags & kBehind) != 0;
     if (step.added) {
       if (!codec::TakeVarint(&in, &stream) || !TakeText(&in, &step.id)) return std::nullopt;
@@ -96,14 +100,16 @@ std::optional<Cut> TakeCut(std::string_view& in) {
 }
 
 Result<std::unique_ptr<Machine>> Machine::Create(const Program& program, sql::EngineOptions options,
-                                                 Sink sink) {
-  std::unique_ptr<Machine> machine(new Machine(program, std::move(options), std::move(sink)));
+                                                 Sink sink, Fork fork) {
+  std::unique_ptr<Machine> machine(
+      new Machine(program, std::move(options), std::move(sink), std::move(fork)));
   machine->now_ms_ = machine->options_.start_ms;
   HONRYU_TRY_VOID(machine->MakeEngine());
   return machine;
 }
 
 Result<void> Machine::MakeEngine() {
+  lanes_.clear();
   HONRYU_TRY(engine_,
              sql::Engine::Create(program_.prelude, program_.text, options_,
                                  [this](const sql::OutputRow& row) { sink_(row, last_cut_, ordinal_++); }));
@@ -134,61 +140,120 @@ void Machine::SetBehind(const Shard& shard, bool behind) {
     engine_->SetBehind(sources_[shard.stream][i].number, shard.numbers[i], behind);
 }
 
-sql::SourceRecord Machine::RowOf(const client::StreamRecord& record) {
-  sql::SourceRecord row;
-  row.data = record.data.view();
-  row.arrival_ms = ToMs(record.arrival);
-  row.partition_key = record.partition_key;
-  number_text_.clear();
-  if (program_.uses_sequence_numbers) record.sequence.AppendDecimal(number_text_);
-  row.sequence_number = number_text_;
-  return row;
-}
+// Gives the records of one shard to the engine, or to one of its lanes.
+class Machine::Pusher {
+ public:
+  /// `numbers`: the shard's in `target`, per source.
+  Pusher(const Machine& machine, const Shard& shard, sql::Intake& target,
+         const std::vector<std::size_t>& numbers)
+      : shard_(shard),
+        sources_(machine.sources_[shard.stream]),
+        with_sequence_(machine.program_.uses_sequence_numbers),
+        target_(target),
+        numbers_(numbers) {}
 
-// As it is, for all sources or those that want this opening.
-void Machine::Push(const Shard& shard, const client::StreamRecord& record, std::optional<Opening> only) {
-  const sql::SourceRecord row = RowOf(record);
-  for (std::size_t i = 0; i < shard.numbers.size(); ++i) {
-    const Source& source = sources_[shard.stream][i];
-    if (!only.has_value() || source.opening == *only) engine_->Push(source.number, shard.numbers[i], row);
-  }
-}
-
-// All that has one sequence number.
-void Machine::PushOpened(const Shard& shard, std::span<const client::StreamRecord> records, Opening opening) {
-  const consumer::OpenedRecords opened =
-      consumer::OpenUserRecords({records.begin(), records.end()}, ConfigOf(opening));
-  for (const client::StreamRecord& record : opened.records) Push(shard, record, opening);
-  for (const consumer::UnopenedRecord& failed : opened.failed) {
-    const std::string message = std::string(consumer::OpenFailureName(failed.failure)) + ": " +
-                                failed.message + "; sequence number " + failed.record.sequence.ToDecimal() +
-                                " of " + shard.id;
-    const sql::SourceRecord row = RowOf(failed.record);
-    for (std::size_t i = 0; i < shard.numbers.size(); ++i) {
-      const Source& source = sources_[shard.stream][i];
-      if (source.opening == opening) engine_->Reject(source.number, row, "Unopenable", message);
+  void Push(const std::vector<client::StreamRecord>& records) {
+    std::vector<Opening> ways;
+    for (const Opening way : kOpenings)
+      if (std::ranges::any_of(sources_, [way](const Source& source) { return source.opening == way; }))
+        ways.push_back(way);
+    const std::span<const client::StreamRecord> all(records);
+    for (std::size_t begin = 0, end = 0; begin < all.size(); begin = end) {
+      bool as_it_is = true;
+      for (end = begin; end < all.size() && all[end].sequence == all[begin].sequence; ++end)
+        as_it_is = as_it_is && !consumer::MayNeedOpening(all[end].data, ConfigOf(Opening::kAll));
+      if (as_it_is) {
+        for (const client::StreamRecord& record : all.subspan(begin, end - begin))
+          PushOne(record, std::nullopt);
+        continue;
+      }
+      for (const Opening way : ways) PushOpened(all.subspan(begin, end - begin), way);
     }
   }
+
+ private:
+  // As it is, for all sources or those that want this opening.
+  void PushOne(const client::StreamRecord& record, std::optional<Opening> only) {
+    const sql::SourceRecord row = RowOf(record);
+    for (std::size_t i = 0; i < numbers_.size(); ++i)
+      if (!only.has_value() || sources_[i].opening == *only)
+        target_.Push(sources_[i].number, numbers_[i], row);
+  }
+
+  // All that has one sequence number.
+  void PushOpened(std::span<const client::StreamRecord> records, Opening opening) {
+    const consumer::OpenedRecords opened =
+        consumer::OpenUserRecords({records.begin(), records.end()}, ConfigOf(opening));
+    for (const client::StreamRecord& record : opened.records) PushOne(record, opening);
+    for (const consumer::UnopenedRecord& failed : opened.failed) {
+      const std::string message = std::string(consumer::OpenFailureName(failed.failure)) + ": " +
+                                  failed.message + "; sequence number " + failed.record.sequence.ToDecimal() +
+                                  " of " + shard_.id;
+      const sql::SourceRecord row = RowOf(failed.record);
+      for (std::size_t i = 0; i < numbers_.size(); ++i)
+        if (sources_[i].opening == opening) target_.Reject(sources_[i].number, row, "Unopenable", message);
+    }
+  }
+
+  sql::SourceRecord RowOf(const client::StreamRecord& record) {
+    sql::SourceRecord row;
+    row.data = record.data.view();
+    row.arrival_ms = ToMs(record.arrival);
+    row.partition_key = record.partition_key;
+    number_text_.clear();
+    if (with_sequence_) record.sequence.AppendDecimal(number_text_);
+    row.sequence_number = number_text_;
+    return row;
+  }
+
+  const Shard& shard_;
+  const std::vector<Source>& sources_;
+  const bool with_sequence_;
+  sql::Intake& target_;
+  const std::vector<std::size_t>& numbers_;
+  std::string number_text_;
+};
+
+std::size_t Machine::LanesOf(const Cut& cut) {
+  return 1 + static_cast<std::size_t>(
+                 std::ranges::count_if(cut.steps, [](const ShardStep& step) { return step.next_lane; }));
 }
 
-void Machine::Push(const Shard& shard, const std::vector<client::StreamRecord>& records) {
-  std::vector<Opening> ways;
-  for (const Opening way : kOpenings)
-    if (std::ranges::any_of(sources_[shard.stream],
-                            [way](const Source& source) { return source.opening == way; }))
-      ways.push_back(way);
-  const std::span<const client::StreamRecord> all(records);
-  for (std::size_t begin = 0, end = 0; begin < all.size(); begin = end) {
-    bool as_it_is = true;
-    for (end = begin; end < all.size() && all[end].sequence == all[begin].sequence; ++end)
-      as_it_is = as_it_is && !consumer::MayNeedOpening(all[end].data, ConfigOf(Opening::kAll));
-    if (as_it_is) {
-      for (const client::StreamRecord& record : all.subspan(begin, end - begin))
-        Push(shard, record, std::nullopt);
-      continue;
-    }
-    for (const Opening way : ways) PushOpened(shard, all.subspan(begin, end - begin), way);
+void Machine::PushRecords(const Cut& cut, const CutRecords& records) {
+  std::vector<std::vector<std::uint32_t>> lanes(1);
+  for (const ShardStep& step : cut.steps) {
+    if (step.next_lane) lanes.emplace_back();
+    if (step.upto.has_value() && records.contains(step.shard)) lanes.back().push_back(step.shard);
   }
+  if (lanes.size() > 1) return PushInLanes(lanes, records);
+  for (const std::uint32_t number : lanes.front())
+    Pusher(*this, shards_[number], *engine_, shards_[number].numbers).Push(records.at(number));
+}
+
+void Machine::PushInLanes(const std::vector<std::vector<std::uint32_t>>& shards, const CutRecords& records) {
+  while (lanes_.size() < shards.size()) {
+    Result<std::unique_ptr<sql::Lane>> made = engine_->MakeLane();
+    HONRYU_CHECK(made.ok(), "a program that an engine took is taken by its lanes");
+    lanes_.push_back(std::move(*made));
+  }
+  const auto work = [&](std::size_t which) {
+    sql::Lane& lane = *lanes_[which];
+    lane.Begin();
+    for (const std::uint32_t number : shards[which]) {
+      const Shard& shard = shards_[number];
+      std::vector<std::size_t> numbers;
+      for (const Source& source : sources_[shard.stream])
+        numbers.push_back(lane.AddShard(source.number, shard.id));
+      Pusher(*this, shard, lane, numbers).Push(records.at(number));
+    }
+    lane.End();
+  };
+  if (fork_) {
+    fork_(shards.size(), work);
+  } else {
+    for (std::size_t i = 0; i < shards.size(); ++i) work(i);
+  }
+  engine_->MergeLanes(std::span(lanes_).first(shards.size()));
 }
 
 // The order within a cut is fixed: shards are added, the clock moves (rows that are in this cut hold event
@@ -224,10 +289,10 @@ void Machine::Apply(const Cut& cut, const CutRecords& records) {
       SetBehind(shard, shard.behind);
     }
   }
+  PushRecords(cut, records);
   for (const ShardStep& step : cut.steps) {
     if (!step.upto.has_value()) continue;
     Shard& shard = shards_[step.shard];
-    if (const auto found = records.find(step.shard); found != records.end()) Push(shard, found->second);
     shard.position = step.upto;
     shard.last_data_ms = now_ms_;
   }

@@ -117,20 +117,25 @@ Result<std::unique_ptr<Query>> Query::Prepare(QueryOptions options, client::Stre
   engine.idle_timeout_ms = ToMs(impl->options.idle_timeout);
   engine.max_groups = impl->options.max_groups;
   engine.functions = functions;
-  HONRYU_TRY(
-      set->machine,
-      Machine::Create(set->program, engine, [set](const sql::OutputRow& row, std::uint64_t, std::uint64_t) {
-        if (set->program.OutputOf(row.stream) == nullptr) return;
-        const bool own = row.stream != "ERROR_STREAM" && row.stream != "LATE_ROWS";
-        set->lines += RowForReading(row, set->several || !own);
-        set->lines += '\n';
-        ++set->rows;
-      }));
+  HONRYU_TRY(set->machine,
+             Machine::Create(
+                 set->program, engine,
+                 [set](const sql::OutputRow& row, std::uint64_t, std::uint64_t) {
+                   if (set->program.OutputOf(row.stream) == nullptr) return;
+                   const bool own = row.stream != "ERROR_STREAM" && row.stream != "LATE_ROWS";
+                   set->lines += RowForReading(row, set->several || !own);
+                   set->lines += '\n';
+                   ++set->rows;
+                 },
+                 [threads = &runtime](std::size_t count, const std::function<void(std::size_t)>& lane) {
+                   threads->Fork(count, lane);
+                 }));
   impl->streams = set->program.InputStreams();
   impl->begun.resize(impl->streams.size());
   impl->ended.resize(impl->streams.size());
   Feed::Config bounds;
   bounds.patience_ms = 5000;
+  bounds.lanes = set->machine->HasFirstPhase() ? impl->options.lanes : 1;
   impl->feed.emplace(bounds);
   if (impl->options.from == "latest") {
     impl->begin = client::FromTimestamp{clock.Now()};  // also for shards that are found later

@@ -1,5 +1,7 @@
 #!/usr/bin/env python3
-"""Real data: the lines of five event sets, put into streams as they are, give the known answers through SQL."""
+"""Real data: the lines of five event sets, put into streams as they are, give the known answers through SQL. `--lanes N`: as many threads
+work on the shards of a query."""
+import argparse
 import base64
 import gzip
 import json
@@ -19,7 +21,7 @@ def expect(name, found, wanted):
 
 
 def put(server, stream, file, key):
-    status, answer = server.kinesis("CreateStream", {"StreamName": stream, "ShardCount": 2})
+    status, answer = server.kinesis("CreateStream", {"StreamName": stream, "ShardCount": 3})
     assert status == 200, answer
     hp.eventually(lambda: server.kinesis("DescribeStreamSummary", {"StreamName": stream})[1]["StreamDescriptionSummary"]["StreamStatus"] == "ACTIVE",
                   what=f"stream {stream}")
@@ -252,12 +254,15 @@ def ja(server, want):
 
 
 def main():
+    arguments = argparse.ArgumentParser()
+    arguments.add_argument("--lanes", type=int, default=1)
+    lanes = arguments.parse_args().lanes
     sets = (("wiki", "wiki-edits", "user", wiki), ("access", "access-log", "remote_ip", access), ("reviews", "reviews", "reviewerId", reviews),
             ("flights", "flights", "tail_number", flights), ("ja", "ja-edits", "commit", ja))
     files = {name: hp.data_file(name + ".ndjson.gz") for _, name, _, _ in sets}
     with open(hp.data_file("answers.json"), encoding="utf-8") as file:
         answers = json.load(file)
-    with hp.temporary_directory() as directory, hp.Server(directory, settings=["storage.durability=none"]) as server:
+    with hp.temporary_directory() as directory, hp.Server(directory, settings=["storage.durability=none", f"aggregator.lanes={lanes}"]) as server:
         for stream, name, key, check in sets:
             before = len(CHECKS)
             put(server, stream, files[name], key)

@@ -1,7 +1,9 @@
 #!/usr/bin/env python3
 """Two aggregators, one runs the key figures: killed with kill -9 in mid-window, restarted, a shard split in mid-window. Every
 window's final row is in the query store exactly once, with the value that the events give, and wherever the row came
-again in the stream it was the same."""
+again in the stream it was the same. `--lanes N`: several threads work on the shards of each cut, and what takes over has one more of them.
+"""
+import argparse
 import json
 import os
 import subprocess
@@ -48,14 +50,23 @@ def owner_of(aggregators):
     return hp.eventually(lambda: next((a for a in aggregators if a.process.poll() is None and owns(a)), None), what="an owner of the key figures")
 
 
+def lane_cuts(aggregator):
+    text = aggregator.request("admin", "GET", "/metrics")[1].decode()
+    return sum(float(line.split()[-1]) for line in text.splitlines() if line.startswith('honryu_sql_lane_cuts_total{application="kpi"}'))
+
+
 def main():
+    arguments = argparse.ArgumentParser()
+    arguments.add_argument("--lanes", type=int, default=1)
+    lanes = arguments.parse_args().lanes
     with hp.temporary_directory() as directory:
         servers = []
         try:
             center = hp.Server(os.path.join(directory, "center"), ["broker", "gateway", "query"], FAST, "center").start()
             servers.append(center)
             remote = FAST + [f"broker.endpoint={center.url('kinesis')}"]
-            pair = [hp.Server(os.path.join(directory, name), ["aggregator"], remote, name).start() for name in ("one", "two")]
+            pair = [hp.Server(os.path.join(directory, name), ["aggregator"], remote + [f"aggregator.lanes={lanes + (i if lanes > 1 else 0)}"], name).start()
+                    for i, name in enumerate(("one", "two"))]
             servers += pair
             post(center, 0, 400)
             first = owner_of(pair)
@@ -75,6 +86,7 @@ def main():
             assert status == 200, answer
             post(center, 800, 400)
             hp.eventually(lambda: len(rows(center, "events", "1m")) >= 17, what="windows after the split")
+            assert (lane_cuts(second) > 0) == (lanes > 1), lane_cuts(second)
             print("ok: split in mid-window")
 
             post(center, 1200, 33)

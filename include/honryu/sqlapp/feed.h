@@ -25,6 +25,10 @@ class Feed {
     std::size_t max_total_bytes = 64 << 20;  ///< Of all shards together.
     /// A shard that gives no answer for this long holds back event time, but not the others' records.
     std::int64_t patience_ms = 5000;
+    /// Records of a cut that are worked on side by side go to as many lanes at most, in contiguous runs of
+    /// shards of about the same size; 1: never. For a cut that is worth it only.
+    std::size_t lanes = 1;
+    std::size_t min_lane_bytes = 16 << 10;  ///< A lane's share of a cut that is worth it.
   };
   explicit Feed(Config config) : config_(config) {}
 
@@ -89,6 +93,7 @@ class Feed {
   bool Holds(const Shard& shard, std::int64_t now_ms) const;
   std::optional<SequenceNumber> TakeChunks(Shard& shard, std::int64_t until_ms,
                                            std::vector<client::StreamRecord>& out);
+  void AssignLanes(Cut& cut, const CutRecords& records) const;
   void TakeUpTo(Shard& shard, const SequenceNumber& upto, std::vector<client::StreamRecord>& out);
   void Forget(Shard& shard, const Chunk& chunk);
 

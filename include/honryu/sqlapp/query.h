@@ -24,6 +24,7 @@ struct QueryOptions {
   bool files = false;           ///< Reference tables may read files of this machine.
   Duration idle_timeout = std::chrono::seconds(5);
   std::size_t max_groups = 1'000'000;
+  std::size_t lanes = 1;  ///< Shards that are worked on beside each other.
 };
 
 /// A query that is asked once: reads what is there from a position on at full speed and goes on with what

@@ -254,6 +254,7 @@ async::Task<http::Response> SqlApi::Impl::Ask(async::Context /*ctx*/, const http
     co_return ErrorAnswer(400, "limit: expected a number, found \"" + limit.substr(0, 100) + "\"");
   options.files = api_keys.Identify(request, "admin").verdict == keys::ApiKeys::Verdict::kAllowed;
   options.idle_timeout = config.idle_timeout;
+  options.lanes = config.lanes;
   Result<std::unique_ptr<sqlapp::Query>> query =
       sqlapp::Query::Prepare(std::move(options), client, runtime, clock);
   if (!query.ok()) co_return Failed(query.error());

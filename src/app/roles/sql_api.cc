@@ -14,6 +14,7 @@ class SqlApiRole final : public Component {
     api::sql_api::SqlApiConfig config;
     config.state_stream = wiring_.settings.aggregator.state_stream;
     config.idle_timeout = wiring_.settings.aggregator.idle_timeout;
+    config.lanes = wiring_.settings.aggregator.LaneCount();
     config.api_keys = wiring_.settings.gateway.api_keys;
     api_ = std::make_unique<api::sql_api::SqlApi>(std::move(config), *wiring_.streams, wiring_.runtime,
                                                   wiring_.clock, wiring_.metrics);

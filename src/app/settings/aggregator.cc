@@ -45,6 +45,11 @@ void DescribeAggregator(processors::sql_app::SqlConfig& aggregator, Section& sec
                 {.doc = "Records of an application that were read and wait to be processed.",
                  .audience = config::Audience::kTunable},
                 {ByteSize::MiB(1), ByteSize::GiB(16)});
+  section.Field("lanes", &aggregator.lanes,
+                {.doc = "Threads that work on the shards of one application beside each other, where its "
+                        "program has aggregates in two phases; 0: as many as there are cores, at most 4.",
+                 .audience = config::Audience::kTunable},
+                {0, 64});
   section.Field("max_future", &aggregator.max_future,
                 {.doc = "Rows further ahead of their arrival than this are set back to it."},
                 {Duration::zero(), hours(24 * 365)});

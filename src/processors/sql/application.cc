@@ -33,6 +33,8 @@ Metrics::Metrics(obs::Registry& registry, const std::string& application) {
   checkpoints = registry.MakeCounter("honryu_sql_checkpoints_total", "States saved", labels);
   rebuilt = registry.MakeCounter("honryu_sql_rebuilt_total",
                                  "Starts from the beginning because the saved state was of no use", labels);
+  lane_cuts = registry.MakeCounter("honryu_sql_lane_cuts_total",
+                                   "Steps whose records several threads worked on", labels);
   owner = registry.MakeGauge("honryu_sql_owner", "1 while the application runs in this process", labels);
   state_bytes = registry.MakeGauge("honryu_sql_state_bytes", "Memory of its state, roughly", labels);
   state_entries = registry.MakeGauge("honryu_sql_state_entries", "Groups and rows that it holds", labels);

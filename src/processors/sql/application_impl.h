@@ -26,7 +26,7 @@ namespace honryu::processors::sql_app {
 
 struct Metrics {
   Metrics(obs::Registry& registry, const std::string& application);
-  obs::Counter rows_in, rows_out, error_rows, late_rows, dropped, failures, checkpoints, rebuilt;
+  obs::Counter rows_in, rows_out, error_rows, late_rows, dropped, failures, checkpoints, rebuilt, lane_cuts;
   obs::Gauge owner, state_bytes, state_entries, snapshot_bytes, buffered;
 };
 

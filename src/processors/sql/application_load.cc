@@ -50,15 +50,20 @@ Result<void> Application::Impl::MakeWork() {
     options.spill = next->spill.get();
   }
   WorkSet* const set = next.get();
-  HONRYU_TRY(next->machine, sqlapp::Machine::Create(
-                                next->program, options,
-                                [set](const sql::OutputRow& row, std::uint64_t cut, std::uint64_t ordinal) {
-                                  sqlapp::WriteRow(set->program, row, cut, ordinal, set->rows);
-                                }));
+  HONRYU_TRY(next->machine,
+             sqlapp::Machine::Create(
+                 next->program, options,
+                 [set](const sql::OutputRow& row, std::uint64_t cut, std::uint64_t ordinal) {
+                   sqlapp::WriteRow(set->program, row, cut, ordinal, set->rows);
+                 },
+                 [threads = &runtime](std::size_t count, const std::function<void(std::size_t)>& lane) {
+                   threads->Fork(count, lane);
+                 }));
   work = std::move(next);
   sqlapp::Feed::Config bounds;
   bounds.max_total_bytes = config.max_buffer.bytes;
   bounds.patience_ms = 3 * ToMs(config.poll_wait) + 2000;
+  bounds.lanes = work->machine->HasFirstPhase() ? config.LaneCount() : 1;
   feed = std::make_unique<sqlapp::Feed>(bounds);
   return Ok();
 }

@@ -108,6 +108,7 @@ async::Task<Result<void>> Application::Impl::Step() {
             {"error", applied.error()});
       co_return applied;
     }
+    if (sqlapp::Machine::LanesOf(next.cut) > 1) metrics.lane_cuts.Add();
     next.rows = std::exchange(work->rows, {});
     dirty = dirty || !next.cut.steps.empty() || !next.rows.empty();
     if (next.repeated) {

@@ -1,5 +1,8 @@
 #include "honryu/processors/sql/config.h"
 
+#include <algorithm>
+#include <thread>
+
 namespace honryu::processors::sql_app {
 
 Result<void> SqlConfig::Validate() const {
@@ -16,6 +19,12 @@ Result<void> SqlConfig::Validate() const {
   if (state_rate.bytes < 1024) return wrong("state_rate must be 1 KiB or more");
   if (max_buffer.bytes < 1 << 20) return wrong("max_buffer must be 1 MiB or more");
   return Ok();
+}
+
+std::size_t SqlConfig::LaneCount() const {
+  // More gain little: what they found is put together by one thread.
+  constexpr unsigned kMost = 4;
+  return lanes > 0 ? lanes : std::clamp(std::thread::hardware_concurrency(), 1U, kMost);
 }
 
 }  // namespace honryu::processors::sql_app

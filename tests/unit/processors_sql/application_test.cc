@@ -385,5 +385,60 @@ TEST_F(ApplicationTest, AnEditedProgramBeginsAnewAndASavepointIsGoneOnFrom) {
   Stop(*third);
 }
 
+TEST_F(ApplicationTest, AnHeirWithOtherLanesGivesTheSameRows) {
+  deployment_.sql =
+      "INSERT INTO plain SELECT \"user_id\" AS u, \"event_type\" AS t FROM events WHERE \"event_type\" = "
+      "'seen';"
+      "INSERT INTO counts SELECT \"user_id\" AS u, COUNT(*) AS n FROM events GROUP BY \"user_id\", "
+      "FLOOR(ROWTIME TO HOUR);";
+  config_.idle_timeout = seconds(30);
+  config_.checkpoint_interval = std::chrono::hours(1);  // nothing is saved but the cuts
+  config_.emit_interval = milliseconds(50);
+  config_.lanes = 3;
+  const auto put = [this](int from, int to) {
+    std::vector<client::PutEntry> entries;
+    for (int i = from; i < to; ++i) {
+      const std::string user = "u" + std::to_string(i % 50);
+      entries.push_back({std::to_string(i),
+                         Bytes(R"({"event_time":)" + std::to_string(kBase + i) + R"(,"user_id":")" + user +
+                               R"(","event_type":")" + (i % 4 == 0 ? "seen" : "other") +
+                               R"(","session_id":")" + std::string(100, 's') + "\"}"),
+                         std::nullopt});
+    }
+    runtime_.BlockOn(client_.Put({}, "events", std::move(entries))).value();
+  };
+  put(0, 3000);  // some 250 KB in each of three shards
+  auto killed = Start();
+  EXPECT_TRUE(
+      Await([&] { return killed->status().rows_in == 3000 && client_.Records("plain").size() >= 750; }));
+  runtime_.BlockOn(killed->Abandon());
+  EXPECT_NE(registry_.Render().find("honryu_sql_lane_cuts_total{application=\"kpi\"}"), std::string::npos);
+  EXPECT_EQ(registry_.Render().find("honryu_sql_lane_cuts_total{application=\"kpi\"} 0"), std::string::npos);
+  config_.lanes = 1;
+  put(3000, 6000);
+  auto heir = Start();
+  clock_.Advance(seconds(11));
+  EXPECT_TRUE(Await([&] { return heir->status().rows_in == 6000; }));
+  EXPECT_TRUE(Await([&] {
+    clock_.Advance(milliseconds(100));
+    std::this_thread::sleep_for(milliseconds(1));
+    return client_.Records("counts").size() >= 50;
+  }));
+  Stop(*heir);
+  std::map<std::string, std::string> rows;
+  std::map<std::string, int> users;
+  for (const client::StreamRecord& record : client_.Records("plain")) {
+    const codec::Json row = codec::Json::Parse(record.data.view()).value();
+    const std::string user(row.Find("U")->StringOr(""));
+    const auto [place, fresh] = rows.emplace(row.Find("_id")->StringOr(""), user);
+    if (fresh) ++users[user];
+    if (!fresh) EXPECT_EQ(place->second, user) << place->first;
+  }
+  EXPECT_EQ(rows.size(), 1500u);
+  for (const auto& [user, times] : users) EXPECT_EQ(times, 60) << user;
+  for (const client::StreamRecord& record : client_.Records("counts"))
+    EXPECT_EQ(codec::Json::Parse(record.data.view())->Find("N")->IntOr(0), 120);
+}
+
 }  // namespace
 }  // namespace honryu::processors::sql_app

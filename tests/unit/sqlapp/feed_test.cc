@@ -147,5 +147,37 @@ TEST(Cut, DamagedBytesAreNone) {
   }
 }
 
+TEST(Lanes, TakeRunsOfShardsOfAboutTheSameSizeWhereItIsWorthIt) {
+  const auto lanes = [](std::size_t most, const std::vector<std::uint64_t>& sizes) {
+    Feed::Config config;
+    config.lanes = most;
+    config.min_lane_bytes = 9800;  // a hundred records
+    Feed feed(config);
+    std::vector<client::ShardDescription> shards;
+    for (std::size_t i = 0; i < sizes.size(); ++i) shards.push_back(Shard(std::to_string(i)));
+    feed.OnShards(0, shards);
+    for (std::size_t i = 0; i < sizes.size(); ++i) {
+      feed.OnStart(0, shards[i].shard_id, 0);
+      if (sizes[i] > 0) feed.OnRecords(0, shards[i].shard_id, Records(1, 1 + sizes[i]), true, 10);
+      if (sizes[i] == 0) feed.OnEmpty(0, shards[i].shard_id, 10);
+    }
+    CutRecords records;
+    const std::optional<Cut> cut = feed.Next(10, records);
+    std::string text;
+    for (const ShardStep& step : cut->steps)
+      text += (step.next_lane ? "|" : "") + std::string(step.upto.has_value() ? "x" : "-");
+    return text;
+  };
+  EXPECT_EQ(lanes(1, {500, 500}), "xx");
+  EXPECT_EQ(lanes(2, {500, 500}), "x|x");
+  EXPECT_EQ(lanes(2, {100, 300, 200}), "xx|x");
+  EXPECT_EQ(lanes(2, {100, 0, 100, 100, 100}), "x-x|xx");
+  EXPECT_EQ(lanes(4, {500, 500}), "x|x");
+  EXPECT_EQ(lanes(4, {500, 500, 500, 500, 500}), "x|x|xx|x");
+  EXPECT_EQ(lanes(2, {99, 99}), "xx") << "too little to gain";
+  EXPECT_EQ(lanes(3, {100, 100, 50}), "x|xx");
+  EXPECT_EQ(lanes(2, {1000, 1}), "xx") << "a lane of nearly nothing gains nothing";
+}
+
 }  // namespace
 }  // namespace honryu::sqlapp

@@ -16,6 +16,7 @@ struct SqlApiConfig {
   std::string state_stream = "sql-state";
   std::size_t max_queries = 16;  ///< Asked at a time; further ones get 503.
   Duration idle_timeout = std::chrono::seconds(5);
+  std::size_t lanes = 1;  ///< Of a query: shards that are worked on beside each other.
   /// Empty: everybody who reaches the port. "read" asks, "admin" changes applications.
   std::vector<keys::ApiKey> api_keys;
 };

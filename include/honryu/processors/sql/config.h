@@ -4,6 +4,7 @@
 #include "honryu/base/time.h"
 #include "honryu/base/units.h"
 
+#include <cstddef>
 #include <cstdint>
 #include <string>
 
@@ -32,12 +33,16 @@ struct SqlConfig {
   ByteSize max_spill = ByteSize::GiB(64);  ///< Of an application on disk.
   /// Of an application: records that were read and wait to be processed.
   ByteSize max_buffer = ByteSize::MiB(64);
+  /// Threads that work on the shards of one application beside each other; 0: as LaneCount says.
+  std::uint64_t lanes = 0;
   Duration lease_duration = std::chrono::seconds(10);
   Duration sync_interval = std::chrono::seconds(2);
   Duration poll_wait = std::chrono::seconds(1);
 
   /// kInvalidArgument names the first fault.
   Result<void> Validate() const;
+  /// `lanes`, or the number of cores, at most 4.
+  std::size_t LaneCount() const;
 };
 
 }  // namespace honryu::processors::sql_app
