@@ -81,7 +81,7 @@ struct Application::Impl {
   /// From the lease's taking to its loss or release.
   async::Task<void> Own();
   async::Task<Result<void>> Load();
-  Result<void> MakeWork();
+  Result<void> MakeWork(std::int64_t start_ms);
   void MakeHandlers();
   static async::Task<void> JoinSurely(async::TaskGroup& group);
   async::Task<void> EndWorkers();

@@ -34,12 +34,12 @@ void Application::Impl::MakeHandlers() {
   }
 }
 
-Result<void> Application::Impl::MakeWork() {
+Result<void> Application::Impl::MakeWork(std::int64_t start_ms) {
   auto next = std::make_shared<WorkSet>();
   sql::AddBuiltInTableFunctions(next->functions);
   HONRYU_TRY(next->program, sqlapp::LoadProgram(deployment.name, deployment.sql, next->functions));
   sql::EngineOptions options;
-  options.start_ms = NowMs();
+  options.start_ms = start_ms;
   options.idle_timeout_ms = ToMs(config.idle_timeout);
   options.max_skew_ms = ToMs(config.max_future);
   options.max_groups = config.max_groups;
@@ -99,8 +99,6 @@ async::Task<Result<void>> Application::Impl::RestoreFrom(SnapshotPlace place) {
 async::Task<Result<void>> Application::Impl::Load() {
   flight.reset();
   pending.clear();
-  HONRYU_CO_TRY_VOID(MakeWork());
-  const std::uint64_t program = ProgramId(work->program);
   ApplicationState saved;
   if (!lease.state.empty()) {
     Result<ApplicationState> decoded = DecodeState(lease.state);
@@ -112,6 +110,9 @@ async::Task<Result<void>> Application::Impl::Load() {
       metrics.rebuilt.Add();
     }
   }
+  // Where there is no snapshot yet, the clock begins where the first owner's did.
+  HONRYU_CO_TRY_VOID(MakeWork(saved.start_ms > 0 ? saved.start_ms : NowMs()));
+  const std::uint64_t program = ProgramId(work->program);
   const bool same = saved.program == program && saved.version == RunId();
   Result<void> restored = Ok();
   if (same) {
@@ -124,12 +125,14 @@ async::Task<Result<void>> Application::Impl::Load() {
       LOG(error, "the saved state is of no use, the application begins anew",
           {"application", deployment.name}, {"error", restored.error()});
       metrics.rebuilt.Add();
-      HONRYU_CO_TRY_VOID(MakeWork());
     }
   }
   state = saved;
   if (!same || !restored.ok()) {
+    const std::int64_t start_ms = NowMs();
+    HONRYU_CO_TRY_VOID(MakeWork(start_ms));
     state = ApplicationState();
+    state.start_ms = start_ms;
     state.savepoints = saved.savepoints;
     state.program = program;
     state.version = RunId();

@@ -65,6 +65,8 @@ std::string EncodeState(const ApplicationState& state) {
   number("version", state.version);
   json.Key("from_ms");
   json.Int(state.from_ms);
+  json.Key("start_ms");
+  json.Int(state.start_ms);
   number("emitted", state.emitted);
   number("told", state.told);
   number("rows_in", state.counters.rows_in);
@@ -112,6 +114,7 @@ Result<ApplicationState> DecodeState(std::string_view bytes) {
   state.program = std::strtoull(TextOf(*json, "program").c_str(), nullptr, 10);
   state.version = NumberOf(*json, "version");
   state.from_ms = static_cast<std::int64_t>(NumberOf(*json, "from_ms"));
+  state.start_ms = static_cast<std::int64_t>(NumberOf(*json, "start_ms"));
   state.emitted = NumberOf(*json, "emitted");
   state.told = NumberOf(*json, "told");
   state.counters.rows_in = NumberOf(*json, "rows_in");

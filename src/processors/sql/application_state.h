@@ -32,6 +32,7 @@ struct ApplicationState {
   std::uint64_t program = 0;  ///< Of another program, nothing of it counts.
   std::uint64_t version = 0;  ///< Of the deployment.
   std::int64_t from_ms = -1;  ///< Where it began; -1: with all that there is.
+  std::int64_t start_ms = 0;  ///< What its clock showed then; 0: not known.
   std::uint64_t emitted = 0;  ///< Rows of cuts up to here are out.
   /// The snapshot after whose taking the positions were told to the workers' leases too.
   std::uint64_t told = 0;

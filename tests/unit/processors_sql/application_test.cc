@@ -440,5 +440,23 @@ TEST_F(ApplicationTest, AnHeirWithOtherLanesGivesTheSameRows) {
     EXPECT_EQ(codec::Json::Parse(record.data.view())->Find("N")->IntOr(0), 120);
 }
 
+TEST_F(ApplicationTest, ARepetitionWithoutASnapshotBeginsWhereTheFirstOwnersClockDid) {
+  deployment_.sql = "INSERT INTO plain SELECT \"user_id\" AS u, CURRENT_TIMESTAMP AS began FROM events;";
+  config_.checkpoint_interval = std::chrono::hours(1);
+  auto killed = Start();
+  Put(0, 5);
+  EXPECT_TRUE(Await([&] { return client_.Records("plain").size() >= 5; }));
+  runtime_.BlockOn(killed->Abandon());
+  clock_.Advance(seconds(11));
+  auto heir = Start();
+  Put(5, 10);
+  EXPECT_TRUE(Await([&] { return client_.Records("plain").size() >= 10; }));
+  runtime_.BlockOn(heir->Abandon());
+  std::set<std::string> times;
+  for (const client::StreamRecord& record : client_.Records("plain"))
+    times.emplace(codec::Json::Parse(record.data.view())->Find("BEGAN")->StringOr(""));
+  EXPECT_EQ(times.size(), 1u) << ::testing::PrintToString(times);
+}
+
 }  // namespace
 }  // namespace honryu::processors::sql_app
