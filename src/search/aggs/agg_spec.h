@@ -73,6 +73,8 @@ struct AggSpec {
     kComposite,
     kGeohashGrid,
     kGeotileGrid,
+    kMultiTerms,
+    kAutoDateHistogram,
     kCardinality,
     kPercentiles,
     kPercentileRanks,
@@ -83,9 +85,11 @@ struct AggSpec {
     kAvg,
     kSum,
     kValueCount,
+    kWeightedAvg,
   };
   struct Order {
-    std::string path;  ///< "_count", "_key", or "NAME" or "NAME.METRIC" of an aggregation inside.
+    /// "_count", "_key", or "NAME", "NAME.METRIC" or "FILTER>NAME" of an aggregation inside.
+    std::string path;
     bool descending = true;
   };
   struct Range {
@@ -116,6 +120,7 @@ struct AggSpec {
   double offset = 0;
   TimeZone zone;
   std::optional<Bounds> extended_bounds, hard_bounds;
+  std::optional<CalendarUnit> least_unit;  ///< auto_date_histogram: no finer than this; `size` is its target.
   // ranges and filters
   std::vector<Range> ranges;
   std::vector<std::pair<std::string, Query>> filters;
@@ -125,7 +130,8 @@ struct AggSpec {
   std::size_t from = 0;
   HitView view;
   std::vector<SortField> sort;
-  // composite: each source is an aggregation of its own kind and name; order[0] tells its direction
+  /// composite: each source is an aggregation of its own kind and name; order[0] tells its direction.
+  /// multi_terms: its fields. weighted_avg: the value and the weight.
   std::vector<AggSpec> sources;
   std::vector<SortValue> after;  ///< Empty: from the beginning.
   bool missing_bucket = false;

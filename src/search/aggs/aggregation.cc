@@ -66,6 +66,12 @@ std::unique_ptr<Aggregation> MakeAggregation(const AggSpec& spec, AggContext& co
     case AggSpec::Kind::kGeohashGrid:
     case AggSpec::Kind::kGeotileGrid:
       return MakeGeoGrid(spec, context);
+    case AggSpec::Kind::kMultiTerms:
+      return MakeMultiTerms(spec, context);
+    case AggSpec::Kind::kAutoDateHistogram:
+      return MakeAutoHistogram(spec, context);
+    case AggSpec::Kind::kWeightedAvg:
+      return MakeWeightedAvg(spec, context);
     default:
       return MakeMetric(spec, context);
   }
@@ -88,6 +94,21 @@ Result<void> Bucket::Write(const AggSpec& parent, AggContext& context, codec::Js
   if (inner.empty())
     for (const auto& child : parent.children) inner.push_back(MakeAggregation(child, context));
   return WriteAggregations(inner, out);
+}
+
+std::optional<double> Bucket::Metric(std::string_view path) const {
+  if (path == "_count") return static_cast<double>(count);
+  for (const auto& aggregation : inner)
+    if (aggregation->spec().name == path) return aggregation->Metric({});
+  for (const auto& aggregation : inner) {
+    const std::string& name = aggregation->spec().name;
+    if (!path.starts_with(name) || path.size() <= name.size()) continue;
+    const char next = path[name.size()];
+    std::string_view rest = path.substr(name.size() + 1);
+    if (next == '[' && rest.ends_with(']')) rest.remove_suffix(1);
+    if (next == '>' || next == '.' || next == '[') return aggregation->Metric(rest);
+  }
+  return std::nullopt;
 }
 
 Result<void> WriteAggregations(std::vector<std::unique_ptr<Aggregation>>& all, codec::JsonWriter& out) {

@@ -91,6 +91,8 @@ struct Bucket {
                    std::span<const std::uint32_t> docs);
   /// "doc_count" and the inner results.
   Result<void> Write(const AggSpec& parent, AggContext& context, codec::JsonWriter& out);
+  /// The number at a path of AggSpec::Order; none where a bucket has none.
+  std::optional<double> Metric(std::string_view path) const;
 };
 Result<void> WriteAggregations(std::vector<std::unique_ptr<Aggregation>>& all, codec::JsonWriter& out);
 
@@ -117,5 +119,8 @@ std::unique_ptr<Aggregation> MakeFilters(const AggSpec& spec, AggContext& contex
 std::unique_ptr<Aggregation> MakeTopHits(const AggSpec& spec, AggContext& context);
 std::unique_ptr<Aggregation> MakeComposite(const AggSpec& spec, AggContext& context);
 std::unique_ptr<Aggregation> MakeGeoGrid(const AggSpec& spec, AggContext& context);
+std::unique_ptr<Aggregation> MakeMultiTerms(const AggSpec& spec, AggContext& context);
+std::unique_ptr<Aggregation> MakeAutoHistogram(const AggSpec& spec, AggContext& context);
+std::unique_ptr<Aggregation> MakeWeightedAvg(const AggSpec& spec, AggContext& context);
 
 }  // namespace honryu::search

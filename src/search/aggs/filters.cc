@@ -44,7 +44,9 @@ class Filters final : public Aggregation {
     return rest.empty() ? Ok() : other_.Add(spec_, context_, segment, rest);
   }
 
-  std::optional<double> Metric(std::string_view) override { return static_cast<double>(buckets_[0].count); }
+  std::optional<double> Metric(std::string_view path) override {
+    return buckets_.empty() ? std::nullopt : buckets_[0].Metric(path.empty() ? "_count" : path);
+  }
 
   Result<void> Write(codec::JsonWriter& out) override {
     if (spec_.kind != Kind::kFilters) return buckets_[0].Write(spec_, context_, out);

@@ -65,14 +65,7 @@ class Histogram final : public Aggregation {
     for (auto& [key, bucket] : buckets_)
       if (bucket.count >= spec_.min_doc_count) shown.emplace_back(key, &bucket);
     HONRYU_TRY_VOID(context_.CountBuckets(shown.size()));
-    for (const auto& order : spec_.order) {
-      if (order.path == "_key" && order.descending) std::reverse(shown.begin(), shown.end());
-      if (order.path == "_count")
-        std::sort(shown.begin(), shown.end(), [&](const auto& a, const auto& b) {
-          if (a.second->count == b.second->count) return a.first < b.first;
-          return order.descending ? a.second->count > b.second->count : a.second->count < b.second->count;
-        });
-    }
+    if (!spec_.order.empty()) std::sort(shown.begin(), shown.end(), Before{&spec_});
     out.Key("buckets");
     spec_.keyed ? out.BeginObject() : out.BeginArray();
     for (const auto& [key, bucket] : shown) {
@@ -101,6 +94,21 @@ class Histogram final : public Aggregation {
   }
 
  private:
+  struct Before {
+    const AggSpec* spec;
+    bool operator()(const std::pair<std::int64_t, Bucket*>& a,
+                    const std::pair<std::int64_t, Bucket*>& b) const {
+      for (const auto& order : spec->order) {
+        if (order.path == "_key" || order.path == "_term")
+          return order.descending ? a.first > b.first : a.first < b.first;
+        const auto x = a.second->Metric(order.path), y = b.second->Metric(order.path);
+        if (x.has_value() != y.has_value()) return x.has_value();
+        if (x && *x != *y) return order.descending ? *x > *y : *x < *y;
+      }
+      return a.first < b.first;
+    }
+  };
+
   /// Counts a whole segment's dates by blocks: one whose least and greatest value share a bucket is not read.
   /// False when the field is not of that kind.
   bool CollectAll(const Segment& segment) {

@@ -18,12 +18,17 @@ using codec::Json;
 using Kind = AggSpec::Kind;
 
 constexpr std::size_t kMaxDepth = 20;
+/// 65,535 buckets of an answer by the 30 units that the widest of a width may hold.
+constexpr std::int64_t kMostAutoBuckets = 2184;
 
 struct KindName {
   std::string_view name;
   Kind kind;
 };
-constexpr std::array<KindName, 23> kKinds = {{{"global", Kind::kGlobal},
+constexpr std::array<KindName, 26> kKinds = {{{"global", Kind::kGlobal},
+                                              {"multi_terms", Kind::kMultiTerms},
+                                              {"auto_date_histogram", Kind::kAutoDateHistogram},
+                                              {"weighted_avg", Kind::kWeightedAvg},
                                               {"top_hits", Kind::kTopHits},
                                               {"composite", Kind::kComposite},
                                               {"geohash_grid", Kind::kGeohashGrid},
@@ -61,6 +66,8 @@ bool HasBuckets(Kind kind) {
     case Kind::kComposite:
     case Kind::kGeohashGrid:
     case Kind::kGeotileGrid:
+    case Kind::kMultiTerms:
+    case Kind::kAutoDateHistogram:
       return true;
     default:
       return false;
@@ -128,6 +135,7 @@ class Reader {
     if (!found) return ParsingError("missing definition for aggregation [" + name + "]");
     if (!HasBuckets(spec.kind) && (!spec.children.empty() || !spec.pipelines.empty()))
       return IllegalArgument("aggregator [" + name + "] cannot accept sub-aggregations");
+    for (const auto& order : spec.order) HONRYU_TRY_VOID(CheckOrder(spec, order.path));
     return spec;
   }
 
@@ -140,6 +148,8 @@ class Reader {
     if (spec.kind == Kind::kFilters) return ReadFilters(spec, body);
     if (spec.kind == Kind::kTopHits) return ReadTopHits(spec, body);
     if (spec.kind == Kind::kComposite) return ReadComposite(spec, body);
+    if (spec.kind == Kind::kMultiTerms) return ReadMultiTerms(spec, body);
+    if (spec.kind == Kind::kWeightedAvg) return ReadWeightedAvg(spec, body);
     if (spec.kind == Kind::kGlobal) {
       if (!body.object().empty()) return ParsingError("[global] takes no parameters");
       return Ok();
@@ -160,6 +170,77 @@ class Reader {
       if (!known) return ParsingError("[" + type + "] unknown field [" + name + "]");
     }
     return Check(spec, type);
+  }
+
+  /// What buckets are ordered by must be a number of one of the aggregations inside.
+  static Result<void> CheckOrder(const AggSpec& spec, std::string_view path) {
+    if (path == "_count" || path == "_key" || path == "_term") return Ok();
+    const auto refuse = [path](std::string_view why) {
+      return IllegalArgument("Invalid aggregation order path [" + std::string(path) + "]. " +
+                             std::string(why));
+    };
+    for (const auto& child : spec.children) {
+      if (!path.starts_with(child.name)) continue;
+      const char next = path.size() == child.name.size() ? '\0' : path[child.name.size()];
+      if (next != '\0' && next != '>' && next != '.' && next != '[') continue;
+      const bool single =
+          child.kind == Kind::kFilter || child.kind == Kind::kMissing || child.kind == Kind::kGlobal;
+      if (next == '>')
+        return single ? CheckOrder(child, path.substr(child.name.size() + 1))
+                      : refuse(
+                            "Buckets can only be sorted on a sub-aggregator path that is built out of zero "
+                            "or more single-bucket aggregations within the path and a final "
+                            "single-bucket or a metrics aggregation at the path end.");
+      if (single || (!HasBuckets(child.kind) && child.kind != Kind::kTopHits)) return Ok();
+      return refuse("The aggregation [" + child.name + "] is no single number to sort by.");
+    }
+    return refuse("The provided aggregation [" + std::string(path.substr(0, path.find_first_of(">.["))) +
+                  "] either does not exist, or is a pipeline aggregation and cannot be used to sort the "
+                  "buckets.");
+  }
+
+  Result<void> ReadMultiTerms(AggSpec& spec, const Json& body) {
+    for (const auto& [name, value] : body.object()) {
+      if (name == "terms") {
+        for (const auto& item : value.array()) {
+          AggSpec source;
+          source.kind = Kind::kTerms;
+          source.name = spec.name;
+          HONRYU_TRY_VOID(ReadBody(source, "multi_terms", item));
+          spec.sources.push_back(std::move(source));
+        }
+      } else if (name == "size") {
+        if (value.IntOr(0) < 1)
+          return IllegalArgument("[size] must be greater than 0. Found [" + value.Dump() + "] in [" +
+                                 spec.name + "]");
+        spec.size = static_cast<std::size_t>(value.IntOr(10));
+      } else {
+        HONRYU_TRY(const bool known, ReadMember(spec, name, value));
+        if (!known || name == "field" || name == "missing")
+          return ParsingError("[multi_terms] unknown field [" + name + "]");
+      }
+    }
+    if (spec.sources.size() < 2)
+      return IllegalArgument("multi term aggregation must has at least 2 terms. Found [" +
+                             std::to_string(spec.sources.size()) + "] in [" + spec.name +
+                             "]. Use terms aggregation for single term aggregation");
+    if (spec.order.empty()) spec.order.push_back({"_count", true});
+    return Ok();
+  }
+
+  Result<void> ReadWeightedAvg(AggSpec& spec, const Json& body) {
+    spec.sources.resize(2);
+    for (const auto& [name, value] : body.object()) {
+      if (name == "format" || name == "value_type") continue;
+      if (name != "value" && name != "weight")
+        return ParsingError("[weighted_avg] unknown field [" + name + "]");
+      AggSpec& source = spec.sources[name == "value" ? 0 : 1];
+      source.kind = Kind::kAvg;
+      HONRYU_TRY_VOID(ReadBody(source, "weighted_avg", value));
+    }
+    if (spec.sources[0].field.empty() || spec.sources[1].field.empty())
+      return IllegalArgument("[weighted_avg] needs [value] and [weight] in [" + spec.name + "]");
+    return Ok();
   }
 
   Result<void> Check(AggSpec& spec, const std::string& type) {
@@ -322,7 +403,8 @@ class Reader {
       spec.field = value.StringOr("");
     } else if (name == "missing") {
       HONRYU_TRY(spec.missing, ParseScalar(value));
-      if (spec.kind == Kind::kDateHistogram && std::holds_alternative<std::string>(*spec.missing)) {
+      if ((spec.kind == Kind::kDateHistogram || spec.kind == Kind::kAutoDateHistogram) &&
+          std::holds_alternative<std::string>(*spec.missing)) {
         HONRYU_TRY(const auto ms, DateBound(spec, value, false));
         spec.missing = static_cast<std::int64_t>(ms);
       }
@@ -341,6 +423,18 @@ class Reader {
                                   spec.kind == Kind::kGeotileGrid)) {
       if (value.IntOr(-1) < 0) return Error(IllegalArgument("[size] must be greater than 0"));
       spec.size = static_cast<std::size_t>(value.IntOr(10));
+    } else if (name == "buckets" && spec.kind == Kind::kAutoDateHistogram) {
+      if (value.IntOr(0) < 1 || value.IntOr(0) >= kMostAutoBuckets)
+        return Error(IllegalArgument("buckets must be greater than 0 and less than " +
+                                     std::to_string(kMostAutoBuckets) + " for [" + spec.name + "]"));
+      spec.size = static_cast<std::size_t>(value.IntOr(10));
+    } else if (name == "minimum_interval" && spec.kind == Kind::kAutoDateHistogram) {
+      spec.least_unit = ParseCalendarUnit(value.StringOr(""));
+      if (!spec.least_unit || *spec.least_unit == CalendarUnit::kWeek ||
+          *spec.least_unit == CalendarUnit::kQuarter)
+        return Error(
+            IllegalArgument("minimum_interval must be one of [year, month, day, hour, minute, "
+                            "second]"));
     } else if (name == "min_doc_count") {
       spec.min_doc_count = static_cast<std::uint64_t>(std::max<std::int64_t>(0, value.IntOr(1)));
     } else if (name == "order") {

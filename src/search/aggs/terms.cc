@@ -130,6 +130,11 @@ class Terms final : public Aggregation {
     if (without.empty()) return Ok();
     if (const auto* whole = std::get_if<std::int64_t>(&*spec_.missing))
       return wholes_[*whole].second.Add(spec_, context_, segment, without);
+    if (const auto* flag = std::get_if<bool>(&*spec_.missing)) {
+      auto& typed = wholes_[*flag ? 1 : 0];
+      typed.first = TypedNumber::Type::kBoolean;
+      return typed.second.Add(spec_, context_, segment, without);
+    }
     if (const auto* fraction = std::get_if<double>(&*spec_.missing))
       return fractions_[*fraction].Add(spec_, context_, segment, without);
     HONRYU_TRY(Bucket * bucket, StringBucket(ToText(*spec_.missing)));
@@ -145,16 +150,6 @@ class Terms final : public Aggregation {
     return entries;
   }
 
-  std::optional<double> MetricOf(const Bucket& bucket, std::string_view path) const {
-    const auto dot = path.find('.');
-    for (const auto& inner : bucket.inner)
-      if (inner->spec().name == path) return inner->Metric({});
-    for (const auto& inner : bucket.inner)
-      if (dot != std::string_view::npos && inner->spec().name == path.substr(0, dot))
-        return inner->Metric(path.substr(dot + 1));
-    return std::nullopt;
-  }
-
   bool Before(const Entry& a, const Entry& b) const {
     for (const auto& order : spec_.order) {
       if (order.path == "_count") {
@@ -164,7 +159,7 @@ class Terms final : public Aggregation {
         const auto compared = CompareValues(a.key, b.key);
         if (compared != 0) return order.descending ? compared > 0 : compared < 0;
       } else {
-        const auto x = MetricOf(*a.bucket, order.path), y = MetricOf(*b.bucket, order.path);
+        const auto x = a.bucket->Metric(order.path), y = b.bucket->Metric(order.path);
         if (x.has_value() != y.has_value()) return x.has_value();
         if (x && *x != *y) return order.descending ? *x > *y : *x < *y;
       }
