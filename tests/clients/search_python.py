@@ -37,11 +37,23 @@ except elasticsearch.ConflictError:
 assert client.delete(index=INDEX, id="a")["result"] == "deleted"
 assert not client.exists(index=INDEX, id="a")
 
+helpers.bulk(client, [{"_op_type": "update", "_index": INDEX, "_id": "1", "doc": {"seen": True}}])
+assert client.get(index=INDEX, id="1")["_source"]["seen"] is True and client.get(index=INDEX, id="1")["_source"]["user"] == "u1"
+assert client.update(index=INDEX, id="1", body={"doc": {"seen": True}})["result"] == "noop"
+assert client.update(index=INDEX, id="new", body={"doc": {"n": 1}, "doc_as_upsert": True})["result"] == "created"
 try:
-    helpers.bulk(client, [{"_op_type": "update", "_index": INDEX, "_id": "1", "doc": {}}])
-    raise AssertionError("updated")
-except helpers.BulkIndexError as error:
-    assert error.errors[0]["update"]["status"] == 400
+    client.update(index=INDEX, id="none", body={"doc": {"n": 1}})
+    raise AssertionError("updated what is missing")
+except elasticsearch.NotFoundError as error:
+    assert error.error == "document_missing_exception"
+seen = client.get(index=INDEX, id="new")
+client.index(index=INDEX, id="new", document={"n": 2}, if_seq_no=seen["_seq_no"], if_primary_term=seen["_primary_term"])
+try:
+    client.delete(index=INDEX, id="new", if_seq_no=seen["_seq_no"], if_primary_term=seen["_primary_term"])
+    raise AssertionError("deleted by an old number")
+except elasticsearch.ConflictError:
+    pass
+assert client.delete(index=INDEX, id="new", refresh=True)["result"] == "deleted"
 
 client.indices.put_template(name="py", body={"index_patterns": ["py-*"], "mappings": {"properties": {"code": {"type": "keyword"}}}})
 assert client.indices.exists_template(name="py")

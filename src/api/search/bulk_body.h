@@ -5,6 +5,8 @@
 #include "honryu/search/logged_document.h"
 
 #include <cstddef>
+#include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -15,6 +17,7 @@ namespace honryu::api::search {
 struct BulkItem {
   std::string action;  ///< "index", "create", "update", "delete".
   std::string index, id;
+  std::optional<std::uint64_t> if_seq_no{};
   BytesView source;  ///< A view into the body; empty for delete.
 };
 

@@ -2,6 +2,8 @@
 
 #include "api/search/bulk_body.h"
 #include "api/search/contexts.h"
+#include "api/search/document_merge.h"
+#include "api/search/id_claims.h"
 #include "api/search/index_settings.h"
 #include "api/search/search_lanes.h"
 #include "honryu/api/search/search_api.h"
@@ -58,10 +60,14 @@ struct Answer {
 
 /// A write on its way to the log.
 struct Write {
-  std::string action;  ///< As the answer names it: index, create, delete.
+  std::string action;  ///< As the answer names it: index, create, update, delete.
   std::string index, id;
   engine::WriteKind kind = engine::WriteKind::kAppend;
   BytesView source;
+  std::optional<UpdateBody> update;        ///< Of an update: what changes.
+  Bytes merged;                            ///< Of an update: what `source` points at.
+  bool show_source = false;                ///< The answer is to hold the document.
+  std::optional<std::uint64_t> if_seq_no;  ///< Only if the present document is that of this record.
   // What came of it.
   int status = 0;
   std::string result;
@@ -126,7 +132,22 @@ struct SearchApi::Impl {
   async::Task<Result<void>> Log(async::Context ctx, std::vector<Write>& writes, std::string_view refresh);
   /// Makes everything that was acknowledged here findable.
   async::Task<Result<void>> CatchUp(async::Context ctx);
+  async::Task<Result<void>> PutIntoLog(async::Context ctx, std::vector<Write>& writes,
+                                       std::vector<client::PutPosition>& positions);
   async::Task<Result<void>> AnswerConflicts(std::vector<Write>& writes);
+  Task UpdateDocument(const Call& call);
+
+  // update.cc
+  /// Makes the documents of updates from the present ones, and refuses what if_seq_no forbids. The ids are
+  /// claimed.
+  async::Task<Result<void>> PrepareUpdates(async::Context ctx, std::vector<Write>& writes);
+  struct Present {
+    std::uint64_t sequence = 0;
+    std::string source;
+  };
+  /// Visible documents of an index by id.
+  async::Task<Result<std::map<std::string, Present>>> FindDocuments(async::Context ctx, std::string index,
+                                                                    std::vector<std::string> ids);
   std::string NewId();
 
   // indices.cc
@@ -178,9 +199,13 @@ struct SearchApi::Impl {
 
   std::mutex unseen_mutex;
   std::map<std::string, client::PutPosition> unseen;  // newest write of each shard, until it is known visible
-  std::unordered_map<std::string, MonoTime> created;  // ids written lately: not in the store yet, perhaps
-
-  std::size_t created_limit = 1000;  // when to look for what has expired
+  struct Recent {
+    MonoTime until;
+    bool there = false;  // written, not deleted
+  };
+  std::unordered_map<std::string, Recent> recent;  // ids written lately: not in the store yet, perhaps
+  std::size_t recent_limit = 1000;                 // when to look for what has expired
+  IdClaims claims;
 
   std::atomic<std::uint64_t> id_counter;
   SearchLanes searches;

@@ -136,7 +136,7 @@ async::Task<Answer> SearchApi::Impl::DropIndex(const Call& call) {
   if (!dropped.ok()) co_return Answer::Failed(dropped.error(), pattern);
   {
     const std::lock_guard lock(unseen_mutex);
-    created.clear();
+    recent.clear();
   }
   co_return Acknowledged();
 }

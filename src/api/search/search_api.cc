@@ -25,7 +25,8 @@ std::string_view KindOf(const Call& call) {
     if (part == "_search" || part == "_msearch" || part == "_field_caps") return "search";
     if (part == "_count") return "count";
     if (part == "_bulk") return "bulk";
-    if (part == "_doc" || part == "_create" || part == "_source" || part == "_mget") return "document";
+    if (part == "_doc" || part == "_create" || part == "_source" || part == "_mget" || part == "_update")
+      return "document";
     if (part == "_delete_by_query") return "erase";
     if (part == "_mapping" || part == "_cat" || part == "_stats" || part == "_settings" || part == "_refresh")
       return "indices";
@@ -346,11 +347,11 @@ async::Task<Answer> SearchApi::Impl::DispatchIndex(const Call& call) {
       return WriteDocument(call);
     }
     if (what == "_source") return get ? GetDocument(call) : refuse(WrongMethod(call, "GET, HEAD"));
-    if (what == "_update" || what == "_update_by_query")
+    if (what == "_update") return method == "POST" ? UpdateDocument(call) : refuse(WrongMethod(call, "POST"));
+    if (what == "_update_by_query" || what == "_reindex")
       return refuse(
-          Answer::Failed(400, "action_request_validation_exception",
-                         "documents are written whole: index it again under its _id instead of updating "
-                         "it"));
+          Answer::Failed(400, "illegal_argument_exception",
+                         "[" + std::string(what) + "] is not supported: update documents by their _id"));
     return refuse(NoHandler(call));
   }();
   Answer answer = co_await std::move(task);

@@ -5,8 +5,8 @@
 #include "honryu/search/api_error.h"
 
 #include <algorithm>
+#include <charconv>
 #include <functional>
-#include <set>
 #include <utility>
 
 namespace honryu::api::search {
@@ -17,9 +17,10 @@ using codec::Json;
 using codec::JsonWriter;
 
 constexpr std::size_t kMaxIdBytes = 512;
-/// How long an id counts as just written: until well after it must have become visible.
-constexpr Duration kCreatedFor = std::chrono::seconds(30);
-constexpr std::size_t kMaxCreated = 1'000'000;
+/// How long it is remembered whether an id was written or deleted last: until well after that must have
+/// become visible.
+constexpr Duration kRecentFor = std::chrono::seconds(30);
+constexpr std::size_t kMaxRecent = 1'000'000;
 
 std::string KeyOf(const Write& write) { return write.index + '\n' + write.id; }
 
@@ -63,12 +64,26 @@ void WriteItem(const Write& write, bool with_shards, JsonWriter& out) {
     out.String(write.result);
     if (with_shards) {
       out.Key("_shards");
-      out.Raw(R"({"total":1,"successful":1,"failed":0})");
+      out.Raw(write.result == "noop" ? R"({"total":0,"successful":0,"failed":0})"
+                                     : R"({"total":1,"successful":1,"failed":0})");
     }
     out.Key("_seq_no");
     out.Uint(write.sequence);
     out.Key("_primary_term");
     out.Int(1);
+    if (write.show_source) {
+      out.Key("get");
+      out.BeginObject();
+      out.Key("_seq_no");
+      out.Uint(write.sequence);
+      out.Key("_primary_term");
+      out.Int(1);
+      out.Key("found");
+      out.Bool(true);
+      out.Key("_source");
+      out.Raw(write.source);
+      out.EndObject();
+    }
     if (write.status != 0) {
       out.Key("status");
       out.Int(write.status);
@@ -98,49 +113,49 @@ std::string SearchApi::Impl::NewId() {
 }
 
 async::Task<Result<void>> SearchApi::Impl::AnswerConflicts(std::vector<Write>& writes) {
-  std::map<std::string, std::vector<Write*>> by_index;
-  std::set<std::string> in_request;
+  const auto concerns = [](const Write& write) {
+    return !write.error && !write.id.empty() && write.kind != engine::WriteKind::kAppend;
+  };
+  std::unordered_map<std::string, bool> there;  // by key, before and between the writes
+  std::map<std::string, std::map<std::string, std::string>> to_look_up;  // index -> id -> key
   {
     const std::lock_guard lock(unseen_mutex);
     const MonoTime now = clock.Mono();
-    if (created.size() > kMaxCreated) created.clear();
-    if (created.size() > created_limit) {
-      std::erase_if(created, [now](const auto& entry) { return entry.second <= now; });
-      created_limit = std::max<std::size_t>(1000, 2 * created.size());
+    if (recent.size() > kMaxRecent) recent.clear();
+    if (recent.size() > recent_limit) {
+      std::erase_if(recent, [now](const auto& entry) { return entry.second.until <= now; });
+      recent_limit = std::max<std::size_t>(1000, 2 * recent.size());
     }
-    for (Write& write : writes) {
-      if (write.error || write.id.empty() || write.kind == engine::WriteKind::kAppend) continue;
-      const auto known = created.find(KeyOf(write));
-      const bool there =
-          (known != created.end() && known->second > now) || !in_request.insert(KeyOf(write)).second;
-      if (write.kind == engine::WriteKind::kCreate && there) {
-        Refuse(write, 409, "version_conflict_engine_exception",
-               "[" + write.id + "]: version conflict, document already exists (current version [1])");
-      } else if (there) {
-        write.result = write.kind == engine::WriteKind::kDelete ? "deleted" : "updated";
-      } else {
-        by_index[write.index].push_back(&write);
-      }
+    for (const Write& write : writes) {
+      if (!concerns(write)) continue;
+      std::string key = KeyOf(write);
+      const auto known = recent.find(key);
+      if (known != recent.end() && known->second.until > now)
+        there[std::move(key)] = known->second.there;
+      else
+        to_look_up[write.index][write.id] = std::move(key);
     }
   }
-  for (auto& [index, list] : by_index) {
+  for (const auto& [index, ids_of] : to_look_up) {
     std::vector<std::string> ids;
-    for (const Write* write : list) ids.push_back(write->id);
-    Result<std::vector<bool>> there = co_await upkeep.Run(
+    for (const auto& [id, key] : ids_of) ids.push_back(id);
+    Result<std::vector<bool>> found = co_await upkeep.Run(
         [this, name = index, ids]() -> Result<std::vector<bool>> { return store.Present(name, ids); });
-    if (!there.ok()) co_return there.error();
-    for (std::size_t i = 0; i < list.size(); ++i) {
-      Write* const write = list[i];
-      const bool known = (*there)[i];
-      if (write->kind == engine::WriteKind::kDelete) {
-        write->result = known ? "deleted" : "not_found";
-      } else if (write->kind == engine::WriteKind::kIndex) {
-        write->result = known ? "updated" : "created";
-      } else if (known) {
-        Refuse(*write, 409, "version_conflict_engine_exception",
-               "[" + write->id + "]: version conflict, document already exists (current version [1])");
-      }
+    if (!found.ok()) co_return found.error();
+    for (std::size_t i = 0; i < ids.size(); ++i) there[ids_of.at(ids[i])] = (*found)[i];
+  }
+  for (Write& write : writes) {
+    if (!concerns(write)) continue;
+    bool& known = there[KeyOf(write)];
+    if (write.kind == engine::WriteKind::kCreate && known) {
+      Refuse(write, 409, "version_conflict_engine_exception",
+             "[" + write.id + "]: version conflict, document already exists (current version [1])");
+      continue;
     }
+    if (write.result != "noop")
+      write.result = write.kind == engine::WriteKind::kDelete ? (known ? "deleted" : "not_found")
+                                                              : (known ? "updated" : "created");
+    known = write.kind != engine::WriteKind::kDelete;
   }
   co_return Ok();
 }
@@ -149,12 +164,38 @@ async::Task<Result<void>> SearchApi::Impl::Log(async::Context ctx, std::vector<W
                                                std::string_view refresh) {
   if (config.document_stream.empty())
     co_return Error(ErrorCode::kPermissionDenied, "security_exception: this server takes no documents here");
+  std::vector<client::PutPosition> positions;
+  Result<void> logged = co_await PutIntoLog(ctx, writes, positions);
+  if (!logged.ok()) co_return logged.error();
+  documents.Add(static_cast<double>(positions.size()));
+  rejected.Add(static_cast<double>(std::count_if(
+      writes.begin(), writes.end(), [](const Write& write) { return write.error.has_value(); })));
+  if (positions.empty() || refresh == "false") co_return Ok();
+  async::Context wait = ctx;
+  wait.deadline = std::min(ctx.deadline, std::chrono::steady_clock::now() + config.visible_timeout);
+  Result<void> visible = co_await await_visible(wait, std::move(positions), refresh != "wait_for");
+  // The documents are safe; they are only not visible yet.
+  if (!visible.ok())
+    LOG_LIMITED(warn, "documents did not become visible in time", {"error", visible.error()});
+  co_return Ok();
+}
+
+// Holds the claims on the ids for as long as it runs.
+async::Task<Result<void>> SearchApi::Impl::PutIntoLog(async::Context ctx, std::vector<Write>& writes,
+                                                      std::vector<client::PutPosition>& positions) {
+  std::vector<std::uint64_t> ids;
+  for (const Write& write : writes)
+    if (!write.error && !write.id.empty()) ids.push_back(std::hash<std::string>{}(KeyOf(write)));
+  Result<IdClaims::Hold> claimed = co_await claims.Claim(ctx, std::move(ids));
+  if (!claimed.ok()) co_return claimed.error();
+  Result<void> prepared = co_await PrepareUpdates(ctx, writes);
+  if (!prepared.ok()) co_return prepared.error();
   Result<void> checked = co_await AnswerConflicts(writes);
   if (!checked.ok()) co_return checked.error();
   std::vector<client::PutEntry> entries;
   std::vector<Write*> sent;
   for (Write& write : writes) {
-    if (write.error) continue;
+    if (write.error || write.result == "noop") continue;
     if (write.id.empty()) {
       write.id = NewId();
       write.kind = engine::WriteKind::kAppend;
@@ -177,7 +218,6 @@ async::Task<Result<void>> SearchApi::Impl::Log(async::Context ctx, std::vector<W
     entries.push_back(std::move(entry));
     sent.push_back(&write);
   }
-  std::vector<client::PutPosition> positions;
   if (!entries.empty()) {
     async::Context put = ctx;
     put.deadline = std::min(ctx.deadline, std::chrono::steady_clock::now() + config.put_timeout);
@@ -185,7 +225,7 @@ async::Task<Result<void>> SearchApi::Impl::Log(async::Context ctx, std::vector<W
         co_await client.Put(put, config.document_stream, std::move(entries));
     if (!stored.ok()) co_return Unavailable(stored.error());
     const std::lock_guard lock(unseen_mutex);
-    const MonoTime until = clock.Mono() + kCreatedFor;
+    const MonoTime until = clock.Mono() + kRecentFor;
     for (std::size_t i = 0; i < sent.size(); ++i) {
       Write& write = *sent[i];
       const Result<client::PutPosition>& position = (*stored)[i];
@@ -199,21 +239,10 @@ async::Task<Result<void>> SearchApi::Impl::Log(async::Context ctx, std::vector<W
       write.status = write.result == "created" ? 201 : write.result == "not_found" ? 404 : 200;
       unseen[position->shard_id] = *position;
       positions.push_back(*position);
-      if (write.kind == engine::WriteKind::kDelete)
-        created.erase(KeyOf(write));
-      else if (write.kind != engine::WriteKind::kAppend)
-        created[KeyOf(write)] = until;
+      if (write.kind != engine::WriteKind::kAppend)
+        recent[KeyOf(write)] = {until, write.kind != engine::WriteKind::kDelete};
     }
   }
-  documents.Add(static_cast<double>(positions.size()));
-  rejected.Add(static_cast<double>(writes.size() - positions.size()));
-  if (positions.empty() || refresh == "false") co_return Ok();
-  async::Context wait = ctx;
-  wait.deadline = std::min(ctx.deadline, std::chrono::steady_clock::now() + config.visible_timeout);
-  Result<void> visible = co_await await_visible(wait, std::move(positions), refresh != "wait_for");
-  // The documents are safe; they are only not visible yet.
-  if (!visible.ok())
-    LOG_LIMITED(warn, "documents did not become visible in time", {"error", visible.error()});
   co_return Ok();
 }
 
@@ -244,6 +273,33 @@ std::string RefreshOf(const Call& call) {
   const std::string* given = call.request.Query("refresh");
   if (given == nullptr || *given == "false") return "false";
   return *given == "wait_for" ? "wait_for" : "true";
+}
+
+/// What an update asks for; its document is made when the present one is known (PrepareUpdates).
+void ReadUpdate(Write& write, BytesView body, bool show_source) {
+  write.kind = engine::WriteKind::kIndex;
+  const auto update = ParseUpdateBody(body);
+  if (!update.ok()) {
+    const engine::ApiError error = engine::ToApiError(update.error());
+    return Refuse(write, error.status, error.type, error.reason);
+  }
+  write.update = *update;
+  write.source = update->upsert.empty() ? update->doc : update->upsert;
+  write.show_source = show_source || update->show_source;
+  if (write.id.empty())
+    Refuse(write, 400, "action_request_validation_exception", "Validation Failed: 1: id is missing;");
+}
+
+/// if_seq_no of a request; false when it is no number.
+bool ReadIfSeqNo(const Call& call, Write& write) {
+  const std::string* given = call.request.Query("if_seq_no");
+  if (given == nullptr) return true;
+  std::uint64_t number = 0;
+  const auto [end, error] = std::from_chars(given->data(), given->data() + given->size(), number);
+  if (error != std::errc() || end != given->data() + given->size()) return false;
+  // There is one term: another one is of some other index.
+  write.if_seq_no = call.Param("if_primary_term", "1") == "1" ? number : ~std::uint64_t{0};
+  return true;
 }
 
 engine::WriteKind KindOf(std::string_view action, std::string_view id) {
@@ -305,9 +361,8 @@ async::Task<Answer> SearchApi::Impl::Bulk(const Call& call) {
           write.id = std::move(item.id);
           write.source = item.source;
           write.kind = KindOf(write.action, write.id);
-          if (write.action == "update")
-            Refuse(write, 400, "action_request_validation_exception",
-                   "documents are written whole: index it again under its _id instead of updating it");
+          write.if_seq_no = item.if_seq_no;
+          if (write.action == "update") ReadUpdate(write, item.source, false);
           if (write.action == "delete" && write.id.empty())
             Refuse(write, 400, "action_request_validation_exception", "Validation Failed: 1: id is missing;");
           Check(write, settings);
@@ -369,6 +424,21 @@ async::Task<Answer> SearchApi::Impl::WriteDocument(const Call& call) {
   if (write.id.empty() && (call.method == "PUT" || call.Part(1) == "_create"))
     co_return Answer::Failed(400, "illegal_argument_exception", "the id is missing");
   write.kind = KindOf(write.action, write.id);
+  if (!ReadIfSeqNo(call, write))
+    co_return Answer::Failed(400, "illegal_argument_exception", "if_seq_no must be a number");
+  Answer answer = co_await LogOne(call, std::move(writes));
+  co_return answer;
+}
+
+async::Task<Answer> SearchApi::Impl::UpdateDocument(const Call& call) {
+  std::vector<Write> writes(1);
+  Write& write = writes[0];
+  write.action = "update";
+  write.index = call.Part(0);
+  write.id = call.Part(2);
+  ReadUpdate(write, call.request.body.view(), call.Flag("_source"));
+  if (!ReadIfSeqNo(call, write))
+    co_return Answer::Failed(400, "illegal_argument_exception", "if_seq_no must be a number");
   Answer answer = co_await LogOne(call, std::move(writes));
   co_return answer;
 }
@@ -380,6 +450,8 @@ async::Task<Answer> SearchApi::Impl::DeleteDocument(const Call& call) {
   write.index = call.Part(0);
   write.id = call.Part(2);
   write.kind = engine::WriteKind::kDelete;
+  if (!ReadIfSeqNo(call, write))
+    co_return Answer::Failed(400, "illegal_argument_exception", "if_seq_no must be a number");
   if (write.id.empty()) co_return Answer::Failed(400, "illegal_argument_exception", "the id is missing");
   Answer answer = co_await LogOne(call, std::move(writes));
   co_return answer;
