@@ -16,6 +16,7 @@
 #include <boost/asio/write.hpp>
 #include <boost/beast/core/error.hpp>
 #include <boost/beast/http.hpp>
+#include <poll.h>
 
 #include <array>
 #include <chrono>
@@ -457,6 +458,10 @@ async::Task<void> Connection::RunHttp1() {
     }
     const auto begin = std::chrono::steady_clock::now();
     stream_.expires_never();
+    head->request.peer_gone = [fd = stream_.socket().native_handle()] {
+      pollfd peer{fd, POLLRDHUP, 0};
+      return ::poll(&peer, 1, 0) > 0 && (peer.revents & (POLLRDHUP | POLLHUP | POLLERR)) != 0;
+    };
     Response response = co_await AnswerRequest(context_, head->request);
     const bool keep = head->keep_alive && !context_.stopping;
     const bool again = co_await Write(head->request, response, keep, head->http10);

@@ -511,6 +511,10 @@ async::Task<void> Http2Session::Serve(ExchangePtr exchange) {
     if (status == 503) response.headers.Set("Retry-After", "1");
     context_.metrics.Refused(RefusalCode(status));
   } else {
+    request.peer_gone = [gone = std::weak_ptr<Exchange>(exchange)] {
+      const auto living = gone.lock();
+      return living == nullptr || living->closed || living->broken;
+    };
     response = co_await AnswerRequest(context_, request);
   }
   if (!exchange->closed) {

@@ -44,6 +44,10 @@ struct Request {
   Bytes received_body;
   std::string peer;        ///< "127.0.0.1:40812"
   std::string request_id;  ///< A UUID made by the server.
+  /// True once the peer has closed the connection (or its half of it), or reset the request: nobody waits for
+  /// the answer. A handler whose work is long may ask now and then. Null: not known. On the handler's
+  /// executor, while it runs.
+  std::function<bool()> peer_gone;
 
   /// First query value of that name; null pointer if absent.
   const std::string* Query(std::string_view name) const;

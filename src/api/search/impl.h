@@ -26,10 +26,22 @@ namespace honryu::api::search {
 
 namespace engine = honryu::search;
 
+/// The search that ends when the peer goes away. Runs on: the handler's executor.
+struct PeerWatch {
+  std::shared_ptr<std::atomic<bool>> running;  ///< Of CancelFlag; null: none yet.
+  bool gone = false;
+};
+
+/// A request's deadline and id, and whether anybody still waits for its answer.
+struct RequestContext : async::Context {
+  RequestContext(async::Context ctx) : async::Context(std::move(ctx)) {}  // NOLINT: it is one
+  std::shared_ptr<PeerWatch> peer;  // shared with the task that watches; null: not watched
+};
+
 /// A request taken apart. Lives as long as its handler.
 struct Call {
   const http::Request& request;
-  async::Context ctx;
+  RequestContext ctx;
   std::string method;
   std::vector<std::string> parts;  ///< Of the path, percent-decoded one by one.
 
@@ -84,9 +96,13 @@ struct SearchApi::Impl {
   /// Only what the caller's key allows; else the refusal.
   std::optional<http::Response> TurnAway(const Call& call) const;
   Task Dispatch(const Call& call);
+  /// The same, given up when the peer goes away: for what only reads.
+  Task DispatchWatched(Call& call);
   Task DispatchGlobal(const Call& call);
   Task DispatchIndex(const Call& call);
   http::Response Finish(const Call& call, Answer answer) const;
+  /// With a compressed body where the peer takes one; large ones are packed on the pool.
+  async::Task<http::Response> Pack(const Call& call, http::Response response);
 
   // info.cc: who we are.
   Answer Root(const Call& call) const;
@@ -110,9 +126,9 @@ struct SearchApi::Impl {
   Task MultiGet(const Call& call);
   Task ValidateQuery(const Call& call);
   /// One search on the pool; `indices` unresolved.
-  async::Task<Result<std::string>> RunSearch(async::Context ctx, std::string indices, codec::Json body,
+  async::Task<Result<std::string>> RunSearch(RequestContext ctx, std::string indices, codec::Json body,
                                              bool ignore_unavailable);
-  async::Task<Result<std::string>> RunOnSnapshot(async::Context ctx,
+  async::Task<Result<std::string>> RunOnSnapshot(RequestContext ctx,
                                                  std::shared_ptr<const engine::Snapshot> on,
                                                  std::string body);
   /// The hit with this id as JSON, or nothing.
@@ -212,10 +228,13 @@ struct SearchApi::Impl {
   async::BlockingCalls upkeep;
 };
 
-/// Ends a search when its coroutine goes: the flag outlives it.
+/// Ends a search when its coroutine goes, or the peer: the flag outlives both.
 class CancelFlag {
  public:
-  CancelFlag() : flag_(std::make_shared<std::atomic<bool>>(false)) {}
+  explicit CancelFlag(const RequestContext& ctx)
+      : flag_(std::make_shared<std::atomic<bool>>(ctx.peer != nullptr && ctx.peer->gone)) {
+    if (ctx.peer != nullptr) ctx.peer->running = flag_;
+  }
   ~CancelFlag() { flag_->store(true); }
   CancelFlag(const CancelFlag&) = delete;
   CancelFlag& operator=(const CancelFlag&) = delete;

@@ -79,9 +79,9 @@ engine::SearchOptions SearchApi::Impl::OptionsOf(const async::Context& ctx, bool
   return options;
 }
 
-async::Task<Result<std::string>> SearchApi::Impl::RunSearch(async::Context ctx, std::string indices,
+async::Task<Result<std::string>> SearchApi::Impl::RunSearch(RequestContext ctx, std::string indices,
                                                             Json body, bool ignore_unavailable) {
-  const CancelFlag cancel;
+  const CancelFlag cancel(ctx);
   running.Add(1);
   Result<std::string> found = co_await searches.Run(
       [this, names = settings.Resolve(indices), text = body.Dump(), flag = cancel.flag(),
@@ -93,10 +93,10 @@ async::Task<Result<std::string>> SearchApi::Impl::RunSearch(async::Context ctx, 
   co_return found;
 }
 
-async::Task<Result<std::string>> SearchApi::Impl::RunOnSnapshot(async::Context ctx,
+async::Task<Result<std::string>> SearchApi::Impl::RunOnSnapshot(RequestContext ctx,
                                                                 std::shared_ptr<const engine::Snapshot> on,
                                                                 std::string body) {
-  const CancelFlag cancel;
+  const CancelFlag cancel(ctx);
   running.Add(1);
   Result<std::string> found =
       co_await searches.Run([this, on, body, flag = cancel.flag(),
@@ -357,7 +357,7 @@ async::Task<Answer> SearchApi::Impl::Count(const Call& call) {
     else if (name != "terminate_after")
       co_return Answer::Failed(400, "parsing_exception", "request does not support [" + name + "]");
   }
-  const CancelFlag cancel;
+  const CancelFlag cancel(call.ctx);
   Result<std::uint64_t> count = co_await searches.Run(
       [this, names = settings.Resolve(indices), text = query.Dump(), flag = cancel.flag(),
        options = OptionsOf(call.ctx, call.Flag("ignore_unavailable"), nullptr)]() mutable {

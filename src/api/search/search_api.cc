@@ -2,19 +2,26 @@
 
 #include "api/search/filter_path.h"
 #include "api/search/impl.h"
+#include "honryu/async/task_group.h"
 #include "honryu/base/random.h"
 #include "honryu/codec/base64.h"
+#include "honryu/codec/compression.h"
 #include "honryu/codec/uri.h"
 #include "honryu/obs/log.h"
 #include "honryu/search/api_error.h"
 
 #include <algorithm>
+#include <exception>
 #include <utility>
 
 namespace honryu::api::search {
 
 namespace {
 
+/// How often it is asked whether the peer of a search has gone.
+constexpr Duration kPeerInterval = std::chrono::milliseconds(100);
+/// Bodies that are worth packing, and those that are packed on the event loop (in about 0.3 ms).
+constexpr std::size_t kPackedBytes = 1024, kPackedHereBytes = 16 << 10;
 constexpr std::string_view kJsonType = "application/json; charset=UTF-8";
 
 /// Kinds of requests, for metrics.
@@ -97,6 +104,27 @@ std::string DecodedKey(std::string_view header) {
     return colon == std::string::npos ? *decoded : decoded->substr(colon + 1);
   }
   return {};
+}
+
+/// Whether Accept-Encoding names gzip, or everything, and not with a weight of zero (RFC 9110, 12.5.3).
+bool TakesGzip(std::string_view accept) {
+  bool any = false;
+  while (!accept.empty()) {
+    const auto end = std::min(accept.find(','), accept.size());
+    std::string_view coding = accept.substr(0, end);
+    accept.remove_prefix(std::min(end + 1, accept.size()));
+    const auto parameters = coding.find(';');
+    const std::string_view weight = parameters == std::string_view::npos ? "" : coding.substr(parameters);
+    coding = coding.substr(0, parameters);
+    coding.remove_prefix(std::min(coding.find_first_not_of(" \t"), coding.size()));
+    coding = coding.substr(0, coding.find_last_not_of(" \t") + 1);
+    const auto q = weight.find("q=");
+    const bool none = q != std::string_view::npos &&
+                      weight.substr(q + 2).find_first_of("123456789") == std::string_view::npos;
+    if (coding == "gzip" || coding == "x-gzip") return !none;
+    if (coding == "*" && !none) any = true;
+  }
+  return any;
 }
 
 bool IsOneOf(std::string_view text, std::initializer_list<std::string_view> list) {
@@ -373,6 +401,65 @@ SearchApi::SearchApi(SearchConfig config, engine::Store& store, client::StreamCl
 
 SearchApi::~SearchApi() { impl_->store.SetNewIndex(nullptr); }
 
+namespace {
+
+async::Task<void> WatchPeer(const http::Request* request, std::shared_ptr<PeerWatch> peer) {
+  for (;;) {
+    Result<void> slept = co_await async::SleepFor(kPeerInterval);
+    if (!slept.ok()) co_return;
+    if (!request->peer_gone()) continue;
+    peer->gone = true;
+    if (peer->running != nullptr) peer->running->store(true);
+    co_return;
+  }
+}
+
+}  // namespace
+
+async::Task<Answer> SearchApi::Impl::DispatchWatched(Call& call) {
+  if (!call.request.peer_gone) {
+    Answer answer = co_await Dispatch(call);
+    co_return answer;
+  }
+  call.ctx.peer = std::make_shared<PeerWatch>();
+  const async::Executor here = co_await async::CurrentExecutor();
+  async::TaskGroup watch;
+  watch.Spawn(here, "watch the peer", WatchPeer(&call.request, call.ctx.peer));
+  Answer answer;
+  std::exception_ptr thrown;
+  try {
+    answer = co_await Dispatch(call);
+  } catch (...) {
+    thrown = std::current_exception();  // for the server, once nothing uses the request any more
+  }
+  watch.Cancel();
+  while (watch.running() > 0) {
+    Result<void> joined = co_await watch.Join();
+    if (!joined.ok()) co_await async::ClearCancellation();  // we are being cancelled ourselves
+  }
+  if (thrown) std::rethrow_exception(thrown);
+  co_return answer;
+}
+
+async::Task<http::Response> SearchApi::Impl::Pack(const Call& call, http::Response response) {
+  const std::string_view accept = call.request.headers.Get("Accept-Encoding");
+  if (response.body.size() < kPackedBytes || !TakesGzip(accept)) co_return response;
+  const auto pack = [body = response.body]() -> Result<Bytes> {
+    HONRYU_TRY(auto packed, codec::Compress(codec::Compression::kGzip, body.view(), 1));
+    return Bytes(std::move(packed));
+  };
+  Result<Bytes> packed = Error();
+  if (response.body.size() < kPackedHereBytes)
+    packed = pack();
+  else
+    packed = co_await upkeep.Run(pack);
+  if (!packed.ok()) co_return response;
+  response.body = std::move(*packed);
+  response.headers.Set("Content-Encoding", "gzip");
+  response.headers.Add("Vary", "Accept-Encoding");
+  co_return response;
+}
+
 async::Task<http::Response> SearchApi::Handle(async::Context ctx, const http::Request& request) {
   Call call{request, std::move(ctx), request.method, {}};
   Result<std::vector<std::string>> parts = PartsOf(request.target);
@@ -391,14 +478,21 @@ async::Task<http::Response> SearchApi::Handle(async::Context ctx, const http::Re
   if (std::optional<http::Response> refusal = impl_->TurnAway(call); refusal.has_value()) co_return *refusal;
   const MonoTime begin = std::chrono::steady_clock::now();
   const std::string_view kind = KindOf(call);
-  Answer answer = co_await impl_->Dispatch(call);
+  Answer answer;
+  if (kind == "search" || kind == "count")
+    answer = co_await impl_->DispatchWatched(call);
+  else
+    answer = co_await impl_->Dispatch(call);
   impl_->requests.find(kind)->second.Add();
   impl_->seconds.find(kind)->second.Observe(
       std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count());
   if (answer.status >= 500)
     LOG_LIMITED(warn, "search request failed", {"method", call.method}, {"path", request.path},
                 {"status", answer.status}, {"request", request.request_id});
-  co_return impl_->Finish(call, std::move(answer));
+  http::Response response = impl_->Finish(call, std::move(answer));
+  if (call.method == "HEAD") co_return response;
+  http::Response packed = co_await impl_->Pack(call, std::move(response));
+  co_return packed;
 }
 
 }  // namespace honryu::api::search

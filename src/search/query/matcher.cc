@@ -48,6 +48,7 @@ std::size_t RequiredClauses(std::string_view minimum, std::size_t count, std::si
 }
 
 Result<DocSet> SegmentMatcher::Match(const Query& query) {
+  HONRYU_TRY_VOID(context_.Check());
   return std::visit([this](const auto& node) { return Visit(node); }, query.node);
 }
 

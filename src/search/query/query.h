@@ -1,5 +1,9 @@
 #pragma once
 
+#include "honryu/base/result.h"
+#include "honryu/base/time.h"
+
+#include <atomic>
 #include <cstdint>
 #include <limits>
 #include <memory>
@@ -112,9 +116,28 @@ struct Query {
   double boost = 1;
 };
 
+/// When to give up.
+struct SearchLimits {
+  const Clock* clock = nullptr;  ///< Null pointer: no deadline.
+  MonoTime deadline{};
+  const std::atomic<bool>* cancelled = nullptr;  ///< kCancelled once true.
+
+  /// kCancelled, kDeadlineExceeded. Asked for every clause of a query and every bucket, so that one large
+  /// segment does not hold up the end.
+  Result<void> Check() const {
+    if (cancelled != nullptr && cancelled->load(std::memory_order_relaxed))
+      return Error(ErrorCode::kCancelled, "task_cancelled_exception: the search was cancelled");
+    if (clock != nullptr && clock->Mono() >= deadline)
+      return Error(ErrorCode::kDeadlineExceeded, "the time for the search is over");
+    return Ok();
+  }
+};
+
 /// What does not depend on the segment.
 struct QueryContext {
   std::int64_t now_ms = 0;
+  const SearchLimits* limits = nullptr;  ///< Outlives the search; null pointer: none.
+  Result<void> Check() const { return limits != nullptr ? limits->Check() : Ok(); }
 };
 
 }  // namespace honryu::search

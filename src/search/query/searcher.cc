@@ -64,8 +64,7 @@ class Search {
          const SearchLimits& limits, MatchCollector* collector)
       : segments_(segments),
         request_(request),
-        context_(context),
-        limits_(limits),
+        context_{context.now_ms, &limits},
         collector_(collector),
         sort_(request.sort.empty() ? std::vector<SortField>{{SortField::By::kScore, {}, true, false, {}, {}}}
                                    : request.sort),
@@ -79,17 +78,17 @@ class Search {
 
   Result<SearchResult> Run() {
     for (const auto number : Order()) {
-      if (limits_.cancelled != nullptr && limits_.cancelled->load(std::memory_order_relaxed))
-        return Error(ErrorCode::kCancelled, "the search was cancelled");
-      if (limits_.clock != nullptr && limits_.clock->Mono() >= limits_.deadline) {
-        result_.timed_out = true;
-        break;
-      }
-      if (Hopeless(number)) {
+      Result<void> visited = context_.Check();
+      if (visited.ok() && Hopeless(number)) {
         result_.total_is_least = true;
         continue;
       }
-      HONRYU_TRY_VOID(VisitSegment(number));
+      if (visited.ok()) visited = VisitSegment(number);
+      if (!visited.ok() && visited.error().code() == ErrorCode::kDeadlineExceeded) {
+        result_.timed_out = true;
+        break;
+      }
+      if (!visited.ok()) return visited.error();
       if (result_.terminated_early) break;
     }
     if (result_.total > request_.track_total) {
@@ -211,8 +210,7 @@ class Search {
 
   const std::vector<IndexedSegment>& segments_;
   const HitsRequest& request_;
-  const QueryContext& context_;
-  const SearchLimits& limits_;
+  const QueryContext context_;
   MatchCollector* collector_;
   std::vector<SortField> sort_;
   TopHits top_;

@@ -53,13 +53,6 @@ struct SearchResult {
   bool terminated_early = false;
 };
 
-/// When to give up.
-struct SearchLimits {
-  const Clock* clock = nullptr;  ///< Null pointer: no deadline.
-  MonoTime deadline{};
-  const std::atomic<bool>* cancelled = nullptr;  ///< kCancelled once true.
-};
-
 /// Sees the matches of each segment: aggregations.
 class MatchCollector {
  public:

@@ -1,6 +1,7 @@
 #pragma once
 
 #include "honryu/api/search/search_api.h"
+#include "honryu/codec/compression.h"
 #include "honryu/codec/json.h"
 #include "honryu/codec/uri.h"
 #include "honryu/processors/indexer/indexer.h"
@@ -96,6 +97,7 @@ class SearchApiTest : public ::testing::Test {
     request.body = Bytes(body);
     request.request_id = "request";
     for (const auto& [name, value] : headers) request.headers.Add(name, value);
+    request.peer_gone = peer_gone_;
     http::Response response =
         runtime_.BlockOn(api_->Handle(async::Context::WithTimeout(seconds(30)), request));
     Reply reply;
@@ -127,6 +129,7 @@ class SearchApiTest : public ::testing::Test {
   async::Runtime runtime_{async::RuntimeOptions{}};
   testing::FakeStreamClient client_{clock_};
   SearchConfig config_;
+  std::function<bool()> peer_gone_;
   std::string path_;
   std::unique_ptr<honryu::search::Store> store_;
   std::unique_ptr<processors::indexer::Indexer> indexer_;

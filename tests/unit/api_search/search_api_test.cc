@@ -124,6 +124,46 @@ TEST_F(SearchApiTest, TurnsAwayMoreSearchesThanItMayHold) {
   EXPECT_EQ(Call("POST", "/_msearch", "{}\n{}\n{}\n{}\n").Number("responses.1.status"), 200);
 }
 
+TEST_F(SearchApiTest, SearchesEndWhenNobodyWaitsForThem) {
+  Fill(50);
+  // Far more clauses than could be looked at in the minute that the test may take.
+  std::string clauses = R"({"wildcard":{"message":"*e*u*"}})";
+  std::string body = R"({"query":{"bool":{"should":[)";
+  for (int n = 0; n < 60'000; ++n) body += (n > 0 ? "," : "") + clauses;
+  body += "]}}}";
+  std::atomic<int> asked{0};
+  peer_gone_ = [&asked] {
+    ++asked;
+    return true;
+  };
+  const Reply reply = Call("POST", "/logs/_search", body);
+  EXPECT_EQ(reply.status, 400) << reply.body.substr(0, 500);
+  EXPECT_EQ(reply.Text("error.type"), "task_cancelled_exception");
+  EXPECT_EQ(asked.load(), 1);
+  peer_gone_ = [] { return false; };
+  EXPECT_EQ(Call("GET", "/logs/_search").Number("hits.total.value"), 50);
+}
+
+TEST_F(SearchApiTest, AnswersArePackedForThoseWhoTakeIt) {
+  Fill(300);
+  for (const int size : {10, 300}) {  // packed on the event loop, and on the pool
+    const std::string target = "/logs/_search?size=" + std::to_string(size);
+    const Reply plain = Call("GET", target);
+    EXPECT_FALSE(plain.headers.Has("Content-Encoding"));
+    const Reply packed = Call("GET", target, "", {{"Accept-Encoding", "deflate, gzip;q=0.5"}});
+    EXPECT_EQ(packed.headers.Get("Content-Encoding"), "gzip");
+    EXPECT_EQ(packed.headers.Get("Vary"), "Accept-Encoding");
+    const auto opened = codec::Decompress(codec::Compression::kGzip, packed.body, 1 << 20);
+    ASSERT_TRUE(opened.ok());
+    EXPECT_EQ(Json::Parse(*opened)->Find("hits")->Dump(), plain.json.Find("hits")->Dump());
+    EXPECT_LT(packed.body.size(), plain.body.size() / 2);
+    for (const char* none : {"identity", "gzip;q=0", "br", "gzip; q=0.000"})
+      EXPECT_FALSE(Call("GET", target, "", {{"Accept-Encoding", none}}).headers.Has("Content-Encoding"))
+          << none;
+  }
+  EXPECT_FALSE(Call("GET", "/", "", {{"Accept-Encoding", "gzip"}}).headers.Has("Content-Encoding"));
+}
+
 TEST_F(SearchApiTest, SeveralSearchesInOneRequest) {
   Fill(4);
   const Reply reply = Call("POST", "/_msearch",

@@ -33,6 +33,9 @@ class HttpTest : public ::testing::Test {
     router_.Add("GET", "/slow", [this](async::Context, const Request&) { return Slow(this); });
     router_.Add("GET", "/throw", [](async::Context, const Request&) { return Throw(); });
     router_.Add("GET", "/stream", [this](async::Context, const Request&) { return Stream(this); });
+    router_.Add("GET", "/abandoned", [this](async::Context, const Request& request) {
+      return UntilThePeerHasGone(this, &request);
+    });
     router_.Add("GET", "/flood", [this](async::Context, const Request&) { return Flood(this); });
     server_ = std::make_unique<Server>(runtime_, metrics_, config_, router_.AsHandler(), budget_.get());
     const Result<void> started = server_->Start();
@@ -49,6 +52,15 @@ class HttpTest : public ::testing::Test {
     return socket.ReadAll();
   }
 
+  static async::Task<Response> UntilThePeerHasGone(HttpTest* self, const Request* request) {
+    while (!request->peer_gone()) {
+      self->slow_entered_.Set(true);
+      Result<void> slept = co_await async::SleepFor(std::chrono::milliseconds(1));
+      if (!slept.ok()) break;
+    }
+    self->stream_ended_.Set(true);
+    co_return Response::Text(200, "");
+  }
   static async::Task<Response> EchoSigned(const Request& request) {
     Response response = Response::Text(200, "");
     response.body = request.signed_body();

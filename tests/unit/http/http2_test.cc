@@ -93,6 +93,17 @@ TEST_F(Http2Test, AStreamedAnswerComesPieceByPieceAndEndsWithItsReader) {
   EXPECT_TRUE(WaitForSignal(stream_ended_));
 }
 
+TEST_F(Http2Test, AHandlerCanTellThatNobodyWaitsForItsAnswer) {
+  StartServer();
+  Http2Client client(server_->port());
+  const std::int32_t id = client.Request("GET", "/abandoned");
+  ASSERT_TRUE(client.Send());
+  EXPECT_TRUE(WaitForSignal(slow_entered_));
+  client.Reset(id);
+  ASSERT_TRUE(client.Send());
+  EXPECT_TRUE(WaitForSignal(stream_ended_));
+}
+
 TEST_F(Http2Test, AnEndlessAnswerWaitsForItsReader) {
   config_.write_timeout = std::chrono::milliseconds(300);
   StartServer();

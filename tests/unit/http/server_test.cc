@@ -204,6 +204,17 @@ TEST_F(HttpTest, StreamsAndNoticesThatThePeerHasGone) {
   EXPECT_TRUE(WaitForSignal(stream_ended_));
 }
 
+TEST_F(HttpTest, AHandlerCanTellThatNobodyWaitsForItsAnswer) {
+  StartServer();
+  {
+    RawSocket socket(server_->port());
+    socket.Send("GET /abandoned HTTP/1.1\r\nHost: x\r\n\r\n");
+    EXPECT_TRUE(WaitForSignal(slow_entered_));
+    EXPECT_FALSE(stream_ended_.ready());
+  }
+  EXPECT_TRUE(WaitForSignal(stream_ended_));
+}
+
 TEST_F(HttpTest, AStreamEndsWhenThePeerStopsReading) {
   config_.write_timeout = std::chrono::milliseconds(50);
   StartServer();

@@ -148,6 +148,34 @@ TEST_F(QueryTest, CancellationDeadlineAndTerminateAfter) {
   EXPECT_TRUE(timed_out->timed_out);
 }
 
+/// A clock by which every look takes a millisecond.
+class LookingClock final : public Clock {
+ public:
+  Timestamp Now() const override { return TimestampFromMs(kNow); }
+  MonoTime Mono() const override { return MonoTime(std::chrono::milliseconds(++looks_)); }
+
+ private:
+  mutable std::int64_t looks_ = 0;
+};
+
+TEST_F(QueryTest, OneLargeSegmentDoesNotHoldUpTheEnd) {
+  BoolQuery many;
+  for (int n = 0; n < 100; ++n) many.must_not.push_back({MatchNoneQuery{}, 1});
+  HitsRequest request;
+  request.query = {std::move(many), 1};
+  const auto run = [&](std::int64_t milliseconds) {
+    LookingClock clock;
+    SearchLimits limits;
+    limits.clock = &clock;
+    limits.deadline = MonoTime(std::chrono::milliseconds(milliseconds));
+    const auto result = SearchSegments({{"i", segment_}}, request, {kNow}, limits, nullptr);
+    EXPECT_TRUE(result.ok());
+    return result.ok() && result->timed_out;
+  };
+  EXPECT_TRUE(run(50));  // within the clauses
+  EXPECT_FALSE(run(200));
+}
+
 TEST(ParseQuery, NamesWhatItDoesNotKnow) {
   const auto refuse = [](std::string_view text) {
     const auto parsed = ParseQuery(codec::Json::Parse(text).value());
