@@ -4,6 +4,7 @@
 #include "honryu/codec/base64.h"
 
 #include <curl/curl.h>
+#include <sys/socket.h>
 
 #include <algorithm>
 #include <ctime>
@@ -74,6 +75,14 @@ std::string MessageId(const std::string& id, const std::string& from) {
 
 std::size_t Discard(char* /*data*/, std::size_t size, std::size_t count, void* /*user*/) {
   return size * count;
+}
+
+// Cleaning up, libcurl says QUIT and waits two minutes for the answer, whatever the timeout of the transfer.
+// With nothing to be read it does not wait; after a failure it need not speak either.
+void EndConversation(CURL* curl, bool taken) {
+  curl_socket_t socket = CURL_SOCKET_BAD;
+  if (curl_easy_getinfo(curl, CURLINFO_ACTIVESOCKET, &socket) == CURLE_OK && socket != CURL_SOCKET_BAD)
+    ::shutdown(socket, taken ? SHUT_RD : SHUT_RDWR);
 }
 
 Error Judge(CURL* curl, CURLcode code, const char* detail) {
@@ -166,6 +175,7 @@ class Email final : public Channel {
     }
     curl_easy_setopt(c, CURLOPT_MIMEPOST, mime.get());
     const CURLcode code = curl_easy_perform(c);
+    EndConversation(c, code == CURLE_OK);
     if (code == CURLE_OK) return Ok();
     return Judge(c, code, detail);
   }
