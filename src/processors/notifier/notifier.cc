@@ -56,12 +56,13 @@ Result<void> NotifierConfig::Validate() const {
 struct Delivery final : consumer::Handler {
   Delivery(const NotifierConfig& settings, ChannelConfig channel_settings, std::unique_ptr<Channel> made,
            client::StreamClient& stream_client, const async::Executor& home, const Clock& source,
-           obs::Registry& registry)
+           obs::Registry& registry, async::Sleeper& time)
       : config(settings),
         channel_config(std::move(channel_settings)),
         channel(std::move(made)),
         client(stream_client),
         clock(source),
+        sleeper(time),
         random(async::RetrySeed()),
         delivered(
             registry.MakeCounter("honryu_notifier_delivered_total", "Notifications delivered", Labels())),
@@ -169,7 +170,7 @@ struct Delivery final : consumer::Handler {
       while (clock.Now() < next) {
         if (checkpointer.ending()) co_return Error(ErrorCode::kCancelled, "the shard is lost");
         const Duration left = next - clock.Now();
-        Result<void> slept = co_await async::SleepFor(std::min<Duration>(config.wait_step, left));
+        Result<void> slept = co_await sleeper.Sleep(std::min<Duration>(config.wait_step, left));
         if (!slept.ok()) co_return slept;
       }
     }
@@ -224,7 +225,7 @@ struct Delivery final : consumer::Handler {
       LOG_LIMITED(error, "a dead letter cannot be written", {"channel", channel_config.name}, {"id", note.id},
                   {"error", written.error()});
       if (checkpointer.ending()) co_return Error(ErrorCode::kCancelled, "the shard is lost");
-      Result<void> slept = co_await async::SleepFor(config.wait_step);
+      Result<void> slept = co_await sleeper.Sleep(config.wait_step);
       if (!slept.ok()) co_return slept;
     }
     stuck = false;
@@ -271,6 +272,7 @@ struct Delivery final : consumer::Handler {
   const std::unique_ptr<Channel> channel;
   client::StreamClient& client;
   const Clock& clock;
+  async::Sleeper& sleeper;
   Random random;
   obs::Counter delivered, failed, repeated, dead, malformed;
   obs::Gauge waiting;
@@ -290,23 +292,23 @@ struct Notifier::Impl {
 
 Notifier::Notifier(NotifierConfig config, client::StreamClient& client, http::Client& http,
                    async::Runtime& runtime, async::Executor executor, const Clock& clock,
-                   obs::Registry& metrics)
+                   obs::Registry& metrics, async::Sleeper& sleeper)
     : impl_(std::make_unique<Impl>(std::move(config))) {
   const ChannelTools tools{http, runtime, clock, impl_->config.public_url};
   for (const ChannelConfig& channel : impl_->config.channels)
     impl_->deliveries.push_back(std::make_unique<Delivery>(
-        impl_->config, channel, MakeChannel(channel, tools), client, executor, clock, metrics));
+        impl_->config, channel, MakeChannel(channel, tools), client, executor, clock, metrics, sleeper));
 }
 
 Notifier::Notifier(NotifierConfig config, std::map<std::string, std::unique_ptr<Channel>> channels,
                    client::StreamClient& client, async::Executor executor, const Clock& clock,
-                   obs::Registry& metrics)
+                   obs::Registry& metrics, async::Sleeper& sleeper)
     : impl_(std::make_unique<Impl>(std::move(config))) {
   for (auto& [name, channel] : channels) {
     ChannelConfig channel_config;
     channel_config.name = name;
     impl_->deliveries.push_back(std::make_unique<Delivery>(impl_->config, channel_config, std::move(channel),
-                                                           client, executor, clock, metrics));
+                                                           client, executor, clock, metrics, sleeper));
   }
 }
 

@@ -1,6 +1,7 @@
 #pragma once
 
 #include "honryu/async/runtime.h"
+#include "honryu/async/sleeper.h"
 #include "honryu/client/stream_client.h"
 #include "honryu/obs/metrics.h"
 #include "honryu/processors/notifier/channel.h"
@@ -37,13 +38,14 @@ struct NotifierConfig {
 /// is tried. Runs on: the executor given.
 class Notifier {
  public:
-  /// References must outlive it; `config` must be valid.
+  /// References must outlive it; `config` must be valid. Pauses between attempts are slept by `sleeper`.
   Notifier(NotifierConfig config, client::StreamClient& client, http::Client& http, async::Runtime& runtime,
-           async::Executor executor, const Clock& clock, obs::Registry& metrics);
+           async::Executor executor, const Clock& clock, obs::Registry& metrics,
+           async::Sleeper& sleeper = async::SystemSleeper());
   /// With channels of the caller's, by name, in place of the configured ones.
   Notifier(NotifierConfig config, std::map<std::string, std::unique_ptr<Channel>> channels,
-           client::StreamClient& client, async::Executor executor, const Clock& clock,
-           obs::Registry& metrics);
+           client::StreamClient& client, async::Executor executor, const Clock& clock, obs::Registry& metrics,
+           async::Sleeper& sleeper = async::SystemSleeper());
   ~Notifier();
   Notifier(const Notifier&) = delete;
   Notifier& operator=(const Notifier&) = delete;
