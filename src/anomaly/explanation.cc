@@ -31,11 +31,13 @@ void ColumnSpread::Learn(std::span<const double> row) {
   HONRYU_CHECK(row.size() == columns_.size(), "a row has one value a column");
   for (std::size_t i = 0; i < row.size(); ++i) {
     if (!std::isfinite(row[i])) continue;
+    constexpr double kLargest = 1e150;  // differences of larger values might overflow
+    const double value = std::clamp(row[i], -kLargest, kLargest);
     Column& column = columns_[i];
     column.count += 1;
     const double weight = 1 / std::min(column.count, memory_);
-    column.mean += (row[i] - column.mean) * weight;
-    column.distance += (std::abs(row[i] - column.mean) - column.distance) * weight;
+    column.mean += (value - column.mean) * weight;
+    column.distance += (std::abs(value - column.mean) - column.distance) * weight;
   }
 }
 

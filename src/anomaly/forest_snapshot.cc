@@ -62,6 +62,8 @@ Error Damaged(std::string_view what) {
   return Error(ErrorCode::kCorrupt, fmt::format("forest snapshot: {}", what));
 }
 
+bool InRange(float value) { return std::abs(static_cast<double>(value)) <= kLargestCoordinate * 1.000001; }
+
 // Takes numbers off the front; after the first one that is cut short, `whole` stays false.
 struct Input {
   BytesView rest;
@@ -185,10 +187,13 @@ std::string RandomCutForest::State::Snapshot() const {
 // `body`: what follows the options and `rows`, which the state was made from.
 Result<void> RandomCutForest::State::ReadSnapshot(BytesView body) {
   Input input{body};
-  for (double& value : origin_) value = input.Double();
+  for (double& value : origin_) {
+    value = input.Double();
+    if (std::isinf(value)) return Damaged("an origin is infinite");  // not yet known: NaN
+  }
   for (std::size_t i = 0; i < point_dimensions_; ++i) {
     window_.values[i] = input.Float();
-    if (!std::isfinite(window_.values[i])) return Damaged("a value is no number");
+    if (!InRange(window_.values[i])) return Damaged("a value is out of range");
     if (input.rest.empty()) return Damaged("cut short");
     window_.replaced[i] = input.rest.front() == 0 ? 0 : 1;
     input.rest.remove_prefix(1);
@@ -198,7 +203,7 @@ Result<void> RandomCutForest::State::ReadSnapshot(BytesView body) {
   for (std::size_t id = 0; id < places; ++id) {
     for (std::size_t i = 0; i < point_dimensions_; ++i) {
       const float value = input.Float();
-      if (!std::isfinite(value)) return Damaged("a value is no number");
+      if (!InRange(value)) return Damaged("a value is out of range");
       values[id * store_.width() + i] = value;
     }
   }

@@ -13,6 +13,9 @@
 
 namespace honryu::anomaly {
 
+/// No coordinate of a point lies beyond it: a float's sum over thousands of dimensions must not overflow.
+constexpr double kLargestCoordinate = 1e34;
+
 /// One tree with what decides which points it holds.
 struct SampledTree {
   CutTree tree;

@@ -124,6 +124,8 @@ Hotspot HotspotFinder::Grow(std::size_t core, std::vector<std::uint64_t>& open_c
   for (std::size_t d = 0; d < options_.dimensions; ++d) {
     hotspot.density /= std::max(options_.scan_radius, hotspot.max_values[d] - hotspot.min_values[d]);
   }
+  // Tiny radii to the power of many dimensions: beyond what a double, and JSON, can tell.
+  hotspot.density = std::min(hotspot.density, std::numeric_limits<double>::max());
   return hotspot;
 }
 

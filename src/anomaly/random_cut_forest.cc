@@ -14,8 +14,6 @@
 namespace honryu::anomaly {
 namespace {
 
-// Beyond this a float's sum over thousands of dimensions would overflow.
-constexpr double kLargest = 1e34;
 // How many of the cuts drawn for a point are spread evenly over the trees; further ones rarely matter.
 constexpr std::size_t kStratifiedCuts = 3;
 
@@ -80,7 +78,8 @@ bool RandomCutForest::State::Shift(std::span<const double> row, Window& window) 
       if (newest > 0) window.values[newest + i] = window.values[newest + i - columns];
       continue;
     }
-    window.values[newest + i] = static_cast<float>(std::clamp(row[i] - origin_[i], -kLargest, kLargest));
+    window.values[newest + i] =
+        static_cast<float>(std::clamp(row[i] - origin_[i], -kLargestCoordinate, kLargestCoordinate));
     ++known;
   }
   if (known == 0) return false;

@@ -50,7 +50,11 @@ SeasonalBaseline::Place SeasonalBaseline::PlaceOf(Timestamp time, std::size_t sl
           static_cast<double>(in_cycle % slot_ms) / static_cast<double>(slot_ms)};
 }
 
-std::int64_t SeasonalBaseline::VisitOf(Timestamp time) const { return ToMs(time) / ToMs(options_.slot); }
+std::int64_t SeasonalBaseline::VisitOf(Timestamp time) const {
+  const std::int64_t slot_ms = ToMs(options_.slot);
+  const std::int64_t ms = ToMs(time);
+  return ms / slot_ms - (ms % slot_ms < 0 ? 1 : 0);
+}
 
 void SeasonalBaseline::EndVisit(Slot& slot) const {
   if (slot.visit_values == 0) return;

@@ -24,6 +24,8 @@ constexpr std::uint8_t kMinimumReader = 1;
 constexpr std::size_t kHeaderBytes = 6;
 constexpr std::size_t kChecksumBytes = 4;
 
+// Larger values count as this one, so that no sum or difference of them overflows.
+constexpr double kLargest = 1e150;
 constexpr double kMissing = std::numeric_limits<double>::quiet_NaN();
 // Usual errors on either side of what the season expects; of normal ones, one in a hundred lies outside.
 constexpr double kErrorsWide = 3.2;
@@ -121,6 +123,7 @@ class SeriesDetector::State {
 SeriesScore SeriesDetector::State::Process(Timestamp time, double value) {
   SeriesScore result;
   if (!std::isfinite(value)) return result;
+  value = std::clamp(value, -kLargest, kLargest);
   level.Add(value);
   const double level_now = level.Mean();
   const auto usual = season.Expect(time);

@@ -21,6 +21,7 @@ struct HotspotOptions {
 /// A region with many points: the smallest box around them.
 struct Hotspot {
   /// Points in it by the volume of its box, sides shorter than the scan radius counted as that long.
+  /// Finite.
   double density = 0;
   std::vector<double> min_values;
   std::vector<double> max_values;

@@ -101,7 +101,10 @@ TEST(ForestSnapshot, DamageUnderARightChecksumIsRefusedOrHarmless) {
       continue;
     }
     const std::vector<double> row(forest->options().dimensions, 3.5);
-    for (int k = 0; k < 50; ++k) forest->Process(row);
+    for (int k = 0; k < 50; ++k) {
+      const double score = forest->Process(row);
+      ASSERT_TRUE(score >= 0 && score <= 15) << score;  // log2 of the largest sample and one
+    }
   }
   EXPECT_GT(refused, 1000);
 }
