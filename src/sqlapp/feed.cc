@@ -7,6 +7,9 @@ namespace honryu::sqlapp {
 namespace {
 
 constexpr std::size_t kRecordBytes = 96;  // of a record beside its data, roughly
+// Clocks of brokers and ours differ by less: a record that came so long before an answer of another shard was
+// in the log before it.
+constexpr std::int64_t kSettledMs = 3000;
 
 }  // namespace
 
@@ -71,7 +74,6 @@ void Feed::OnRecords(std::uint32_t stream, const std::string& id,
                      const std::vector<client::StreamRecord>& records, bool caught_up, std::int64_t now_ms) {
   Shard& shard = shards_[{stream, id}];
   Chunk chunk;
-  chunk.read_ms = now_ms;
   const std::optional<SequenceNumber> before = shard.read;
   for (const client::StreamRecord& record : records) {
     if (before.has_value() && record.sequence <= *before) continue;
@@ -82,6 +84,7 @@ void Feed::OnRecords(std::uint32_t stream, const std::string& id,
   shard.answered_ms = now_ms;
   shard.caught_up = caught_up;
   if (chunk.records.empty()) return;
+  chunk.due_ms = std::min(now_ms, ToMs(chunk.records.back().arrival) + kSettledMs);
   shard.records += chunk.records.size();
   shard.bytes += chunk.bytes;
   bytes_ += chunk.bytes;
@@ -115,7 +118,7 @@ void Feed::Forget(Shard& shard, const Chunk& chunk) {
 
 std::optional<SequenceNumber> Feed::TakeChunks(Shard& shard, std::int64_t until_ms,
                                                std::vector<client::StreamRecord>& out) {
-  while (!shard.chunks.empty() && shard.chunks.front().read_ms <= until_ms) {
+  while (!shard.chunks.empty() && shard.chunks.front().due_ms <= until_ms) {
     Chunk& chunk = shard.chunks.front();
     Forget(shard, chunk);
     std::ranges::move(chunk.records, std::back_inserter(out));

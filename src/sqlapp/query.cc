@@ -269,6 +269,7 @@ async::Task<Result<void>> Query::Impl::Cuts(const Writer& write) {
     if (failed.has_value()) co_return *failed;
     CutRecords records;
     std::optional<Cut> cut = feed->Next(NowMs(), records);
+    const bool moved = cut.has_value();
     if (cut.has_value()) {
       Result<void> applied = co_await runtime.Blocking(
           [set, made = std::move(*cut), records = std::move(records)]() -> Result<void> {
@@ -281,7 +282,7 @@ async::Task<Result<void>> Query::Impl::Cuts(const Writer& write) {
     if (at_end) set->machine->Finish();
     Result<void> done = co_await Write(write);
     if (!done.ok() || at_end || (options.limit > 0 && written >= options.limit)) co_return done;
-    if (feed->pressing()) continue;
+    if (moved && feed->pressing()) continue;
     Result<void> slept = co_await async::SleepFor(kLook);
     if (!slept.ok()) co_return slept;
   }

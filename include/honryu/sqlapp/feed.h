@@ -11,9 +11,11 @@
 
 namespace honryu::sqlapp {
 
-/// Gathers what is read from the shards and decides on cuts. A cut has what was read up to the time at which
+/// Gathers what is read from the shards and decides on cuts. A cut has what came up to the time at which
 /// every silent shard last answered: its rows must not come behind younger ones of its neighbours only
-/// because nobody had asked it meanwhile. A shard whose records wait holds event time back. Not thread-safe.
+/// because nobody had asked it meanwhile. What came came when it was read, or, of older records, some seconds
+/// after its arrival: a shard that is read to its end does not keep others from catching up. A shard whose
+/// records wait holds event time back. Not thread-safe.
 ///
 ///   answers (ms):  A: 100 (rows)  B: 40 (none)    the cut's time is 40, A's rows wait, A is behind
 ///                  B: 103 (rows)                  nobody is silent: both are taken
@@ -74,7 +76,7 @@ class Feed {
   using Key = std::pair<std::uint32_t, std::string>;
   struct Chunk {
     std::vector<client::StreamRecord> records;
-    std::int64_t read_ms = 0;
+    std::int64_t due_ms = 0;  ///< It may be taken once silent shards have answered after this.
     std::size_t bytes = 0;
   };
   struct Shard {

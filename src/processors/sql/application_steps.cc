@@ -46,9 +46,12 @@ async::Task<void> Application::Impl::Work() {
     hurry = false;
     if (ending()) break;
     co_await tables.Refresh(*this);
+    const std::uint64_t before = work->machine->last_cut();
     Result<void> done = co_await Step();
     if (done.ok()) {
-      hurry = !pending.empty() ? feed->Has(pending.front()) : feed->pressing();
+      // Without a cut nothing can be taken yet: an answer wakes us.
+      hurry = !pending.empty() ? feed->Has(pending.front())
+                               : feed->pressing() && work->machine->last_cut() != before;
       if (failures > 0) Tell("");
       failures = 0;
       continue;

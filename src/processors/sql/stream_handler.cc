@@ -59,7 +59,7 @@ async::Task<Result<void>> StreamHandler::OnBatch(const consumer::Batch& batch) {
 
 async::Task<Result<void>> StreamHandler::OnIdle(const std::string& shard_id) {
   app_.feed->OnEmpty(stream_, shard_id, app_.NowMs());
-  if (!app_.pending.empty()) app_.Wake();
+  if (app_.feed->pressing() || !app_.pending.empty()) app_.Wake();
   co_return Ok();
 }
 

@@ -63,6 +63,24 @@ TEST_F(FeedTest, NobodyRunsAheadOfASilentShard) {
   EXPECT_EQ(both->steps[0].behind, false);
 }
 
+TEST_F(FeedTest, ASilentShardKeepsNobodyFromCatchingUp) {
+  feed_.OnEmpty(0, "a", 10'000);
+  feed_.OnEmpty(0, "b", 10'000);
+  ASSERT_TRUE(feed_.Next(10'000, records_).has_value());
+  std::vector<client::StreamRecord> old = Records(1, 3), young = Records(3, 4);
+  for (client::StreamRecord& record : old) record.arrival = TimestampFromMs(6'000);
+  young[0].arrival = TimestampFromMs(9'000);
+  feed_.OnRecords(0, "a", old, false, 10'100);
+  feed_.OnRecords(0, "a", young, false, 10'200);
+  ASSERT_TRUE(feed_.Next(10'300, records_).has_value());
+  ASSERT_EQ(records_[0].size(), 2u) << "b had answered after they came";
+  EXPECT_EQ(records_[0].back().sequence.words[2], 2u);
+  feed_.OnEmpty(0, "b", 10'250);
+  records_.clear();
+  ASSERT_TRUE(feed_.Next(10'300, records_).has_value());
+  EXPECT_EQ(records_[0].size(), 1u);
+}
+
 TEST_F(FeedTest, AShardThatGivesNoAnswerHoldsTimeBackButNotTheOthersRecords) {
   feed_.OnEmpty(0, "a", 10);
   feed_.OnEmpty(0, "b", 10);
