@@ -36,7 +36,7 @@ EngineImpl::EngineImpl(std::unique_ptr<Plan> plan, EngineOptions options, Sink s
   runtime_.now_ms = runtime_.eval.query_start = options_.start_ms;
   runtime_.max_groups = options_.max_groups;
   runtime_.outbox = outbox;
-  if (outbox == nullptr) {  // a partial engine ships instead
+  if (outbox == nullptr) {  // a lane keeps nothing
     runtime_.max_state_bytes = options_.max_state_bytes;
     runtime_.spill = options_.max_state_bytes > 0 ? options_.spill : nullptr;
   }
@@ -141,7 +141,7 @@ Result<void> EngineImpl::SetTable(std::string_view table, std::vector<std::vecto
   return Ok();
 }
 
-// magic, format, fingerprint, clock, sources, operators, partial engines, CRC-32C of all that
+// magic, format, fingerprint, clock, sources, operators, 0, CRC-32C of all that
 std::string EngineImpl::Snapshot() const {
   std::string out(kMagic);
   StateWriter writer(out);
@@ -158,13 +158,7 @@ std::string EngineImpl::Snapshot() const {
     op->Save(of_operator);
     writer.Text(state);
   }
-  writer.U64(partials_.size());
-  for (const auto& [name, partial] : partials_) {
-    writer.Text(name);
-    writer.U64(partial.last);
-    writer.U64(partial.hashes.size());
-    for (const std::uint64_t hash : partial.hashes) writer.U64(hash);
-  }
+  writer.U64(0);
   writer.U64(Crc32c(out));
   if (runtime_.failure.has_value()) return {};  // of a read of the spill
   return out;
@@ -193,13 +187,7 @@ Result<void> EngineImpl::Restore(std::string_view snapshot) {
     op->Load(of_operator);
     if (!of_operator.ok() || !of_operator.AtEnd()) return corrupt();
   }
-  partials_.clear();
-  for (std::uint64_t left = in.Count(24); left > 0 && in.ok(); --left) {
-    Partial& partial = partials_[std::string(in.Text())];
-    partial.last = in.U64();
-    partial.hashes.resize(in.Count(8));
-    for (std::uint64_t& hash : partial.hashes) hash = in.U64();
-  }
+  if (in.U64() != 0) return corrupt();
   return in.ok() && in.AtEnd() ? Ok() : Result<void>(corrupt());
 }
 

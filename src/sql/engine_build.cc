@@ -16,12 +16,6 @@ std::vector<std::size_t> EngineImpl::SourceNumbers(const std::set<std::string>& 
   return numbers;
 }
 
-std::vector<std::size_t> EngineImpl::ArrivalSources(const std::set<std::string>& names) const {
-  for (const std::string& name : names)
-    if (plan_->streams.at(name)->time_column.has_value()) return {};
-  return SourceNumbers(names);
-}
-
 void EngineImpl::Build() {
   for (const PlannedQuery& query : plan_->queries)
     if (!query.stopped) writers_[query.target].push_back(query.name);
@@ -37,9 +31,7 @@ void EngineImpl::Build() {
     if (!writers_[name].empty() || name == "ERROR_STREAM" || info->late) continue;
     sources_.push_back(std::make_unique<SourceFeed>(runtime_, *info, *nodes_[name], options_, counters_));
   }
-  for (std::size_t i = 0; i < streams_.size(); ++i)
-    arrival_of_stream_[i] = ArrivalSources(split_.SourcesOf(streams_[i]->info()));
-  runtime_.source_bounds.assign(sources_.size(), kEndOfTime);
+  runtime_.source_bounds.assign(sources_.size(), kNoWatermark);
   if (runtime_.outbox != nullptr) return BuildPartial();
   std::map<std::string, std::size_t> next_input;
   for (PlannedQuery& query : plan_->queries) {
@@ -49,7 +41,7 @@ void EngineImpl::Build() {
   }
 }
 
-// `ahead`: partial engines do what is done with the node's rows, if there are any.
+// `ahead`: lanes do what is done with the node's rows, if there are any.
 void EngineImpl::BuildNode(PlanNode& node, const std::string& pump, Stage* next, std::size_t input,
                            bool ahead) {
   if (node.kind == PlanNode::Kind::kScan) {
@@ -57,7 +49,6 @@ void EngineImpl::BuildNode(PlanNode& node, const std::string& pump, Stage* next,
     return;
   }
   const std::size_t number = split_.NumberOf(node);
-  arrival_of_operator_[number] = ArrivalSources(split_.SourcesOf(node));
   Stage* op = Own(Make(node, pump));
   by_number_[number] = op;
   op->SetOutput(next, input);

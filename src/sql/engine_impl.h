@@ -1,11 +1,10 @@
 #pragma once
 
 #include "honryu/sql/engine.h"
+#include "sql/outbox.h"
 #include "sql/plan_split.h"
-#include "sql/shipment.h"
 #include "sql/source.h"
 
-#include <deque>
 #include <map>
 #include <memory>
 #include <string>
@@ -54,7 +53,6 @@ class EngineImpl final : public Engine {
     Relieve();
   }
   void Finish() override;
-  Result<MergeReply> Merge(std::string_view shipment) override;
   bool HasFirstPhase() const override { return split_.HasTwoPhase(); }
   Result<std::unique_ptr<Lane>> MakeLane() const override;
   void MergeLanes(std::span<const std::unique_ptr<Lane>> lanes) override;
@@ -68,11 +66,10 @@ class EngineImpl final : public Engine {
   Result<void> Status() const override;
   std::vector<OperatorState> OperatorStates() const override;
 
-  // Of a partial engine (two_phase.cc).
+  // Of a lane (lane.cc).
   Runtime& runtime() { return runtime_; }
   std::vector<std::unique_ptr<SourceFeed>>& sources() { return sources_; }
   const std::map<std::size_t, Stage*>& first_phases() const { return first_phases_; }
-  std::uint64_t fingerprint() const { return plan_->fingerprint; }
   const EngineOptions& options() const { return options_; }
   /// What it was made of, for its lanes.
   void SetTexts(std::string_view prelude, std::string_view program) {
@@ -94,8 +91,6 @@ class EngineImpl final : public Engine {
   void BuildBefore(PlanNode& node, const std::string& pump, const PlanNode* parent, std::size_t input);
   std::unique_ptr<Stage> Make(PlanNode& node, const std::string& pump);
   std::vector<std::size_t> SourceNumbers(const std::set<std::string>& names) const;
-  /// The same, if all of them have the time of arrival; else none.
-  std::vector<std::size_t> ArrivalSources(const std::set<std::string>& names) const;
   Stage* Own(std::unique_ptr<Stage> stage);
 
   /// Brings the state in memory below its bound, if the spill has room.
@@ -103,17 +98,8 @@ class EngineImpl final : public Engine {
   void OnError(const RowError& error);
   void OnLate(const std::string& stream, const std::string& pump, const Columns& columns, const Row& row);
 
-  // engine_merge.cc
-  Result<void> TakeShipment(StateReader& in);
-  /// Rows, errors and states of a first phase. False: they are damaged.
+  /// Of an engine: rows, errors and states of a first phase. False: they are none of a lane.
   bool TakeFindings(StateReader& in);
-  void LiftTime(const std::vector<std::size_t>& arrival_sources, Row& row) const;
-
-  /// Shipments of one partial engine.
-  struct Partial {
-    std::uint64_t last = 0;            ///< Number of the last one taken.
-    std::deque<std::uint64_t> hashes;  ///< Of the last ones, to tell repeats from strangers.
-  };
 
   EngineOptions options_;
   Sink sink_;
@@ -130,11 +116,8 @@ class EngineImpl final : public Engine {
   std::map<std::string, StreamNode*> nodes_;
   std::vector<StreamNode*> streams_;  ///< By number: in the order of their names.
   std::vector<std::unique_ptr<SourceFeed>> sources_;
-  std::unordered_map<std::size_t, Stage*> by_number_;  ///< Operators that shipments name.
-  /// By the same number, and by stream: the sources of such rows if all have the time of arrival.
-  std::unordered_map<std::size_t, std::vector<std::size_t>> arrival_of_operator_, arrival_of_stream_;
-  std::map<std::size_t, Stage*> first_phases_;  ///< Of a partial engine, by number.
-  std::map<std::string, Partial> partials_;
+  std::unordered_map<std::size_t, Stage*> by_number_;  ///< Operators that lanes have findings for.
+  std::map<std::size_t, Stage*> first_phases_;         ///< Of a lane, by number.
 };
 
 }  // namespace honryu::sql

@@ -30,7 +30,7 @@ class GroupTable {
     std::int64_t touched = kNoWatermark;  ///< Newest row's time.
     std::uint32_t hash = 0;
     std::uint32_t revision = 0;  ///< Of the last final row.
-    std::uint32_t rows = 0;      ///< Of a partial engine: how many it has taken.
+    std::uint32_t rows = 0;      ///< Of a first phase: how many it has taken.
     bool dirty = false;          ///< Changed since it was last given out.
     bool emitted = false;        ///< A final row was given out.
     bool hot = true;             ///< Used since the last eviction.

@@ -9,9 +9,7 @@ namespace {
 class LaneImpl final : public Lane {
  public:
   LaneImpl(const EngineImpl& whole, std::unique_ptr<Plan> plan, const ReferenceTables& tables)
-      : whole_(whole), engine_(std::move(plan), whole.options(), {}, &outbox_, &tables) {
-    engine_.runtime().lane = true;
-  }
+      : whole_(whole), engine_(std::move(plan), whole.options(), {}, &outbox_, &tables) {}
 
   void Begin() override {
     counted_ = engine_.counters();
@@ -77,6 +75,42 @@ void EngineImpl::Follow(const EngineImpl& engine) {
   }
 }
 
+bool EngineImpl::TakeFindings(StateReader& in) {
+  const std::uint64_t rows = in.U64();
+  StateReader of_rows(in.Text());
+  for (std::uint64_t left = rows; left > 0 && of_rows.ok(); --left) {
+    const auto place = static_cast<RowPlace>(of_rows.U8());
+    const std::size_t number = of_rows.U64(), input = of_rows.U64();
+    Row row;
+    of_rows.Take(row);
+    if (!of_rows.ok()) break;
+    if (place == RowPlace::kOperator) {
+      by_number_.at(number)->OnRow(input, row);
+    } else if (place == RowPlace::kStream) {
+      streams_[number]->OnShipped(row);
+    } else {
+      streams_[number]->OnRow(input, row);
+    }
+  }
+  const std::uint64_t errors = in.U64();
+  StateReader of_errors(in.Text());
+  for (std::uint64_t left = errors; left > 0 && of_errors.ok(); --left) {
+    const std::string name(of_errors.Text());
+    RowError error{name, std::string(of_errors.Text()), std::string(of_errors.Text()), 0, {}};
+    error.row_time = of_errors.I64();
+    error.row = of_errors.Text();
+    if (of_errors.ok()) OnError(error);
+  }
+  bool good = of_rows.ok() && of_rows.AtEnd() && of_errors.ok() && of_errors.AtEnd();
+  for (std::uint64_t left = in.Count(16); left > 0 && in.ok(); --left) {
+    Stage& op = *by_number_.at(in.U64());
+    StateReader state(in.Text());
+    op.MergeState(state);
+    good = good && state.ok() && state.AtEnd();
+  }
+  return good && in.ok() && in.AtEnd();
+}
+
 // Rows and states of all lanes first, then the clocks: nothing is late because of its own round.
 void EngineImpl::MergeLanes(std::span<const std::unique_ptr<Lane>> lanes) {
   if (runtime_.failure.has_value()) return;
@@ -85,7 +119,7 @@ void EngineImpl::MergeLanes(std::span<const std::unique_ptr<Lane>> lanes) {
     counters_.rows_in += lane.rows_in();
     counters_.clamped_times += lane.clamped_times();
     StateReader in(lane.findings());
-    HONRYU_CHECK(TakeFindings(in) && in.AtEnd(), "a lane's findings are of its engine's making");
+    HONRYU_CHECK(TakeFindings(in), "a lane's findings are of its engine's making");
     Relieve();
   }
   for (std::size_t i = 0; i < sources_.size(); ++i) {

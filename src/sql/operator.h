@@ -49,10 +49,8 @@ struct Runtime {
   void Fail(const Error& error) {
     if (!failure.has_value()) failure = error;
   }
-  Outbox* outbox = nullptr;  ///< Of a partial engine: what it has to ship.
-  bool lane = false;         ///< Its engine has the clock.
-  /// Of a partial engine, by source: the final engine's watermark is not beyond this; kEndOfTime: it may be
-  /// anywhere.
+  Outbox* outbox = nullptr;  ///< Of a lane: what it has for its engine, which has the clock.
+  /// Of a lane: the watermarks of its engine, by source.
   std::vector<std::int64_t> source_bounds;
 };
 
@@ -74,7 +72,7 @@ class Stage {
   virtual void Load(StateReader&) {}
   /// Of the second phase of an aggregate: takes what Save of the first phase gave.
   virtual void MergeState(StateReader& in) { in.Fail(); }
-  /// Of the first phase of an aggregate: its state was shipped.
+  /// Of the first phase of an aggregate: its state was handed on.
   virtual void Clear() {}
   /// Memory that counts for the bound; gives about half of it up to the spill, if that has room. Only while
   /// no operator is at work.
@@ -151,7 +149,7 @@ std::unique_ptr<Stage> MakeSort(Runtime& runtime, std::string pump, PlanNode& no
 std::unique_ptr<Stage> MakeWindowAggregate(Runtime& runtime, std::string pump, PlanNode& node);
 std::unique_ptr<Stage> MakeIncreasingAggregate(Runtime& runtime, std::string pump, PlanNode& node);
 std::unique_ptr<Stage> MakeSpanAggregate(Runtime& runtime, std::string pump, PlanNode& node);
-/// The first phase of an aggregate; `number` stands for the operator in shipments.
+/// The first phase of an aggregate; `number` stands for the operator in what lanes hand on.
 std::unique_ptr<Stage> MakePartialAggregate(Runtime& runtime, std::string pump, PlanNode& node,
                                             std::size_t number, std::vector<std::size_t> sources);
 std::unique_ptr<Stage> MakeOver(Runtime& runtime, std::string pump, PlanNode& node);

@@ -1,6 +1,6 @@
 #include "sql/aggregate_operator.h"
 #include "sql/group_table.h"
-#include "sql/shipment.h"
+#include "sql/outbox.h"
 #include "sql/span.h"
 
 #include <algorithm>
@@ -8,8 +8,8 @@
 namespace honryu::sql {
 namespace {
 
-// The first phase of an aggregate. Rows of windows that the final engine may have closed already are shipped
-// as they are, so that the final engine can tell whether they are late; all others are aggregated.
+// The first phase of an aggregate. Rows of windows that the engine has closed go to it as they are, so that
+// it tells whether they are late, or corrects what it gave; all others are aggregated.
 class PartialAggregate : public AggregateOperator {
  public:
   PartialAggregate(Runtime& runtime, std::string pump, PlanNode& node, std::size_t number,
@@ -20,7 +20,7 @@ class PartialAggregate : public AggregateOperator {
   std::string_view Kind() const override { return "first phase"; }
 
  protected:
-  // The final engine has closed nothing behind this.
+  // The engine has closed nothing behind this.
   std::int64_t Bound() const {
     std::int64_t bound = kEndOfTime;
     for (const std::size_t source : sources_) bound = std::min(bound, runtime_.source_bounds[source]);
@@ -70,21 +70,6 @@ class PartialWindows final : public PartialAggregate {
       }
     }
   }
-  void Load(StateReader& in) override {
-    Clear();
-    for (std::uint64_t left = in.Count(24); left > 0 && in.ok(); --left) {
-      const std::int64_t end = in.I64();
-      const std::int64_t start = in.I64();
-      GroupTable& groups = panes_.try_emplace({end, start}, calls_.size()).first->second;
-      for (std::uint64_t count = in.Count(24); count > 0 && in.ok(); --count) {
-        const std::size_t number = groups.FindOrAdd(in.Text());
-        groups.group(number).touched = in.I64();
-        groups.group(number).rows = static_cast<std::uint32_t>(in.U64());
-        LoadSlots(groups.slots(number), in);
-      }
-      groups_ += groups.size();
-    }
-  }
   void Clear() override {
     panes_.clear();
     groups_ = 0;
@@ -129,21 +114,6 @@ class PartialSessions final : public PartialAggregate {
         out.I64(span.end);
         out.U64(span.rows);
         SaveSlots(span.slots.data(), out);
-      }
-    }
-  }
-  void Load(StateReader& in) override {
-    Clear();
-    for (std::uint64_t left = in.Count(16); left > 0 && in.ok(); --left) {
-      std::vector<Span>& spans = keys_of_[std::string(in.Text())];
-      for (std::uint64_t count = in.Count(24); count > 0 && in.ok(); --count) {
-        Span span(calls_.size());
-        span.start = in.I64();
-        span.end = in.I64();
-        span.rows = in.U64();
-        LoadSlots(span.slots.data(), in);
-        spans.push_back(std::move(span));
-        ++spans_;
       }
     }
   }

@@ -16,16 +16,16 @@ class PlanSplit {
  public:
   explicit PlanSplit(const Plan& plan);
 
-  /// Partial engines have all rows of the stream.
+  /// Lanes have all rows of the stream.
   bool IsPartial(const StreamInfo& stream) const { return streams_.contains(&stream); }
-  /// The operator and all below it run in partial engines.
+  /// The operator and all below it run in lanes.
   bool IsPartial(const PlanNode& node) const { return nodes_.contains(&node); }
-  /// The operator is an aggregate whose first phase runs in partial engines.
+  /// The operator is an aggregate whose first phase runs in lanes.
   bool IsTwoPhase(const PlanNode& node) const { return two_phase_.contains(&node); }
   bool HasTwoPhase() const { return !two_phase_.empty(); }
   /// Rows of a partial stream are needed behind the split: by the host, or by an operator there.
   bool IsShipped(const StreamInfo& stream) const { return shipped_.contains(&stream); }
-  /// A number that stands for the operator in shipments.
+  /// A number that stands for the operator in what lanes hand on.
   std::size_t NumberOf(const PlanNode& node) const { return numbers_.at(&node); }
   /// Names of the sources that a partial operator's rows come from.
   std::set<std::string> SourcesOf(const PlanNode& node) const;

@@ -1,7 +1,7 @@
 #include "sql/source.h"
 
 #include "sql/cast.h"
-#include "sql/shipment.h"
+#include "sql/outbox.h"
 
 #include <algorithm>
 
@@ -42,54 +42,21 @@ bool SourceClock::CloseShard(std::size_t shard) {
 }
 
 bool SourceClock::Update() {
-  const std::int64_t least = ShardsWatermark();
+  std::int64_t least = kEndOfTime;
+  for (const Shard& shard : shards_)
+    if (!shard.idle && !shard.closed) least = std::min(least, WatermarkMinus(shard.newest, bound_ms_));
   return least != kEndOfTime && AdvanceTo(least);
 }
 
 bool SourceClock::Tick(std::int64_t now_ms, std::int64_t idle_timeout_ms) {
   bool quiet = true;  // closed ones too: what follows them may only be about to be found
-  TickShards(now_ms, idle_timeout_ms);
-  for (const Shard& shard : shards_) {
+  for (Shard& shard : shards_) {
+    shard.idle = !shard.behind && (shard.idle || now_ms - shard.seen_ms >= idle_timeout_ms);
     quiet = quiet && shard.idle;
   }
   if (!quiet) return Update();
   if (shards_.empty()) return false;
   return AdvanceTo(WatermarkMinus(now_ms, bound_ms_));
-}
-
-void SourceClock::TickShards(std::int64_t now_ms, std::int64_t idle_timeout_ms) {
-  for (Shard& shard : shards_)
-    if (!shard.remote)
-      shard.idle = !shard.behind && (shard.idle || now_ms - shard.seen_ms >= idle_timeout_ms);
-}
-
-std::int64_t SourceClock::ShardsWatermark() const {
-  std::int64_t least = kEndOfTime;
-  for (const Shard& shard : shards_)
-    if (!shard.idle && !shard.closed) least = std::min(least, WatermarkMinus(shard.newest, bound_ms_));
-  return least;
-}
-
-void SourceClock::PutShards(StateWriter& out) const {
-  out.U64(shards_.size());
-  for (const Shard& shard : shards_) {
-    out.Text(shard.name);
-    out.I64(shard.newest);
-    out.U8(static_cast<std::uint8_t>((shard.idle ? 1 : 0) | (shard.closed ? 2 : 0)));
-  }
-}
-
-bool SourceClock::TakeShards(StateReader& in, std::int64_t now_ms) {
-  for (std::uint64_t left = in.Count(17); left > 0 && in.ok(); --left) {
-    const std::size_t number = AddShard(in.Text(), now_ms);
-    Shard& shard = shards_[number];
-    shard.newest = std::max(shard.newest, in.I64());
-    const std::uint8_t flags = in.U8();
-    shard.idle = (flags & 1) != 0;
-    shard.closed = (flags & 2) != 0;
-    shard.remote = true;
-  }
-  return in.ok();
 }
 
 void SourceClock::Follow(const SourceClock& engine) {
@@ -131,8 +98,7 @@ void SourceClock::Save(StateWriter& out) const {
     out.Text(shard.name);
     out.I64(shard.newest);
     out.I64(shard.seen_ms);
-    out.U8(static_cast<std::uint8_t>((shard.idle ? 1 : 0) | (shard.closed ? 2 : 0) | (shard.behind ? 4 : 0) |
-                                     (shard.remote ? 8 : 0)));
+    out.U8(static_cast<std::uint8_t>((shard.idle ? 1 : 0) | (shard.closed ? 2 : 0) | (shard.behind ? 4 : 0)));
   }
 }
 
@@ -147,7 +113,6 @@ void SourceClock::Load(StateReader& in) {
     shard.idle = (flags & 1) != 0;
     shard.closed = (flags & 2) != 0;
     shard.behind = (flags & 4) != 0;
-    shard.remote = (flags & 8) != 0;
   }
 }
 
@@ -266,7 +231,7 @@ void SourceFeed::Accept(std::size_t shard, std::vector<Value>& values, const Sou
   std::swap(row_.values, values);
   // A clock that runs ahead says nothing about the others' events: at its arrival none of a later time can
   // have been due.
-  if (runtime_.lane) return clock_.Show(shard, std::min(time, record.arrival_ms));
+  if (runtime_.outbox != nullptr) return clock_.Show(shard, std::min(time, record.arrival_ms));
   if (clock_.Observe(shard, std::min(time, record.arrival_ms), runtime_.now_ms))
     node_.OnWatermark(0, clock_.watermark());
 }

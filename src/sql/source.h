@@ -31,14 +31,6 @@ class SourceClock {
   void Save(StateWriter& out) const;
   void Load(StateReader& in);
 
-  /// Of a partial engine: which shards are idle, and no more than that.
-  void TickShards(std::int64_t now_ms, std::int64_t idle_timeout_ms);
-  /// Of a partial engine: what its shards have shown, for the final engine's clock; kEndOfTime: nothing of
-  /// them holds that back.
-  std::int64_t ShardsWatermark() const;
-  void PutShards(StateWriter& out) const;
-  /// Takes what PutShards wrote; Update() then says whether the watermark moved. False: it is damaged.
-  bool TakeShards(StateReader& in, std::int64_t now_ms);
   /// True if the shards moved the watermark.
   bool Update();
 
@@ -57,8 +49,7 @@ class SourceClock {
     std::int64_t newest = kNoWatermark;
     std::int64_t seen_ms = 0;
     bool idle = false, closed = false, behind = false;
-    bool remote = false;  ///< A partial engine says whether it is idle.
-    bool shown = false;   ///< Of a lane: it had rows in this round.
+    bool shown = false;  ///< Of a lane: it had rows in this round.
   };
 
   std::int64_t bound_ms_;
@@ -75,13 +66,13 @@ class StreamNode final : public Stage {
   }
 
   void SetWriters(std::vector<std::string> pumps);
-  /// `ahead`: partial engines have given this reader their rows already.
+  /// `ahead`: lanes have given this reader their rows already.
   void AddReader(Stage* reader, std::size_t input, bool ahead = false) {
     readers_.push_back({reader, input, ahead});
   }
-  /// Of a partial engine: rows go into shipments, as of this number.
+  /// Of a lane: rows go to its engine, as of this number.
   void ShipAs(std::size_t number) { ship_as_ = number; }
-  /// A row that came in a shipment.
+  /// A row that a lane had.
   void OnShipped(const Row& row);
   void OnRow(std::size_t input, const Row& row) override;
   void OnWatermark(std::size_t input, std::int64_t watermark) override;
@@ -126,7 +117,6 @@ class SourceFeed {
     if (clock_.Update()) node_.OnWatermark(0, clock_.watermark());
   }
   void Tick() {
-    if (runtime_.outbox != nullptr) return clock_.TickShards(runtime_.now_ms, options_.idle_timeout_ms);
     if (clock_.Tick(runtime_.now_ms, options_.idle_timeout_ms)) node_.OnWatermark(0, clock_.watermark());
   }
   void CloseShard(std::size_t shard) {

@@ -12,7 +12,7 @@ namespace honryu::sql {
 struct Span {
   explicit Span(std::size_t slots_of_span) : slots(slots_of_span) {}
   std::int64_t start = 0, end = 0;
-  std::uint64_t rows = 0;  ///< Of a partial engine: how many it has taken.
+  std::uint64_t rows = 0;  ///< Of a first phase: how many it has taken.
   std::uint32_t revision = 0;
   bool closed = false, dirty = false, emitted = false;
   std::vector<Slot> slots;

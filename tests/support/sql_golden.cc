@@ -1,7 +1,7 @@
 #include "tests/support/sql_golden.h"
 
 #include "honryu/codec/json.h"
-#include "honryu/sql/two_phase.h"
+#include "honryu/sql/lane.h"
 #include "sql/calendar.h"
 #include "sql/cast.h"
 #include "sql/state_io.h"
@@ -78,7 +78,6 @@ class Runner {
     for (std::size_t i = 0; i < golden_.input.size(); ++i) {
       if (run_.split && i == golden_.input.size() / 2) Split();
       Step(golden_.input[i]);
-      if (golden_.input[i] != "finish") Ship();
       const bool again = (run_.restart_every > 0 && i % run_.restart_every == 0) ||
                          (run_.restart_at > 0 && i + 1 == run_.restart_at);
       if (again && !Restart()) return out_;
@@ -88,6 +87,7 @@ class Runner {
 
  private:
   bool Start() {
+    lanes_.clear();
     auto engine = Engine::Create(golden_.prelude, golden_.sql, OptionsOfRun(), [this](const OutputRow& row) {
       std::string text = TimeText(row.row.time) + " " + RowToJson(row.columns, row.row.values);
       if (!row.row.final) text += " partial";
@@ -99,11 +99,10 @@ class Runner {
       return false;
     }
     engine_ = std::move(*engine);
-    partials_.clear();
-    for (std::size_t i = 0; i < run_.partials; ++i) {
-      auto partial = PartialEngine::Create("p" + std::to_string(i), golden_.prelude, golden_.sql, Options());
-      if (!partial.ok()) throw std::runtime_error(partial.error().message());
-      partials_.push_back(std::move(*partial));
+    for (std::size_t i = 0; i < run_.lanes; ++i) {
+      auto lane = engine_->MakeLane();
+      if (!lane.ok()) throw std::runtime_error(lane.error().message());
+      lanes_.push_back(std::move(*lane));
     }
     return true;
   }
@@ -122,25 +121,20 @@ class Runner {
     return options;
   }
 
-  void Ship() {
-    for (const auto& partial : partials_) {
-      const std::string shipment = partial->Ship();
-      auto reply = engine_->Merge(shipment);
-      if (reply.ok()) reply = engine_->Merge(shipment);  // once more has no effect
-      if (!reply.ok()) throw std::runtime_error(reply.error().message());
-      partial->Acknowledge(*reply);
-    }
+  // A round of its own, in which the lanes take turns.
+  void PushToLane(std::size_t source, const std::string& shard, const SourceRecord& record) {
+    for (const auto& lane : lanes_) lane->Begin();
+    Lane& lane = *lanes_[++lane_turn_ % lanes_.size()];
+    engine_->AddShard(source, shard);
+    lane.Push(source, lane.AddShard(source, shard), record);
+    for (const auto& one : lanes_) one->End();
+    engine_->MergeLanes(lanes_);
   }
 
   bool Restart() {
     const std::string snapshot = engine_->Snapshot();
-    std::vector<std::string> of_partials;
-    for (const auto& partial : partials_) of_partials.push_back(partial->Snapshot());
     if (!Start()) return false;
     for (const auto& [table, rows] : tables_) GiveTable(table, rows);
-    for (std::size_t i = 0; i < of_partials.size(); ++i)
-      if (const auto restored = partials_[i]->Restore(of_partials[i]); !restored.ok())
-        throw std::runtime_error(restored.error().message());
     const auto restored = engine_->Restore(snapshot);
     if (restored.ok()) return true;
     out_["error"] = {restored.error().message()};
@@ -160,10 +154,7 @@ class Runner {
     std::istringstream in(line);
     std::string what, time, rest;
     in >> what;
-    if (what == "finish") {
-      Ship();
-      return engine_->Finish();
-    }
+    if (what == "finish") return engine_->Finish();
     in >> time;
     if (time.size() == 10 && time[4] == '-') {  // with a date
       std::string clock;
@@ -172,17 +163,10 @@ class Runner {
     }
     std::getline(in, rest);
     if (!rest.empty()) rest.erase(0, 1);
-    if (what == "time") {
-      for (const auto& partial : partials_) partial->AdvanceTime(TimeOf(time));
-      if (!partials_.empty()) Ship();
-      return engine_->AdvanceTime(TimeOf(time));
-    }
+    if (what == "time") return engine_->AdvanceTime(TimeOf(time));
     if (what == "behind") {
       const std::size_t source = *engine_->FindSource(time);
-      if (partials_.empty()) return engine_->SetBehind(source, engine_->AddShard(source, "0"), rest == "yes");
-      for (std::size_t i = 0; i < partials_.size(); ++i)
-        partials_[i]->SetBehind(source, partials_[i]->AddShard(source, "0" + Part(i)), rest == "yes");
-      return;
+      return engine_->SetBehind(source, engine_->AddShard(source, "0"), rest == "yes");
     }
     if (what == "table") return SetTable(time, rest);
     if (what == "watermark") return engine_->AdvanceWatermark(*engine_->FindSource(time), TimeOf(rest));
@@ -200,21 +184,12 @@ class Runner {
     record.arrival_ms = TimeOf(time);
     record.partition_key = "pk";
     record.sequence_number = "49";
-    if (partials_.empty()) return engine_->Push(*source, engine_->AddShard(*source, shard), record);
-    for (std::size_t i = 0; i < partials_.size(); ++i) partials_[i]->AddShard(*source, shard + Part(i));
-    const std::size_t part = ++turn_of_[what + "/" + shard] % partials_.size();
-    PartialEngine& partial = *partials_[part];
-    partial.Push(*source, partial.AddShard(*source, shard + Part(part)), record);
-  }
-
-  std::string Part(std::size_t number) const {
-    return run_.partials < 2 ? std::string() : "-" + std::to_string(number);
+    if (lanes_.empty()) return engine_->Push(*source, engine_->AddShard(*source, shard), record);
+    PushToLane(*source, shard, record);
   }
 
   void GiveTable(const std::string& table, const std::vector<std::vector<Value>>& rows) {
-    auto set = engine_->SetTable(table, rows);
-    for (const auto& partial : partials_)
-      if (set.ok()) set = partial->SetTable(table, rows);
+    const auto set = engine_->SetTable(table, rows);
     if (!set.ok()) throw std::runtime_error(set.error().message());
   }
 
@@ -239,8 +214,8 @@ class Runner {
   std::map<std::string, std::vector<std::string>> out_;
   MemorySpill spill_{std::size_t{1} << 30};
   std::unique_ptr<Engine> engine_;
-  std::vector<std::unique_ptr<PartialEngine>> partials_;
-  std::map<std::string, std::size_t> turn_of_;
+  std::vector<std::unique_ptr<Lane>> lanes_;
+  std::size_t lane_turn_ = 0;
   std::map<std::string, std::vector<std::vector<Value>>> tables_;
   std::set<std::pair<std::string, std::string>> known_;
   bool split_ = false;

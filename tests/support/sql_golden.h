@@ -25,9 +25,8 @@ struct GoldenRun {
   std::size_t restart_every = 0;
   std::size_t restart_at = 0;
   bool split = false;
-  /// Above 0: that many partial engines and a final one; they ship behind every input. With more than one,
-  /// the records of a shard go to them in turn, as of a shard each.
-  std::size_t partials = 0;
+  /// Above 0: records go to that many lanes of the engine in turn, and are put together one by one.
+  std::size_t lanes = 0;
   /// Hardly any memory: groups and sessions go to a spill behind every input.
   bool spill = false;
 };

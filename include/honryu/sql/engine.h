@@ -66,12 +66,6 @@ struct OperatorState {
   double bytes_per_entry = 0;  ///< Memory of one that is not spilled.
 };
 
-/// What a final engine says of a shipment of a partial one (see two_phase.h).
-struct MergeReply {
-  std::uint64_t sequence = 0;               ///< The shipment's number.
-  std::vector<std::int64_t> watermarks_ms;  ///< Of the sources, by number.
-};
-
 /// Where records of shards go: an engine, or one of its lanes. Sources and shards are numbers that it gave.
 class Intake {
  public:
@@ -126,11 +120,6 @@ class Engine : public Intake {
   virtual void AdvanceWatermark(std::size_t source, std::int64_t watermark_ms) = 0;
   /// Nothing comes any more: every window closes.
   virtual void Finish() = 0;
-
-  /// Takes a shipment of a PartialEngine of the same program (see two_phase.h); one that was taken before has
-  /// no effect. kCorrupt; kFailedPrecondition: of another program, or one before it is missing. After
-  /// kCorrupt the engine is of no use.
-  virtual Result<MergeReply> Merge(std::string_view shipment) = 0;
 
   /// Whether the program has aggregates that lanes begin; without, lanes gain little.
   virtual bool HasFirstPhase() const = 0;

@@ -85,23 +85,18 @@ TEST_P(Golden, RowsAreThoseOfTheFileWhereverItIsRestartedOrSplit) {
       for (const auto& [stream, lines] : golden.output) rows[stream];
       EXPECT_EQ(Text(Sorted(rows)), Text(Sorted(expected))) << "with a spill, restart every " << every;
     }
-    GoldenRun two_phase;
-    two_phase.partials = 1;
-    for (const std::size_t every : {std::size_t{0}, std::size_t{1}}) {
-      two_phase.restart_every = every;
-      Rows rows = RunGoldenCase(golden, two_phase);
-      for (const auto& [stream, lines] : golden.output) rows[stream];
-      EXPECT_EQ(Text(Final(rows)), Text(Final(expected))) << "in two phases, restart every " << every;
+    GoldenRun in_lanes;
+    for (const std::size_t lanes : {std::size_t{1}, std::size_t{3}}) {
+      in_lanes.lanes = lanes;
+      for (const std::size_t every : {std::size_t{0}, std::size_t{1}}) {
+        in_lanes.restart_every = every;
+        Rows rows = RunGoldenCase(golden, in_lanes);
+        for (const auto& [stream, lines] : golden.output) rows[stream];
+        EXPECT_EQ(Text(Sorted(rows)), Text(Sorted(expected)))
+            << "in " << lanes << " lanes, restart every " << every;
+      }
     }
     if (!golden.reshard) continue;
-    two_phase.partials = 2;
-    for (const std::size_t every : {std::size_t{0}, std::size_t{1}}) {
-      two_phase.restart_every = every;
-      Rows rows = RunGoldenCase(golden, two_phase);
-      for (const auto& [stream, lines] : golden.output) rows[stream];
-      EXPECT_EQ(Text(Final(rows)), Text(Final(expected)))
-          << "with two partial engines, restart every " << every;
-    }
     GoldenRun split;
     split.split = true;
     Rows rows = RunGoldenCase(golden, split);

@@ -1,7 +1,6 @@
 #include "honryu/base/random.h"
 #include "honryu/sql/engine.h"
 #include "honryu/sql/state_spill.h"
-#include "honryu/sql/two_phase.h"
 
 #include <gtest/gtest.h>
 

@@ -1,6 +1,5 @@
 #pragma once
 
-#include "honryu/base/result.h"
 #include "honryu/sql/value.h"
 #include "sql/operator.h"
 #include "sql/state_io.h"
@@ -11,36 +10,27 @@
 
 namespace honryu::sql {
 
-/// Where a shipped row goes on. In shipments and snapshots: never renumber.
+/// Where a row of a lane goes on.
 enum class RowPlace : std::uint8_t {
   kStream = 0,    ///< A stream: its host, and its readers behind the split.
   kOperator = 1,  ///< An input of an operator.
   kWriter = 2     ///< A stream that others write, too: as from one of its writers.
 };
 
-// docs/formats/sql-shipment.md
-inline constexpr std::string_view kShipmentMagic = "HRYUSHP1";
-inline constexpr std::uint64_t kShipmentFormat = 1;
-/// Checks magic, sum, format and program; what is left begins with the partial engine's name.
-Result<StateReader> OpenShipment(std::string_view shipment, std::uint64_t fingerprint);
-
-/// What a partial engine has to ship beside the states of its aggregates: rows and errors, as bytes.
+/// What a lane has for its engine beside the states of its aggregates: rows and errors, as bytes.
 class Outbox {
  public:
   void Add(RowPlace place, std::size_t number, std::size_t input, const Row& row);
   void Add(const RowError& error);
   void Clear();
-  std::size_t Bytes() const { return rows_.capacity() + errors_.capacity(); }
-  std::uint64_t entries() const { return row_count_ + error_count_; }
   void Save(StateWriter& out) const;
-  void Load(StateReader& in);
 
  private:
   std::uint64_t row_count_ = 0, error_count_ = 0;
   std::string rows_, errors_;
 };
 
-/// Ships what comes to it.
+/// Hands what comes to it to the engine.
 class ShipStage final : public Stage {
  public:
   ShipStage(Runtime& runtime, std::string pump, RowPlace place, std::size_t number, std::size_t input)

@@ -1,4 +1,4 @@
-#include "sql/shipment.h"
+#include "sql/outbox.h"
 
 namespace honryu::sql {
 
@@ -32,13 +32,6 @@ void Outbox::Save(StateWriter& out) const {
   out.Text(rows_);
   out.U64(error_count_);
   out.Text(errors_);
-}
-
-void Outbox::Load(StateReader& in) {
-  row_count_ = in.U64();
-  rows_ = in.Text();
-  error_count_ = in.U64();
-  errors_ = in.Text();
 }
 
 }  // namespace honryu::sql
