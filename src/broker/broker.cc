@@ -294,6 +294,11 @@ async::Task<Result<std::vector<Result<PutPlace>>>> Broker::Impl::PutBy(
   StreamMetrics& traffic = state.metrics.Bind(state.stream, stream_metrics);
   traffic.incoming_records.Add(static_cast<double>(taken));
   traffic.incoming_bytes.Add(static_cast<double>(total_bytes));
+  std::vector<std::pair<std::uint32_t, std::uint32_t>> by_shard;
+  by_shard.reserve(targets.size());
+  for (std::size_t t = 0; t < targets.size(); ++t)
+    by_shard.emplace_back(state.stream.shards[shards[t]].index, targets[t].count);
+  traffic.AddIncoming(by_shard);
   co_return results;
 }
 

@@ -1,6 +1,7 @@
 #include "stream_metrics.h"
 
 #include <algorithm>
+#include <set>
 #include <utility>
 
 namespace honryu::broker {
@@ -21,6 +22,7 @@ StreamMetrics::~StreamMetrics() {
   for (const obs::Counter& counter : {incoming_records, incoming_bytes, outgoing_records, outgoing_bytes})
     registry_.Remove(counter);
   for (const auto& [shard, age] : ages_) registry_.Remove(age);
+  for (const auto& [shard, records] : incoming_by_shard_) registry_.Remove(records);
 }
 
 void StreamMetrics::SetIteratorAge(std::uint32_t shard, Duration age) {
@@ -34,8 +36,34 @@ void StreamMetrics::SetIteratorAge(std::uint32_t shard, Duration age) {
   at->second.Set(static_cast<double>(ToMs(age)));
 }
 
+void StreamMetrics::AddIncoming(std::span<const std::pair<std::uint32_t, std::uint32_t>> records) {
+  const std::lock_guard lock(mutex_);
+  for (const auto& [shard, count] : records) {
+    if (const auto found = incoming_by_shard_.find(shard); found != incoming_by_shard_.end())
+      found->second.Add(count);
+  }
+}
+
 void StreamMetrics::KeepOnly(const std::vector<Shard>& shards) {
   const std::lock_guard lock(mutex_);
+  std::set<std::uint32_t> open;
+  for (const Shard& shard : shards) {
+    if (!shard.ending) open.insert(shard.index);
+  }
+  std::erase_if(incoming_by_shard_, [&](const auto& records) {
+    if (open.contains(records.first)) return false;
+    registry_.Remove(records.second);
+    return true;
+  });
+  for (const Shard& shard : shards) {
+    if (shard.ending || incoming_by_shard_.size() >= kMostShards) continue;
+    const auto [at, fresh] = incoming_by_shard_.try_emplace(shard.index);
+    if (fresh) {
+      at->second = registry_.MakeCounter("honryu_broker_shard_incoming_records_total",
+                                         "Records put, by open shard (at most 1,000 of a stream).",
+                                         {{"stream", stream_}, {"shard", ShardIdText(shard.index)}});
+    }
+  }
   std::erase_if(ages_, [&](const auto& age) {
     const bool there = std::any_of(shards.begin(), shards.end(),
                                    [&](const Shard& shard) { return shard.index == age.first; });

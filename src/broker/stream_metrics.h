@@ -8,7 +8,9 @@
 #include <map>
 #include <memory>
 #include <mutex>
+#include <span>
 #include <string>
+#include <utility>
 #include <vector>
 
 namespace honryu::broker {
@@ -22,15 +24,20 @@ class StreamMetrics {
   StreamMetrics& operator=(const StreamMetrics&) = delete;
 
   void SetIteratorAge(std::uint32_t shard, Duration age);
-  /// Removes the series of shards that are not among these.
+  /// Records put, by index of the shard; those of shards without a series are not counted.
+  void AddIncoming(std::span<const std::pair<std::uint32_t, std::uint32_t>> records);
+  /// Removes the series of shards that are not among these, and makes a count of incoming records for each
+  /// open one, so that the idle ones are seen, too; none beyond kMostShards of them.
   void KeepOnly(const std::vector<Shard>& shards);
+  static constexpr std::size_t kMostShards = 1000;
   obs::Counter incoming_records, incoming_bytes, outgoing_records, outgoing_bytes;
 
  private:
   obs::Registry& registry_;
   const std::string stream_;
-  std::mutex mutex_;  // guards ages_; the registry's own is taken inside it
+  std::mutex mutex_;  // guards what follows; the registry's own is taken inside it
   std::map<std::uint32_t, obs::Gauge> ages_;
+  std::map<std::uint32_t, obs::Counter> incoming_by_shard_;
 };
 
 /// The metrics of all streams, by name: those of a stream live as long as somebody holds them, and streams of

@@ -1,5 +1,6 @@
 #include "consumer/held_shard.h"
 
+#include <algorithm>
 #include <utility>
 
 namespace honryu::consumer {
@@ -11,7 +12,9 @@ ShardMetrics::ShardMetrics(obs::Registry& registry, const std::string& applicati
       "honryu_consumer_get_records_iterator_age_milliseconds",
       "GetRecords.IteratorAgeMilliseconds: how far the last read was behind the newest record", labels);
   lag_s = registry.MakeGauge("honryu_consumer_lag_seconds",
-                             "Age of the oldest record not yet processed; 0 when caught up", labels);
+                             "Age of the oldest record not yet processed; 0 when caught up, "
+                             "not a number while another process holds the shard",
+                             labels);
   records = registry.MakeCounter("honryu_consumer_records_total", "Records processed", labels);
   batches = registry.MakeCounter("honryu_consumer_batches_total", "Batches processed", labels);
 }
@@ -31,6 +34,12 @@ void HeldShard::OnEnding(std::function<void()> call) {
 void HeldShard::Halt(Error why) {
   if (!halted_by) halted_by = std::move(why);
   poll.Cancel();
+}
+
+void HeldShard::ShowLag(Timestamp now) {
+  const double age_s =
+      unprocessed.has_value() ? static_cast<double>(ToMs(now) - ToMs(*unprocessed)) / 1000 : 0;
+  metrics.lag_s.Set(std::max(0.0, age_s));
 }
 
 void HeldShard::Stop() {

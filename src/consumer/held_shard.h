@@ -41,6 +41,9 @@ class HeldShard final : public Checkpointer {
   void OnEnding(std::function<void()> call) override;
   void Halt(Error why) override;
 
+  /// Brings the metric of the lag up to date. While records are being processed nobody else does.
+  void ShowLag(Timestamp now);
+
   const std::string& id() const { return shard.shard_id; }
   /// Stops the reading at the next point between two calls of the handler; a long poll ends at once.
   void Stop();
@@ -52,6 +55,7 @@ class HeldShard final : public Checkpointer {
   client::Lease lease;  ///< With the checkpoint and state saved last.
   ShardMetrics metrics;
   Phase phase = Phase::kReading;
+  std::optional<Timestamp> unprocessed;  ///< Arrival of the oldest record read and not processed.
   bool stopping = false;
   bool lost = false;               ///< The lease has another owner, or could not be renewed in time.
   std::optional<Error> halted_by;  ///< What the handler gave to Halt.

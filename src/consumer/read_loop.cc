@@ -3,6 +3,8 @@
 
 #include <algorithm>
 #include <iterator>
+#include <limits>
+#include <optional>
 #include <utility>
 
 namespace honryu::consumer {
@@ -262,11 +264,13 @@ async::Task<void> Worker::Impl::RunShard(std::shared_ptr<HeldShard> held) {
       resume = client::AfterSequence{last.sequence};
       const Timestamp newest = last.arrival;
       const bool caught_up = read->behind_latest == Duration::zero();
+      held->unprocessed = read->records.front().arrival;
       healthy = co_await ProcessRead(*held, std::move(*read));
-      const double age_s = static_cast<double>(ToMs(clock.Now()) - ToMs(newest)) / 1000;
-      held->metrics.lag_s.Set(caught_up && healthy ? 0 : std::max(0.0, age_s));
+      if (healthy) held->unprocessed = caught_up ? std::nullopt : std::optional(newest);
+      held->ShowLag(clock.Now());
     } else if (!at_end) {
-      held->metrics.lag_s.Set(0);
+      held->unprocessed.reset();
+      held->ShowLag(clock.Now());
       Result<void> idle = co_await handler.OnIdle(held->id());
       if (!idle.ok()) {
         metrics.handler_errors.Add();
@@ -313,6 +317,7 @@ async::Task<void> Worker::Impl::Settle(HeldShard& held) {
         {"shard", held.id()});
   }
   held.phase = HeldShard::Phase::kGone;
+  held.metrics.lag_s.Set(std::numeric_limits<double>::quiet_NaN());
   handler.OnShardLost(held.id());
   shards.erase(held.id());
 }

@@ -218,6 +218,7 @@ async::Task<void> Worker::Impl::Supervise() {
       policy.max = config.retry_max;
       pause = config.retry_initial + async::BackoffDelay(policy, std::min(failures++, 20), random);
     }
+    for (const auto& [id, held] : shards) held->ShowLag(clock.Now());
     Result<void> slept = co_await async::SleepFor(pause);
     if (!slept.ok()) co_return;
   }

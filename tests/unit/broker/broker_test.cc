@@ -215,6 +215,17 @@ TEST_F(BrokerTest, OnlyRecordsThatWereTakenAreCounted) {
   const std::string text = metrics_.Render();
   EXPECT_NE(text.find(R"(honryu_broker_incoming_records_total{stream="s"} 2)"), std::string::npos);
   EXPECT_NE(text.find(R"(honryu_broker_incoming_bytes_total{stream="s"} 4)"), std::string::npos);
+  // By shard too, those that got nothing included.
+  const auto by_shard = [&text](std::uint32_t shard, int records) {
+    return text.find("honryu_broker_shard_incoming_records_total{shard=\"" + ShardIdText(shard) +
+                     "\",stream=\"s\"} " + std::to_string(records) + "\n") != std::string::npos;
+  };
+  EXPECT_TRUE(by_shard(results->at(0)->shard, 1));
+  EXPECT_TRUE(by_shard(results->at(2)->shard, 1));
+  for (std::uint32_t shard = 0; shard < 1000; ++shard) {
+    const bool met = shard == results->at(0)->shard || shard == results->at(2)->shard;
+    if (!met) EXPECT_TRUE(by_shard(shard, 0)) << shard;
+  }
 }
 
 TEST_F(BrokerTest, SeriesOfAStreamGoWithIt) {

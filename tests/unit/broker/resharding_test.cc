@@ -230,6 +230,10 @@ TEST_F(ReshardingTest, ClosedShardsAreRetiredAfterTheRetentionPeriod) {
   ASSERT_TRUE(SetCount(1).ok());
   AwaitActive();
   EXPECT_EQ(broker_->Describe("s")->shards.size(), 3u);
+  PutOne("s", "k", "behind");
+  const std::string incoming = "shard_incoming_records_total{shard=\"shardId-00000000000";
+  EXPECT_EQ(metrics_.Render().find(incoming + "0"), std::string::npos);  // closed: it gets no more
+  EXPECT_NE(metrics_.Render().find(incoming + "2"), std::string::npos);
   const std::string parent = "iterator_age_milliseconds{shard=\"shardId-000000000000\"";
   EXPECT_EQ(Texts(Find("s", 0, IteratorType::kTrimHorizon).value()), std::vector<std::string>{"before"});
   EXPECT_NE(metrics_.Render().find(parent), std::string::npos);

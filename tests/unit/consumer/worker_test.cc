@@ -400,6 +400,38 @@ TEST_F(WorkerTest, ABatchThatFailsIsGivenAgain) {
   EXPECT_EQ(worker->halted_shards(), 0u);
 }
 
+TEST_F(WorkerTest, TheLagOfAShardThatStandsStillGrowsAndThatOfALostOneIsNoNumber) {
+  const auto lag = [this](const std::string& shard) {
+    const std::string name =
+        "honryu_consumer_lag_seconds{application=\"app\",shard=\"" + shard + "\",stream=\"events\"} ";
+    const std::string text = Metrics();
+    const std::size_t at = text.find(name);
+    return at == std::string::npos ? std::string()
+                                   : text.substr(at + name.size(), text.find('\n', at) - at - name.size());
+  };
+  Put(0, 1);
+  Recorder recorder(true);
+  recorder.FailBatches(1'000'000);
+  WorkerConfig config = Config("a");
+  config.handler_attempts = 1'000'000;
+  auto worker = Make(config, recorder);
+  EXPECT_TRUE(recorder.Await([](const Recorder& r) { return r.failed_ > 0 && r.idle_.size() == 3; }));
+  std::string busy;
+  for (int i = 0; i < 4; ++i) {
+    const std::string id = "shardId-00000000000" + std::to_string(i);
+    if (!recorder.idle_.contains(id)) busy = id;
+  }
+  // The batch is never done with: nobody reads on, and still the lag is told.
+  for (const int seconds_on : {40, 80}) {
+    clock_.Advance(seconds(40));
+    EXPECT_TRUE(Eventually([&] { return lag(busy) == std::to_string(seconds_on); })) << lag(busy);
+  }
+  recorder.FailBatches(0);
+  EXPECT_TRUE(Eventually([&] { return lag(busy) == "0"; })) << lag(busy);
+  Stop(*worker);
+  EXPECT_EQ(lag(busy), "Nan");
+}
+
 TEST_F(WorkerTest, AHandlerThatKeepsFailingHaltsItsShard) {
   Put(0, 1);
   Recorder recorder(true);
