@@ -6,6 +6,8 @@
 #include <algorithm>
 #include <charconv>
 #include <cmath>
+#include <iterator>
+#include <optional>
 #include <unordered_map>
 
 namespace honryu::demo {
@@ -18,6 +20,8 @@ constexpr std::int64_t kSessionGapMs = 30 * 60 * 1000;
 constexpr double kBurstErrorShare = 0.25;
 constexpr double kBurstCrashFactor = 10;
 constexpr double kDropFactor = 1.0 / 3.0;
+constexpr double kPlatformDropShare = 0.8;  // of Android's events that do not come
+constexpr double kReserveCancelRate = 2;    // events a second, of one user
 
 /// Traffic by hour in Tokyo, in percent of the mean; their mean is 100.
 constexpr int kHours[24] = {70,  42,  26, 20, 20,  28,  58,  104, 128, 98,  92,  100,
@@ -44,6 +48,16 @@ Result<Duration> TakeDuration(std::string_view& text) {
   return Error(ErrorCode::kInvalidArgument, "expected a whole number with s, m or h");
 }
 
+struct IncidentName {
+  IncidentKind kind;
+  std::string_view name;
+};
+constexpr IncidentName kIncidentNames[] = {{IncidentKind::kErrorBurst, "error-burst"},
+                                           {IncidentKind::kTrafficDrop, "traffic-drop"},
+                                           {IncidentKind::kHotUser, "hot-user"},
+                                           {IncidentKind::kPlatformDrop, "platform-drop"},
+                                           {IncidentKind::kReserveCancel, "reserve-cancel"}};
+
 struct Session {
   Page page = Page::kEnd;
   std::uint32_t number = 0;
@@ -58,16 +72,14 @@ Result<Incident> ParseIncident(std::string_view text, Timestamp start) {
   const std::size_t name_end = text.find_first_of("@+");
   const std::string_view name = text.substr(0, name_end);
   std::string_view rest = name_end == std::string_view::npos ? std::string_view{} : text.substr(name_end);
-  if (name == "error-burst") {
-    incident.kind = IncidentKind::kErrorBurst;
-  } else if (name == "traffic-drop") {
-    incident.kind = IncidentKind::kTrafficDrop;
-  } else if (name == "hot-user") {
-    incident.kind = IncidentKind::kHotUser;
-  } else {
+  const auto* const known = std::find_if(std::begin(kIncidentNames), std::end(kIncidentNames),
+                                         [name](const IncidentName& one) { return one.name == name; });
+  if (known == std::end(kIncidentNames)) {
     return Error(ErrorCode::kInvalidArgument,
-                 "expected error-burst, traffic-drop or hot-user, found " + std::string(name));
+                 "expected error-burst, traffic-drop, hot-user, platform-drop or reserve-cancel, found " +
+                     std::string(name));
   }
+  incident.kind = known->kind;
   Duration after = std::chrono::seconds(60);
   if (rest.starts_with('@')) {
     rest.remove_prefix(1);
@@ -147,6 +159,8 @@ struct DemoGenerator::Impl {
     if (options.daily_curve) rate *= DailyFactor(now);
     if (During(IncidentKind::kTrafficDrop, now)) rate *= kDropFactor;
     if (During(IncidentKind::kHotUser, now)) rate *= 2;
+    usual_rate = rate;
+    if (During(IncidentKind::kReserveCancel, now)) rate += kReserveCancelRate;
     next_us += -std::log(1.0 - random.Unit()) / rate * 1e6;
   }
 
@@ -158,10 +172,17 @@ struct DemoGenerator::Impl {
     return std::min(rank, options.users - 1);
   }
 
-  DemoEvent Make() {
+  /// The event of the moment; nothing where an incident keeps it away.
+  std::optional<DemoEvent> Make() {
     const Timestamp now = Now();
+    if (During(IncidentKind::kReserveCancel, now) &&
+        random.Chance(kReserveCancelRate / (usual_rate + kReserveCancelRate)))
+      return MakeReservation(now);
     const std::uint32_t user = PickUser(now);
     const Person person = PersonOf(options.seed, user);
+    if (person.device_type == "android" && During(IncidentKind::kPlatformDrop, now) &&
+        random.Chance(kPlatformDropShare))
+      return std::nullopt;
     Session& session = sessions[user];
     const bool fresh = session.page == Page::kEnd || ToMs(now) - session.last_ms > kSessionGapMs;
     if (fresh) {
@@ -190,20 +211,37 @@ struct DemoGenerator::Impl {
     return event;
   }
 
-  void Write(DemoEvent& event, std::uint32_t user, const Person& person, const Session& session, bool crash,
-             bool error) {
+  /// One user takes a seat and gives it back, again and again.
+  DemoEvent MakeReservation(Timestamp now) {
+    const std::uint32_t user = options.users / 3;
+    DemoEvent event;
+    event.time = now;
     codec::JsonWriter json(event.json);
+    json.BeginObject();
+    reserved = !reserved;
+    WriteHead(json, now, reserved ? "reserve" : "cancel", user, PersonOf(options.seed, user),
+              DerivedUuid(id_space ^ user, 0));
+    json.Key("properties");
+    json.BeginObject();
+    json.Key("seat");
+    json.String("A-12");
+    json.EndObject();
+    json.EndObject();
+    return event;
+  }
+
+  void WriteHead(codec::JsonWriter& json, Timestamp time, std::string_view type, std::uint32_t user,
+                 const Person& person, std::string_view session_id) {
     const auto member = [&json](std::string_view key, std::string_view value) {
       json.Key(key);
       json.String(value);
     };
     const std::uint64_t number = (static_cast<std::uint64_t>(user) * scatter + 13) % options.users;
-    json.BeginObject();
     member("event_id", DerivedUuid(id_space, ++count));
-    member("event_type", crash ? "crash" : error ? "error" : EventTypeOf(session.page));
-    member("timestamp", FormatTimestamp(event.time));
+    member("event_type", type);
+    member("timestamp", FormatTimestamp(time));
     member("user_id", "user-" + std::to_string(100'000 + number));
-    member("session_id", session.id);
+    member("session_id", session_id);
     json.Key("device");
     json.BeginObject();
     member("type", person.device_type);
@@ -211,6 +249,17 @@ struct DemoGenerator::Impl {
     member("app_version", person.app_version);
     member("device_model", person.device_model);
     json.EndObject();
+  }
+
+  void Write(DemoEvent& event, std::uint32_t user, const Person& person, const Session& session, bool crash,
+             bool error) {
+    codec::JsonWriter json(event.json);
+    json.BeginObject();
+    WriteHead(json, event.time,
+              crash   ? "crash"
+              : error ? "error"
+                      : EventTypeOf(session.page),
+              user, person, session.id);
     const std::size_t place = PickPlace(person, random);
     if (person.device_type != "web") {  // browsers are rarely asked
       json.Key("location");
@@ -237,7 +286,9 @@ struct DemoGenerator::Impl {
   std::uint64_t scatter = 1;
   std::uint64_t id_space = 0;
   std::uint64_t count = 0;
-  double next_us = 0;  ///< When the next event happens, microseconds since 1970.
+  bool reserved = false;
+  double usual_rate = 0;  ///< Of the moment, without reservations.
+  double next_us = 0;     ///< When the next event happens, microseconds since 1970.
   std::unordered_map<std::uint32_t, Session> sessions;
 };
 
@@ -245,8 +296,9 @@ DemoGenerator::DemoGenerator(const GeneratorOptions& options) : impl_(std::make_
 DemoGenerator::~DemoGenerator() = default;
 
 void DemoGenerator::Generate(Timestamp until, std::size_t limit, std::vector<DemoEvent>& out) {
-  for (std::size_t i = 0; i < limit && impl_->Now() < until; ++i) {
-    out.push_back(impl_->Make());
+  const std::size_t most = out.size() + limit;
+  while (out.size() < most && impl_->Now() < until) {
+    if (std::optional<DemoEvent> event = impl_->Make(); event.has_value()) out.push_back(std::move(*event));
     impl_->Advance();
   }
 }

@@ -14,9 +14,11 @@ namespace honryu::demo {
 
 /// What goes wrong in the pretended app while an incident lasts.
 enum class IncidentKind : std::uint8_t {
-  kErrorBurst,   ///< A quarter of the events are errors, and ten times as many sessions crash.
-  kTrafficDrop,  ///< Only a third of the usual traffic comes.
-  kHotUser,      ///< One user alone sends as much again as all others together.
+  kErrorBurst,     ///< A quarter of the events are errors, and ten times as many sessions crash.
+  kTrafficDrop,    ///< Only a third of the usual traffic comes.
+  kHotUser,        ///< One user alone sends as much again as all others together.
+  kPlatformDrop,   ///< Only a fifth of what Android phones usually send comes.
+  kReserveCancel,  ///< One user reserves and cancels again, twice a second, beside the usual traffic.
 };
 
 struct Incident {
@@ -27,9 +29,9 @@ struct Incident {
   bool Covers(Timestamp t) const { return t >= begin && t - begin < length; }
 };
 
-/// Reads "error-burst", "traffic-drop" or "hot-user", with "@AFTER" and "+LENGTH" as wanted, both in whole
-/// units of s, m or h: "hot-user@30s+2m". Without them the incident begins 60 s after `start` and lasts two
-/// minutes. kInvalidArgument otherwise.
+/// Reads "error-burst", "traffic-drop", "hot-user", "platform-drop" or "reserve-cancel", with "@AFTER" and
+/// "+LENGTH" as wanted, both in whole units of s, m or h: "hot-user@30s+2m". Without them the incident begins
+/// 60 s after `start` and lasts two minutes. kInvalidArgument otherwise.
 Result<Incident> ParseIncident(std::string_view text, Timestamp start);
 
 struct GeneratorOptions {

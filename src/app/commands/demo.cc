@@ -76,7 +76,8 @@ void AddDemoCommand(CLI::App& app, int* exit_code) {
   command->add_flag("--flat", options->flat, "The same rate all day, without Tokyo's daily curve");
   command->add_option(
       "--incident", options->incidents,
-      "error-burst, traffic-drop or hot-user, with @AFTER and +LENGTH as wanted; may be repeated");
+      "error-burst, traffic-drop, hot-user, platform-drop or reserve-cancel, with @AFTER and +LENGTH as "
+      "wanted; may be repeated");
   command
       ->add_option("--replay", options->replay.file,
                    "Send the events of this NDJSON file (gzip or plain) instead")

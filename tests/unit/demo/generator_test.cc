@@ -189,6 +189,47 @@ TEST(DemoIncident, HotUserSendsAsMuchAsAllOthers) {
   EXPECT_NEAR(most, 0.5, 0.03);
 }
 
+TEST(DemoIncident, PlatformDropKeepsAndroidAwayAndNobodyElse) {
+  GeneratorOptions options = Options(100);
+  options.incidents.push_back(
+      {IncidentKind::kPlatformDrop, kNoon + std::chrono::minutes(1), std::chrono::minutes(1)});
+  std::map<std::string, std::vector<double>> counts;
+  for (const DemoEvent& event : Make(options, std::chrono::minutes(3))) {
+    for (const char* platform : {"android", "ios"}) {
+      std::vector<double>& of = counts.try_emplace(platform, 3).first->second;
+      if (event.json.find(std::string("\"type\":\"") + platform + "\"") != std::string::npos)
+        of[static_cast<std::size_t>((event.time - kNoon) / std::chrono::minutes(1))] += 1;
+    }
+  }
+  const std::vector<double>& android = counts["android"];
+  EXPECT_NEAR(android[1], android[0] / 5, android[0] * 0.06);
+  EXPECT_NEAR(android[2], android[0], android[0] * 0.15);
+  EXPECT_NEAR(counts["ios"][1], counts["ios"][0], counts["ios"][0] * 0.1);
+}
+
+TEST(DemoIncident, ReserveCancelIsOneUserBesideTheUsualTraffic) {
+  GeneratorOptions options = Options(100);
+  options.incidents.push_back(
+      {IncidentKind::kReserveCancel, kNoon + std::chrono::minutes(1), std::chrono::minutes(1)});
+  std::vector<DemoEvent> found;
+  std::size_t others = 0;
+  for (DemoEvent& event : Make(options, std::chrono::minutes(3))) {
+    const bool reserve = event.json.find("\"event_type\":\"reserve\"") != std::string::npos;
+    const bool cancel = event.json.find("\"event_type\":\"cancel\"") != std::string::npos;
+    if (!reserve && !cancel) {
+      ++others;
+      continue;
+    }
+    EXPECT_EQ(reserve, found.size() % 2 == 0);  // in turn
+    EXPECT_GE(event.time, kNoon + std::chrono::minutes(1));
+    EXPECT_LT(event.time, kNoon + std::chrono::minutes(2));
+    found.push_back(std::move(event));
+  }
+  EXPECT_NEAR(static_cast<double>(found.size()), 120, 40);
+  EXPECT_NEAR(static_cast<double>(others), 18'000, 600);
+  EXPECT_EQ(Shares(found, "user_id").size(), 1u);
+}
+
 TEST(DemoIncident, ReadsItsText) {
   const Result<Incident> plain = ParseIncident("error-burst", kNoon);
   ASSERT_TRUE(plain.ok());
@@ -201,6 +242,8 @@ TEST(DemoIncident, ReadsItsText) {
   EXPECT_EQ(full->begin, kNoon + std::chrono::seconds(90));
   EXPECT_EQ(full->length, std::chrono::hours(1));
   EXPECT_EQ(ParseIncident("traffic-drop+5m", kNoon)->length, std::chrono::minutes(5));
+  EXPECT_EQ(ParseIncident("platform-drop@1s", kNoon)->kind, IncidentKind::kPlatformDrop);
+  EXPECT_EQ(ParseIncident("reserve-cancel", kNoon)->kind, IncidentKind::kReserveCancel);
   for (const char* bad :
        {"", "fire", "error-burst@", "error-burst@5", "error-burst@-5s", "error-burst@5s+", "hot-user@5sx"})
     EXPECT_EQ(ParseIncident(bad, kNoon).error().code(), ErrorCode::kInvalidArgument) << bad;
