@@ -1,8 +1,13 @@
 #include "honryu/alerting/chart.h"
 
+#include "honryu/codec/base64.h"
+#include "honryu/codec/endian.h"
+#include "honryu/codec/varint.h"
+
 #include <png.h>
 
 #include <algorithm>
+#include <bit>
 #include <cmath>
 #include <cstring>
 #include <vector>
@@ -73,7 +78,90 @@ class Canvas {
   std::vector<std::uint8_t> pixels_;
 };
 
+// The bytes of a chart's text, in base64 for links: version, 1 if it fires, then varints: the time of the
+// first point, since when it fires (after the first point, zigzag), the limit (f32), points: how many, and of
+// each the time after the one before (zigzag) and the value (f32).
+constexpr char kChartVersion = 1;
+constexpr std::size_t kMostChartPoints = 60;
+constexpr std::size_t kMostChartText = 1000;
+
+void AppendSigned(std::string& out, std::int64_t value) {
+  codec::AppendVarint(out,
+                      (static_cast<std::uint64_t>(value) << 1) ^ static_cast<std::uint64_t>(value >> 63));
+}
+bool TakeSigned(std::string_view* in, std::int64_t* value) {
+  std::uint64_t raw = 0;
+  if (!codec::TakeVarint(in, &raw)) return false;
+  *value = static_cast<std::int64_t>(raw >> 1) ^ -static_cast<std::int64_t>(raw & 1);
+  return true;
+}
+void AppendFloat(std::string& out, double value) {
+  codec::AppendU32(out, std::bit_cast<std::uint32_t>(static_cast<float>(value)));
+}
+bool TakeFloat(std::string_view* in, double* value) {
+  if (in->size() < 4) return false;
+  *value = static_cast<double>(std::bit_cast<float>(codec::LoadU32(in->data())));
+  in->remove_prefix(4);
+  return std::isfinite(*value);
+}
+// A time of this chart: not so far away that sums of them overflow.
+bool TakeTime(std::string_view* in, std::int64_t from, Timestamp* time) {
+  constexpr std::int64_t kFar = 1LL << 50;
+  std::int64_t ms = 0;
+  if (!TakeSigned(in, &ms) || ms > kFar || ms < -kFar) return false;
+  *time = TimestampFromMs(from + ms);
+  return ToMs(*time) <= kFar && ToMs(*time) >= -kFar;
+}
+
 }  // namespace
+
+std::string ChartText(const Alert& alert) {
+  std::string bytes{kChartVersion, static_cast<char>(alert.state == AlertState::kFiring ? 1 : 0)};
+  const std::size_t skipped = alert.points.size() - std::min(alert.points.size(), kMostChartPoints);
+  Timestamp last = alert.points.empty() ? alert.at : alert.points[skipped].time;
+  AppendSigned(bytes, ToMs(last));
+  AppendSigned(bytes, ToMs(alert.since - last));
+  AppendFloat(bytes, alert.limit);
+  codec::AppendVarint(bytes, alert.points.size() - skipped);
+  for (std::size_t i = skipped; i < alert.points.size(); ++i) {
+    AppendSigned(bytes, ToMs(alert.points[i].time - last));
+    AppendFloat(bytes, std::isfinite(alert.points[i].value) ? alert.points[i].value : 0);
+    last = alert.points[i].time;
+  }
+  std::string text = codec::Base64Encode(bytes);
+  while (text.ends_with('=')) text.pop_back();
+  std::replace(text.begin(), text.end(), '+', '-');
+  std::replace(text.begin(), text.end(), '/', '_');
+  return text;
+}
+
+Result<Alert> ParseChartText(std::string_view text) {
+  const Error wrong(ErrorCode::kInvalidArgument, "not the text of a chart");
+  if (text.size() > kMostChartText || text.find_first_of("+/=") != std::string_view::npos) return wrong;
+  std::string plain(text);
+  std::replace(plain.begin(), plain.end(), '-', '+');
+  std::replace(plain.begin(), plain.end(), '_', '/');
+  plain.append((4 - plain.size() % 4) % 4, '=');
+  const Result<std::string> bytes = codec::Base64Decode(plain);
+  if (!bytes.ok() || bytes->size() < 2 || bytes->front() != kChartVersion) return wrong;
+  std::string_view rest = std::string_view(*bytes).substr(2);
+  Alert alert;
+  alert.state = (*bytes)[1] == 1 ? AlertState::kFiring : AlertState::kResolved;
+  std::uint64_t count = 0;
+  Timestamp last;
+  if (!TakeTime(&rest, 0, &last) || !TakeTime(&rest, ToMs(last), &alert.since) ||
+      !TakeFloat(&rest, &alert.limit) || !codec::TakeVarint(&rest, &count) || count > kMostChartPoints)
+    return wrong;
+  alert.at = last;
+  for (std::uint64_t i = 0; i < count; ++i) {
+    Point point;
+    if (!TakeTime(&rest, ToMs(last), &point.time) || !TakeFloat(&rest, &point.value)) return wrong;
+    last = point.time;
+    alert.points.push_back(point);
+  }
+  if (!rest.empty()) return wrong;
+  return alert;
+}
 
 Result<std::string> DrawChart(const Alert& alert, const ChartOptions& options) {
   const auto width = static_cast<int>(std::clamp(options.width, 32U, 4096U));

@@ -5,6 +5,7 @@
 
 #include <cstdint>
 #include <string>
+#include <string_view>
 
 namespace honryu::alerting {
 
@@ -17,5 +18,13 @@ struct ChartOptions {
 /// since it fires shaded. Without samples it is empty but for the limit. No text: messages have the numbers.
 /// kInternal when the image cannot be encoded. Takes about a millisecond.
 Result<std::string> DrawChart(const Alert& alert, const ChartOptions& options = {});
+
+/// What DrawChart needs of an alert, as text for the link to its picture: letters, digits, '-' and '_', at
+/// most 1,000 of them, for the last 60 samples. Whoever fetches the picture needs no other leave than the
+/// text, for it holds all that is drawn, and a server can draw it without knowing the alert.
+std::string ChartText(const Alert& alert);
+/// The alert with what ChartText keeps of it: times, values, limit and whether it fires. kInvalidArgument
+/// when ChartText did not make it.
+Result<Alert> ParseChartText(std::string_view text);
 
 }  // namespace honryu::alerting

@@ -2,11 +2,11 @@
 
 #include "honryu/alerting/chart.h"
 #include "honryu/alerting/view.h"
+#include "honryu/api/keys/front.h"
 #include "honryu/base/random.h"
 #include "honryu/base/units.h"
 #include "honryu/codec/json.h"
 #include "honryu/consumer/follower.h"
-#include "honryu/http/origin_list.h"
 #include "honryu/obs/log.h"
 
 #include <algorithm>
@@ -21,15 +21,7 @@ namespace {
 constexpr Duration kCallTimeout = std::chrono::seconds(10);
 constexpr std::string_view kSilencePath = "/v1/silences/";
 
-http::Response Answer(int status, std::string_view message) {
-  std::string text;
-  codec::JsonWriter json(text);
-  json.BeginObject();
-  json.Key("error");
-  json.String(message);
-  json.EndObject();
-  return http::Response::JsonText(status, std::move(text));
-}
+using keys::ErrorAnswer;
 
 std::string TextOf(const codec::Json& object, std::string_view key, std::string_view otherwise) {
   const codec::Json* member = object.Find(key);
@@ -44,16 +36,19 @@ struct AlertsApi::Impl {
       : config(std::move(settings)),
         client(stream_client),
         clock(source),
-        api_keys(config.api_keys, source),
-        origins(config.cors_origins),
+        front(FrontOf(config), source, registry),
         malformed(registry.MakeCounter("honryu_alerts_api_malformed_total",
                                        "Records of the stream of alerts that could not be read")),
         view(config.history),
         follower(FollowerOf(config), client, std::move(executor),
-                 [this](const client::StreamRecord& record) { Take(record); }) {
-    for (const char* outcome : {"ok", "refused", "failed"})
-      requests.emplace(outcome, registry.MakeCounter("honryu_alerts_api_requests_total",
-                                                     "Requests by outcome", {{"outcome", outcome}}));
+                 [this](const client::StreamRecord& record) { Take(record); }) {}
+  static keys::FrontConfig FrontOf(const AlertsConfig& config) {
+    keys::FrontConfig front;
+    front.api_keys = config.api_keys;
+    front.origins = config.cors_origins;
+    front.counter = "honryu_alerts_api_requests_total";
+    front.help = "Requests by outcome";
+    return front;
   }
   static consumer::FollowerConfig FollowerOf(const AlertsConfig& config) {
     consumer::FollowerConfig follower;
@@ -67,8 +62,6 @@ struct AlertsApi::Impl {
   }
 
   using Method = async::Task<http::Response> (Impl::*)(async::Context, const http::Request&);
-  async::Task<http::Response> Serve(Method method, std::string_view scope, async::Context ctx,
-                                    const http::Request& request);
   async::Task<http::Response> List(async::Context ctx, const http::Request& request);
   async::Task<http::Response> History(async::Context ctx, const http::Request& request);
   async::Task<http::Response> Chart(async::Context ctx, const http::Request& request);
@@ -82,38 +75,15 @@ struct AlertsApi::Impl {
   const AlertsConfig config;
   client::StreamClient& client;
   const Clock& clock;
-  const keys::ApiKeys api_keys;
-  const http::OriginList origins;
+  keys::Front front;
+  const http::Handler chart = [this](async::Context ctx, const http::Request& request) {
+    return Chart(std::move(ctx), request);
+  };
   obs::Counter malformed;
-  std::map<std::string, obs::Counter> requests;
   std::mutex mutex;
   alerting::AlertView view;  // guarded by mutex
   consumer::Follower follower;
 };
-
-async::Task<http::Response> AlertsApi::Impl::Serve(Method method, std::string_view scope, async::Context ctx,
-                                                   const http::Request& request) {
-  using Verdict = keys::ApiKeys::Verdict;
-  const Verdict verdict = api_keys.Identify(request, scope).verdict;
-  http::Response response;
-  if (!origins.Allows(request.headers.Get("Origin"))) {
-    response = Answer(403, "pages of this web origin may not ask (setting query.cors_origins)");
-  } else if (verdict == Verdict::kAllowed) {
-    response = co_await (this->*method)(std::move(ctx), request);
-  } else if (verdict == Verdict::kForbidden) {
-    response = Answer(403, "this API key may not do that");
-  } else {
-    response = Answer(401, "an API key is needed: Authorization: Bearer KEY");
-    response.headers.Add("WWW-Authenticate", "Bearer");
-  }
-  const char* const outcome = response.status < 400 ? "ok" : response.status < 500 ? "refused" : "failed";
-  requests.at(outcome).Add();
-  if (const std::string_view origin = request.headers.Get("Origin"); !origin.empty()) {
-    response.headers.Add("Vary", "Origin");
-    if (origins.Allows(origin)) response.headers.Add("Access-Control-Allow-Origin", std::string(origin));
-  }
-  co_return response;
-}
 
 async::Task<http::Response> AlertsApi::Impl::List(async::Context /*ctx*/, const http::Request& /*request*/) {
   std::vector<alerting::Alert> active;
@@ -139,7 +109,7 @@ async::Task<http::Response> AlertsApi::Impl::History(async::Context /*ctx*/, con
   if (const std::string* given = request.Query("limit"); given != nullptr) {
     const auto [end, error] = std::from_chars(given->data(), given->data() + given->size(), limit);
     if (error != std::errc() || end != given->data() + given->size() || limit < 1)
-      co_return Answer(400, "limit: expected a number from 1");
+      co_return ErrorAnswer(400, "limit: expected a number from 1");
   }
   std::string text;
   codec::JsonWriter json(text);
@@ -167,9 +137,28 @@ async::Task<http::Response> AlertsApi::Impl::History(async::Context /*ctx*/, con
   co_return http::Response::JsonText(200, std::move(text));
 }
 
+namespace {
+
+http::Response Picture(const alerting::Alert& alert, const char* caching) {
+  const Result<std::string> png = alerting::DrawChart(alert);
+  if (!png.ok()) return ErrorAnswer(500, png.error().message());
+  http::Response response = http::Response::Text(200, *png, "image/png");
+  response.headers.Set("Cache-Control", caching);
+  return response;
+}
+
+}  // namespace
+
+// Slack and mail readers fetch pictures without a key: a link that holds what is drawn is leave enough, and
+// tells its holder nothing new. What the server knows is drawn for those who may read only.
 async::Task<http::Response> AlertsApi::Impl::Chart(async::Context /*ctx*/, const http::Request& request) {
+  if (const std::string* text = request.Query("chart"); text != nullptr) {
+    const Result<alerting::Alert> alert = alerting::ParseChartText(*text);
+    if (!alert.ok()) co_return ErrorAnswer(400, alert.error().message());
+    co_return Picture(*alert, "public, max-age=31536000, immutable");
+  }
   const std::string* fingerprint = request.Query("alert");
-  if (fingerprint == nullptr) co_return Answer(400, "alert is missing: rule{key}");
+  if (fingerprint == nullptr) co_return ErrorAnswer(400, "alert is missing: rule{key}");
   const std::string* at = request.Query("at");
   std::optional<alerting::Alert> alert;
   {
@@ -183,12 +172,8 @@ async::Task<http::Response> AlertsApi::Impl::Chart(async::Context /*ctx*/, const
     if (const alerting::Alert* found = view.Find(*fingerprint); !alert.has_value() && found != nullptr)
       alert = *found;
   }
-  if (!alert.has_value()) co_return Answer(404, "no such alert");
-  const Result<std::string> png = alerting::DrawChart(*alert);
-  if (!png.ok()) co_return Answer(500, png.error().message());
-  http::Response response = http::Response::Text(200, *png, "image/png");
-  response.headers.Add("Cache-Control", "no-cache");
-  co_return response;
+  if (!alert.has_value()) co_return ErrorAnswer(404, "no such alert");
+  co_return Picture(*alert, "no-cache");
 }
 
 async::Task<http::Response> AlertsApi::Impl::Silences(async::Context /*ctx*/,
@@ -245,11 +230,11 @@ Result<alerting::Silence> AlertsApi::Impl::ReadSilence(const codec::Json& body) 
 
 async::Task<http::Response> AlertsApi::Impl::AddSilence(async::Context ctx, const http::Request& request) {
   const Result<codec::Json> body = codec::Json::Parse(request.body.view());
-  if (!body.ok()) co_return Answer(400, body.error().message());
+  if (!body.ok()) co_return ErrorAnswer(400, body.error().message());
   const Result<alerting::Silence> silence = ReadSilence(*body);
-  if (!silence.ok()) co_return Answer(400, silence.error().message());
+  if (!silence.ok()) co_return ErrorAnswer(400, silence.error().message());
   Result<void> put = co_await Put(std::move(ctx), silence->id, alerting::ToJson(*silence));
-  if (!put.ok()) co_return Answer(503, "the silence cannot be stored: " + put.error().message());
+  if (!put.ok()) co_return ErrorAnswer(503, "the silence cannot be stored: " + put.error().message());
   {
     const std::lock_guard lock(mutex);  // seen by its maker at once
     if (const Result<void> taken = view.Apply(alerting::ToJson(*silence)); !taken.ok()) malformed.Add();
@@ -271,10 +256,10 @@ async::Task<http::Response> AlertsApi::Impl::EndSilence(async::Context ctx, cons
       if (one.id == id) silence = one;
     }
   }
-  if (!silence.has_value()) co_return Answer(404, "no silence of that id");
+  if (!silence.has_value()) co_return ErrorAnswer(404, "no silence of that id");
   silence->until = silence->from;
   Result<void> put = co_await Put(std::move(ctx), silence->id, alerting::ToJson(*silence));
-  if (!put.ok()) co_return Answer(503, "the silence cannot be ended: " + put.error().message());
+  if (!put.ok()) co_return ErrorAnswer(503, "the silence cannot be ended: " + put.error().message());
   {
     const std::lock_guard lock(mutex);
     if (const Result<void> taken = view.Apply(alerting::ToJson(*silence)); !taken.ok()) malformed.Add();
@@ -287,14 +272,14 @@ async::Task<http::Response> AlertsApi::Impl::Test(async::Context ctx, const http
   alerting::Notification note;
   if (!request.body.empty()) {
     const Result<codec::Json> body = codec::Json::Parse(request.body.view());
-    if (!body.ok() || !body->is_object()) co_return Answer(400, "expected an object");
+    if (!body.ok() || !body->is_object()) co_return ErrorAnswer(400, "expected an object");
     if (const std::string channel = TextOf(*body, "channel", ""); !channel.empty()) note.channels = {channel};
   }
   for (const std::string& channel : note.channels) {
     if (std::find(config.channels.begin(), config.channels.end(), channel) == config.channels.end())
-      co_return Answer(404, "no channel of that name");
+      co_return ErrorAnswer(404, "no channel of that name");
   }
-  if (config.channels.empty()) co_return Answer(409, "no channel is configured");
+  if (config.channels.empty()) co_return ErrorAnswer(409, "no channel is configured");
   note.id = "test/" + RandomUuid();
   note.group = note.rule = "test";
   note.severity = alerting::Severity::kInfo;
@@ -313,7 +298,7 @@ async::Task<http::Response> AlertsApi::Impl::Test(async::Context ctx, const http
   alert.limit = 3;
   note.alerts = {alert};
   Result<void> put = co_await Put(std::move(ctx), "test", alerting::ToJson(note));
-  if (!put.ok()) co_return Answer(503, "the test cannot be stored: " + put.error().message());
+  if (!put.ok()) co_return ErrorAnswer(503, "the test cannot be stored: " + put.error().message());
   std::string text;
   codec::JsonWriter json(text);
   json.BeginObject();
@@ -336,14 +321,19 @@ AlertsApi::~AlertsApi() = default;
 void AlertsApi::Register(http::Router& router) {
   const auto add = [this, &router](const char* verb, const std::string& path, Impl::Method method,
                                    std::string_view scope) {
-    router.Add(verb, path,
-               [impl = impl_.get(), method, scope](async::Context ctx, const http::Request& request) {
-                 return impl->Serve(method, scope, std::move(ctx), request);
-               });
+    impl_->front.Add(router, verb, path, scope,
+                     [impl = impl_.get(), method](async::Context ctx, const http::Request& request) {
+                       return (impl->*method)(std::move(ctx), request);
+                     });
   };
   add("GET", "/v1/alerts", &Impl::List, "read");
   add("GET", "/v1/alerts/history", &Impl::History, "read");
-  add("GET", "/v1/alerts/chart.png", &Impl::Chart, "read");
+  router.Add("GET", "/v1/alerts/chart.png",
+             [impl = impl_.get()](async::Context ctx, const http::Request& request) {
+               const std::string_view scope =
+                   request.Query("chart") != nullptr ? keys::Front::kOpen : std::string_view("read");
+               return impl->front.Answer(impl->chart, scope, std::move(ctx), request);
+             });
   add("POST", "/v1/alerts/test", &Impl::Test, "admin");
   add("GET", "/v1/silences", &Impl::Silences, "read");
   add("POST", "/v1/silences", &Impl::AddSilence, "admin");

@@ -2,6 +2,8 @@
 
 #include "api/query/live_feed.h"
 #include "api/query/parameters.h"
+#include "honryu/api/keys/front.h"
+#include "honryu/codec/json.h"
 
 #include <algorithm>
 #include <utility>
@@ -10,29 +12,11 @@ namespace honryu::api::query {
 
 namespace {
 
-http::Response ErrorAnswer(int status, std::string_view message) {
-  std::string text;
-  codec::JsonWriter json(text);
-  json.BeginObject();
-  json.Key("error");
-  json.String(message);
-  json.EndObject();
-  return http::Response::JsonText(status, std::move(text));
-}
+using keys::ErrorAnswer;
 
 http::Response StoreFailed(const Error& error) {
   const int status = error.retryable() ? 503 : 500;
   return ErrorAnswer(status, "the key figures cannot be read: " + std::string(ErrorCodeName(error.code())));
-}
-
-bool IsLoopback(std::string_view origin) {
-  const std::size_t scheme = origin.find("://");
-  if (scheme == std::string_view::npos) return false;
-  const std::string_view host = origin.substr(scheme + 3);
-  for (const std::string_view name : {"localhost", "127.0.0.1", "[::1]"}) {
-    if (host.starts_with(name) && (host.size() == name.size() || host[name.size()] == ':')) return true;
-  }
-  return false;
 }
 
 std::string SseEvent(const std::vector<views::KpiRow>& rows, bool snapshot) {
@@ -61,91 +45,54 @@ struct QueryApi::Impl {
         store(kpi_store),
         runtime(threads),
         clock(source),
-        api_keys(config.api_keys, source),
+        front(FrontOf(config), source, registry),
         rows_sent(registry.MakeCounter("honryu_query_rows_total", "Rows answered")),
         overflows(registry.MakeCounter("honryu_query_live_overflows_total",
                                        "Live connections that got a snapshot because they were too slow")),
-        live(registry.MakeGauge("honryu_query_live_connections", "Open live connections")) {
-    for (const char* outcome : {"ok", "refused", "failed"})
-      requests.emplace(outcome, registry.MakeCounter("honryu_query_requests_total", "Queries by outcome",
-                                                     {{"outcome", outcome}}));
+        live(registry.MakeGauge("honryu_query_live_connections", "Open live connections")) {}
+  static keys::FrontConfig FrontOf(const QueryConfig& config) {
+    keys::FrontConfig front;
+    front.api_keys = config.api_keys;
+    front.origins = config.cors_origins;
+    front.refuse_others = false;  // nothing is changed here, and browsers keep the answers from other pages
+    front.counter = "honryu_query_requests_total";
+    front.help = "Queries by outcome";
+    return front;
   }
 
   using Method = async::Task<http::Response> (Impl::*)(async::Context, const http::Request&);
-  /// What `method` answers, to those who may read.
-  async::Task<http::Response> Answer(Method method, async::Context ctx, const http::Request& request);
   async::Task<http::Response> Rows(async::Context ctx, const http::Request& request);
   async::Task<http::Response> Metrics(async::Context ctx, const http::Request& request);
   async::Task<http::Response> Live(async::Context ctx, const http::Request& request);
   async::Task<http::Response> Preflight(async::Context ctx, const http::Request& request);
   static async::Task<void> Feed(Impl* impl, std::shared_ptr<Subscriber> subscriber, http::BodyWriter& writer);
 
-  /// The refusal of a request whose key does not let it read; nullopt when it may.
-  std::optional<http::Response> TurnAway(const http::Request& request);
-  /// Counts and adds what browsers need.
-  http::Response Finish(const http::Request& request, http::Response response);
   std::vector<views::KpiRow> Snapshot(const LiveFilter& filter) const;
 
   const QueryConfig config;
   views::KpiStore& store;
   async::Runtime& runtime;
   const Clock& clock;
-  const keys::ApiKeys api_keys;
+  keys::Front front;
   obs::Counter rows_sent, overflows;
   obs::Gauge live;
-  std::map<std::string, obs::Counter, std::less<>> requests;
   LiveFeed feed;
 };
-
-http::Response QueryApi::Impl::Finish(const http::Request& request, http::Response response) {
-  const char* outcome = response.status < 400 ? "ok" : response.status < 500 ? "refused" : "failed";
-  requests.find(outcome)->second.Add();
-  const auto listed = [this](std::string_view name) {
-    return std::find(config.cors_origins.begin(), config.cors_origins.end(), name) !=
-           config.cors_origins.end();
-  };
-  const std::string_view origin = request.headers.Get("Origin");
-  const bool any = listed("*");
-  if (!any) response.headers.Add("Vary", "Origin");
-  if (!origin.empty() && (any || listed(origin) || (listed("loopback") && IsLoopback(origin))))
-    response.headers.Set("Access-Control-Allow-Origin", any ? "*" : std::string(origin));
-  response.headers.Set("Cache-Control", "no-store");
-  return response;
-}
-
-std::optional<http::Response> QueryApi::Impl::TurnAway(const http::Request& request) {
-  using Verdict = keys::ApiKeys::Verdict;
-  const Verdict verdict = api_keys.Identify(request, "read").verdict;
-  if (verdict == Verdict::kAllowed) return std::nullopt;
-  if (verdict == Verdict::kForbidden)
-    return Finish(request, ErrorAnswer(403, "the API key lacks the scope \"read\""));
-  http::Response response =
-      ErrorAnswer(401, verdict == Verdict::kMissing ? "an API key is required" : "unknown API key");
-  response.headers.Set("WWW-Authenticate", "Bearer");
-  return Finish(request, std::move(response));
-}
-
-async::Task<http::Response> QueryApi::Impl::Answer(Method method, async::Context ctx,
-                                                   const http::Request& request) {
-  if (std::optional<http::Response> refusal = TurnAway(request); refusal.has_value()) co_return *refusal;
-  http::Response response = co_await (this->*method)(std::move(ctx), request);
-  co_return response;
-}
 
 async::Task<http::Response> QueryApi::Impl::Rows(async::Context /*ctx*/, const http::Request& request) {
   views::KpiStore* const from = &store;
   const std::vector<views::KpiMetric> known = store.Names();
   const Result<views::KpiQuery> query = ReadKpiQuery(request, config, known, clock.Now());
-  if (!query.ok()) co_return Finish(request, ErrorAnswer(400, query.error().message()));
+  if (!query.ok()) co_return ErrorAnswer(400, query.error().message());
   Result<std::vector<views::KpiRow>> rows =
       co_await runtime.Blocking([from, asked = *query] { return from->Find(asked); });
   if (!rows.ok() && rows.error().code() == ErrorCode::kTooLarge) {
-    co_return Finish(request, ErrorAnswer(400, "limit: more than " + std::to_string(query->limit) +
-                                                   " rows; ask for less time or fewer groups, or "
-                                                   "raise limit (at most " +
-                                                   std::to_string(config.max_limit) + ")"));
+    co_return ErrorAnswer(400, "limit: more than " + std::to_string(query->limit) +
+                                   " rows; ask for less time or fewer groups, or "
+                                   "raise limit (at most " +
+                                   std::to_string(config.max_limit) + ")");
   }
-  if (!rows.ok()) co_return Finish(request, StoreFailed(rows.error()));
+  if (!rows.ok()) co_return StoreFailed(rows.error());
   std::string text;
   codec::JsonWriter json(text);
   json.BeginObject();
@@ -163,13 +110,13 @@ async::Task<http::Response> QueryApi::Impl::Rows(async::Context /*ctx*/, const h
   json.EndArray();
   json.EndObject();
   rows_sent.Add(static_cast<double>(rows->size()));
-  co_return Finish(request, http::Response::JsonText(200, std::move(text)));
+  co_return http::Response::JsonText(200, std::move(text));
 }
 
 async::Task<http::Response> QueryApi::Impl::Metrics(async::Context /*ctx*/, const http::Request& request) {
   views::KpiStore* const from = &store;
   Result<std::vector<views::KpiMetric>> known = co_await runtime.Blocking([from] { return from->Metrics(); });
-  if (!known.ok()) co_return Finish(request, StoreFailed(known.error()));
+  if (!known.ok()) co_return StoreFailed(known.error());
   std::string text;
   codec::JsonWriter json(text);
   json.BeginObject();
@@ -195,7 +142,7 @@ async::Task<http::Response> QueryApi::Impl::Metrics(async::Context /*ctx*/, cons
   }
   json.EndArray();
   json.EndObject();
-  co_return Finish(request, http::Response::JsonText(200, std::move(text)));
+  co_return http::Response::JsonText(200, std::move(text));
 }
 
 std::vector<views::KpiRow> QueryApi::Impl::Snapshot(const LiveFilter& filter) const {
@@ -207,13 +154,13 @@ std::vector<views::KpiRow> QueryApi::Impl::Snapshot(const LiveFilter& filter) co
 async::Task<http::Response> QueryApi::Impl::Live(async::Context /*ctx*/, const http::Request& request) {
   const std::vector<views::KpiMetric> known = store.Names();
   Result<LiveFilter> filter = ReadLiveFilter(request, config, known);
-  if (!filter.ok()) co_return Finish(request, ErrorAnswer(400, filter.error().message()));
+  if (!filter.ok()) co_return ErrorAnswer(400, filter.error().message());
   std::shared_ptr<Subscriber> subscriber =
       feed.Subscribe(std::move(*filter), config.max_live, config.max_live_rows);
   if (subscriber == nullptr) {
     http::Response full = ErrorAnswer(503, "too many live connections: " + std::to_string(config.max_live));
     full.headers.Set("Retry-After", "5");
-    co_return Finish(request, std::move(full));
+    co_return full;
   }
   live.Set(static_cast<double>(feed.size()));
   http::Response response;
@@ -222,7 +169,7 @@ async::Task<http::Response> QueryApi::Impl::Live(async::Context /*ctx*/, const h
   response.stream = [self = this, subscriber](http::BodyWriter& writer) {
     return Feed(self, subscriber, writer);
   };
-  co_return Finish(request, std::move(response));
+  co_return response;
 }
 
 async::Task<void> QueryApi::Impl::Feed(Impl* impl, std::shared_ptr<Subscriber> subscriber,
@@ -264,7 +211,7 @@ async::Task<http::Response> QueryApi::Impl::Preflight(async::Context /*ctx*/, co
   response.headers.Set("Access-Control-Allow-Methods", "GET, OPTIONS");
   response.headers.Set("Access-Control-Allow-Headers", "Authorization, X-Api-Key");
   response.headers.Set("Access-Control-Max-Age", "600");
-  co_return Finish(request, std::move(response));
+  co_return response;
 }
 
 Result<void> QueryConfig::Validate() const {
@@ -290,16 +237,18 @@ QueryApi::QueryApi(QueryConfig config, views::KpiStore& store, async::Runtime& r
 QueryApi::~QueryApi() { impl_->store.SetListener(nullptr); }
 
 void QueryApi::Register(http::Router& router) {
+  const auto add = [this, &router](const char* verb, const char* path, Impl::Method method,
+                                   std::string_view scope) {
+    impl_->front.Add(router, verb, path, scope,
+                     [impl = impl_.get(), method](async::Context ctx, const http::Request& request) {
+                       return (impl->*method)(std::move(ctx), request);
+                     });
+  };
   const std::pair<const char*, Impl::Method> routes[] = {
       {"/v1/kpi", &Impl::Rows}, {"/v1/kpi/metrics", &Impl::Metrics}, {"/v1/kpi/live", &Impl::Live}};
   for (const auto& [path, method] : routes) {
-    router.Add("GET", path,
-               [impl = impl_.get(), call = method](async::Context ctx, const http::Request& request) {
-                 return impl->Answer(call, std::move(ctx), request);
-               });
-    router.Add("OPTIONS", path, [impl = impl_.get()](async::Context ctx, const http::Request& request) {
-      return impl->Preflight(std::move(ctx), request);
-    });
+    add("GET", path, method, "read");
+    add("OPTIONS", path, &Impl::Preflight, keys::Front::kOpen);
   }
 }
 

@@ -1,7 +1,7 @@
 #include "honryu/api/sql/sql_api.h"
 
+#include "honryu/api/keys/front.h"
 #include "honryu/codec/json.h"
-#include "honryu/http/origin_list.h"
 #include "honryu/sqlapp/catalog.h"
 #include "honryu/sqlapp/program.h"
 #include "honryu/sqlapp/query.h"
@@ -20,15 +20,7 @@ namespace {
 constexpr std::string_view kApps = "/v1/sql/apps/";
 constexpr std::size_t kMaxProgram = 1 << 20;
 
-http::Response ErrorAnswer(int status, std::string_view message) {
-  std::string text;
-  codec::JsonWriter json(text);
-  json.BeginObject();
-  json.Key("error");
-  json.String(message);
-  json.EndObject();
-  return http::Response::JsonText(status, std::move(text));
-}
+using keys::ErrorAnswer;
 
 http::Response Failed(const Error& error) {
   switch (error.code()) {
@@ -126,20 +118,20 @@ struct SqlApi::Impl {
         client(stream_client),
         runtime(threads),
         clock(source),
-        api_keys(config.api_keys, source),
+        front(FrontOf(config), source, registry),
         catalog(client, config.state_stream),
         asking(registry.MakeGauge("honryu_sql_queries", "Queries under way that were asked by hand")) {
     sql::AddBuiltInTableFunctions(functions);
-    for (const char* outcome : {"ok", "refused", "failed"})
-      requests.emplace(outcome,
-                       registry.MakeCounter("honryu_sql_requests_total", "Requests to /v1/sql by outcome",
-                                            {{"outcome", outcome}}));
+  }
+  static keys::FrontConfig FrontOf(const SqlApiConfig& config) {
+    keys::FrontConfig front;
+    front.api_keys = config.api_keys;
+    front.counter = "honryu_sql_requests_total";
+    front.help = "Requests to /v1/sql by outcome";
+    return front;
   }
 
   using Method = async::Task<http::Response> (Impl::*)(async::Context, const http::Request&);
-  /// What `method` answers, to those whose key has the scope.
-  async::Task<http::Response> Answer(Method method, std::string_view scope, async::Context ctx,
-                                     const http::Request& request);
   async::Task<http::Response> Explain(async::Context ctx, const http::Request& request);
   async::Task<http::Response> Ask(async::Context ctx, const http::Request& request);
   async::Task<http::Response> List(async::Context ctx, const http::Request& request);
@@ -148,51 +140,18 @@ struct SqlApi::Impl {
   async::Task<http::Response> Act(async::Context ctx, const http::Request& request);
   async::Task<http::Response> Remove(async::Context ctx, const http::Request& request);
   async::Task<Result<std::optional<client::Lease>>> LeaseOf(async::Context ctx, std::string name);
-  std::optional<http::Response> TurnAway(const http::Request& request, std::string_view scope) const;
   static async::Task<void> Feed(Impl* impl, std::shared_ptr<sqlapp::Query> query, http::BodyWriter& writer);
 
   const SqlApiConfig config;
   client::StreamClient& client;
   async::Runtime& runtime;
   const Clock& clock;
-  const keys::ApiKeys api_keys;
-  const http::OriginList pages{{"loopback"}};
+  keys::Front front;
   sqlapp::Catalog catalog;
   sql::TableFunctionRegistry functions;
   obs::Gauge asking;
   std::atomic<std::size_t> queries = 0;
-  std::map<std::string, obs::Counter, std::less<>> requests;
 };
-
-std::optional<http::Response> SqlApi::Impl::TurnAway(const http::Request& request,
-                                                     std::string_view scope) const {
-  if (!pages.Allows(request.headers.Get("Origin")))
-    return ErrorAnswer(403, "pages of this web origin may not use SQL");
-  using Verdict = keys::ApiKeys::Verdict;
-  const Verdict verdict = api_keys.Identify(request, scope).verdict;
-  if (verdict == Verdict::kAllowed) return std::nullopt;
-  if (verdict == Verdict::kForbidden)
-    return ErrorAnswer(403, "the API key lacks the scope \"" + std::string(scope) + "\"");
-  http::Response response =
-      ErrorAnswer(401, verdict == Verdict::kMissing ? "an API key is required" : "unknown API key");
-  response.headers.Set("WWW-Authenticate", "Bearer");
-  return response;
-}
-
-async::Task<http::Response> SqlApi::Impl::Answer(Method method, std::string_view scope, async::Context ctx,
-                                                 const http::Request& request) {
-  std::optional<http::Response> refusal = TurnAway(request, scope);
-  http::Response response;
-  if (refusal.has_value()) {
-    response = std::move(*refusal);
-  } else {
-    response = co_await (this->*method)(std::move(ctx), request);
-  }
-  const char* outcome = response.status < 400 ? "ok" : response.status < 500 ? "refused" : "failed";
-  requests.find(outcome)->second.Add();
-  response.headers.Set("Cache-Control", "no-store");
-  co_return response;
-}
 
 async::Task<http::Response> SqlApi::Impl::Explain(async::Context /*ctx*/, const http::Request& request) {
   const Result<std::string> program = ProgramOf(request);
@@ -252,7 +211,7 @@ async::Task<http::Response> SqlApi::Impl::Ask(async::Context /*ctx*/, const http
   const auto [end, error] = std::from_chars(limit.data(), limit.data() + limit.size(), options.limit);
   if (error != std::errc() || end != limit.data() + limit.size())
     co_return ErrorAnswer(400, "limit: expected a number, found \"" + limit.substr(0, 100) + "\"");
-  options.files = api_keys.Identify(request, "admin").verdict == keys::ApiKeys::Verdict::kAllowed;
+  options.files = front.keys().Identify(request, "admin").verdict == keys::ApiKeys::Verdict::kAllowed;
   options.idle_timeout = config.idle_timeout;
   options.lanes = config.lanes;
   Result<std::unique_ptr<sqlapp::Query>> query =
@@ -420,10 +379,11 @@ void SqlApi::Register(http::Router& router) {
       {"PUT", "/v1/sql/apps/*", &Impl::Apply, "admin"},    {"POST", "/v1/sql/apps/*", &Impl::Act, "admin"},
       {"DELETE", "/v1/sql/apps/*", &Impl::Remove, "admin"}};
   for (const Route& route : routes) {
-    router.Add(route.method, route.path,
-               [impl = impl_.get(), route](async::Context ctx, const http::Request& request) {
-                 return impl->Answer(route.handler, route.scope, std::move(ctx), request);
-               });
+    impl_->front.Add(
+        router, route.method, route.path, route.scope,
+        [impl = impl_.get(), handler = route.handler](async::Context ctx, const http::Request& request) {
+          return (impl->*handler)(std::move(ctx), request);
+        });
   }
 }
 

@@ -25,7 +25,7 @@ void Member(codec::JsonWriter& json, std::string_view key, std::string_view text
 }
 
 // POST /api/v2/alerts: an array of labels, annotations, startsAt, endsAt, generatorURL.
-std::string Message(const alerting::Notification& note, const std::string& public_url) {
+std::string AlertmanagerBody(const alerting::Notification& note, const std::string& public_url) {
   std::string text;
   codec::JsonWriter json(text);
   json.BeginArray();
@@ -65,37 +65,18 @@ std::string Message(const alerting::Notification& note, const std::string& publi
   return text;
 }
 
-class Alertmanager final : public Channel {
- public:
-  Alertmanager(const ChannelConfig& config, const ChannelTools& tools)
-      : config_(config),
-        http_(tools.http),
-        public_url_(tools.public_url),
-        endpoint_(http::ParseUrl(config.url).value()) {
-    while (endpoint_.path.ends_with('/')) endpoint_.path.pop_back();
-    endpoint_.path += "/api/v2/alerts";
-  }
-
-  async::Task<Result<void>> Send(async::Context ctx, const alerting::Notification& notification) override {
-    std::string body = Message(notification, public_url_);
-    http::Headers headers;
-    headers.Add("Idempotency-Key", notification.id);
-    Result<void> sent = co_await PostJson(http_, Within(std::move(ctx), config_.timeout), endpoint_,
-                                          std::move(headers), std::move(body));
-    co_return sent;
-  }
-
- private:
-  const ChannelConfig config_;
-  http::Client& http_;
-  const std::string public_url_;
-  http::Endpoint endpoint_;
-};
-
 }  // namespace
 
 std::unique_ptr<Channel> MakeAlertmanager(const ChannelConfig& config, const ChannelTools& tools) {
-  return std::make_unique<Alertmanager>(config, tools);
+  http::Endpoint endpoint = http::ParseUrl(config.url).value();
+  while (endpoint.path.ends_with('/')) endpoint.path.pop_back();
+  endpoint.path += "/api/v2/alerts";
+  return MakePoster(tools, std::move(endpoint), config.timeout,
+                    [public_url = tools.public_url](const alerting::Notification& note) {
+                      Message message;
+                      message.body = AlertmanagerBody(note, public_url);
+                      return message;
+                    });
 }
 
 }  // namespace honryu::processors::notifier

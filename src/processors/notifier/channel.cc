@@ -1,6 +1,7 @@
 #include "honryu/processors/notifier/channel.h"
 
 #include "channels.h"
+#include "honryu/alerting/chart.h"
 #include "honryu/base/check.h"
 
 #include <openssl/evp.h>
@@ -82,17 +83,7 @@ std::string Headline(const alerting::Notification& notification) {
 }
 
 std::string ChartPath(const alerting::Alert& alert) {
-  static constexpr char kHex[] = "0123456789ABCDEF";
-  std::string path = "/v1/alerts/chart.png?alert=";
-  for (const char c : alert.Fingerprint()) {
-    const auto byte = static_cast<unsigned char>(c);
-    if (std::isalnum(byte) != 0 || c == '-' || c == '_' || c == '.') {
-      path += c;
-    } else {
-      path += {'%', kHex[byte >> 4], kHex[byte & 15]};
-    }
-  }
-  return path + "&at=" + std::to_string(ToMs(alert.at));
+  return "/v1/alerts/chart.png?chart=" + alerting::ChartText(alert);
 }
 
 std::string Signature(const std::string& secret, const std::string& timestamp, std::string_view body) {
@@ -115,29 +106,6 @@ std::string Signature(const std::string& secret, const std::string& timestamp, s
 async::Context Within(async::Context ctx, Duration timeout) {
   ctx.deadline = std::min(ctx.deadline, std::chrono::steady_clock::now() + timeout);
   return ctx;
-}
-
-async::Task<Result<void>> PostJson(http::Client& http, async::Context ctx, http::Endpoint endpoint,
-                                   http::Headers headers, std::string body) {
-  http::ClientRequest request;
-  request.method = "POST";
-  request.endpoint = std::move(endpoint);
-  request.headers = std::move(headers);
-  request.headers.Set("Content-Type", "application/json");
-  request.body = Bytes(std::move(body));
-  request.idempotent = true;  // repetitions carry the same key
-  Result<http::ClientResponse> response = co_await http.Send(std::move(ctx), std::move(request));
-  if (!response.ok()) {
-    if (response.error().retryable() || response.error().code() == ErrorCode::kCancelled)
-      co_return response.error();
-    // Whatever is wrong with the answer (too large, not HTTP), it need not stay so.
-    co_return Error(ErrorCode::kUnavailable, response.error().message());
-  }
-  const int status = response->status;
-  if (status >= 200 && status < 300) co_return Ok();
-  const bool later = status >= 500 || status == 408 || status == 425 || status == 429;
-  co_return Error(later ? ErrorCode::kUnavailable : ErrorCode::kInvalidArgument,
-                  "the receiver answered " + std::to_string(status));
 }
 
 }  // namespace honryu::processors::notifier

@@ -53,7 +53,7 @@ std::string_view ColourOf(const alerting::Notification& note) {
   return note.severity == alerting::Severity::kCritical ? "#d00000" : "#e8a33d";
 }
 
-std::string Message(const alerting::Notification& note, const std::string& public_url) {
+std::string SlackBody(const alerting::Notification& note, const std::string& public_url) {
   std::string text;
   codec::JsonWriter json(text);
   json.BeginObject();
@@ -92,34 +92,15 @@ std::string Message(const alerting::Notification& note, const std::string& publi
   return text;
 }
 
-class Slack final : public Channel {
- public:
-  Slack(const ChannelConfig& config, const ChannelTools& tools)
-      : config_(config),
-        http_(tools.http),
-        public_url_(tools.public_url),
-        endpoint_(http::ParseUrl(config.url).value()) {}
-
-  async::Task<Result<void>> Send(async::Context ctx, const alerting::Notification& notification) override {
-    std::string body = Message(notification, public_url_);
-    http::Headers headers;
-    headers.Add("Idempotency-Key", notification.id);
-    Result<void> sent = co_await PostJson(http_, Within(std::move(ctx), config_.timeout), endpoint_,
-                                          std::move(headers), std::move(body));
-    co_return sent;
-  }
-
- private:
-  const ChannelConfig config_;
-  http::Client& http_;
-  const std::string public_url_;
-  const http::Endpoint endpoint_;
-};
-
 }  // namespace
 
 std::unique_ptr<Channel> MakeSlack(const ChannelConfig& config, const ChannelTools& tools) {
-  return std::make_unique<Slack>(config, tools);
+  return MakePoster(tools, http::ParseUrl(config.url).value(), config.timeout,
+                    [public_url = tools.public_url](const alerting::Notification& note) {
+                      Message message;
+                      message.body = SlackBody(note, public_url);
+                      return message;
+                    });
 }
 
 }  // namespace honryu::processors::notifier

@@ -52,6 +52,48 @@ TEST(DrawChart, ShowsValuesLimitAndTheTimeOfFiring) {
   EXPECT_EQ(picture.At(21, 50), (std::array<int, 3>{200, 30, 30}));     // the limit half-way up
 }
 
+TEST(ChartText, HoldsWhatIsDrawnAndNothingElse) {
+  Alert alert;
+  alert.rule = "secret-rule";
+  alert.limit = 50;
+  alert.state = AlertState::kFiring;
+  for (int i = 0; i < 90; ++i)
+    alert.points.push_back({TimestampFromMs(1'700'000'000'000 + i * 5000), i % 7 * 1234.5});
+  alert.since = alert.points[70].time;
+  const std::string text = ChartText(alert);
+  EXPECT_LE(text.size(), 1000u);
+  EXPECT_EQ(text.find_first_not_of("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"),
+            std::string::npos);
+  const Alert read = ParseChartText(text).value();
+  EXPECT_TRUE(read.rule.empty());
+  EXPECT_EQ(read.limit, 50);
+  EXPECT_EQ(read.state, AlertState::kFiring);
+  EXPECT_EQ(read.since, alert.since);
+  EXPECT_EQ(read.points, (std::vector<Point>{alert.points.begin() + 30, alert.points.end()}));
+  alert.points.erase(alert.points.begin(), alert.points.begin() + 30);
+  EXPECT_EQ(DrawChart(read).value(), DrawChart(alert).value());
+  EXPECT_TRUE(ParseChartText(ChartText(Alert())).ok());
+}
+
+TEST(ChartText, TakesNoTextOfOthers) {
+  Alert alert;
+  alert.at = TimestampFromMs(1'700'000'000'000);
+  for (int i = 0; i < 3; ++i) alert.points.push_back({alert.at, 1.0});
+  const std::string good = ChartText(alert);
+  for (std::size_t size = 0; size < good.size(); ++size) {
+    EXPECT_FALSE(ParseChartText(good.substr(0, size)).ok()) << size;
+  }
+  for (const std::string& bad : {good + "AAAA", good + "=", std::string("AgAA"), std::string(5000, 'A'),
+                                 std::string("AQD//////////w8"), std::string("*")})
+    EXPECT_FALSE(ParseChartText(bad).ok()) << bad;
+  // Whatever else is changed is read as another picture or refused, and can be drawn.
+  for (std::size_t i = 0; i < good.size(); ++i) {
+    std::string other = good;
+    other[i] = other[i] == 'A' ? 'B' : 'A';
+    if (const Result<Alert> read = ParseChartText(other); read.ok()) EXPECT_TRUE(DrawChart(*read).ok());
+  }
+}
+
 TEST(DrawChart, TakesAnything) {
   Alert alert;
   EXPECT_TRUE(DrawChart(alert, {1, 100000}).ok());

@@ -1,6 +1,7 @@
 #include "honryu/api/alerts/alerts_api.h"
 
 #include "honryu/alerting/alert.h"
+#include "honryu/alerting/chart.h"
 #include "honryu/async/runtime.h"
 #include "tests/support/fake_stream_client.h"
 
@@ -166,6 +167,27 @@ TEST_F(AlertsApiTest, ReadingAndActingNeedTheirScopes) {
   EXPECT_EQ(Ask("GET", "/v1/alerts", "", "reader-key-1").status, 200);
   EXPECT_EQ(Ask("POST", "/v1/silences", R"({"for":"1h"})", "reader-key-1").status, 403);
   EXPECT_EQ(Ask("POST", "/v1/silences", R"({"for":"1h"})", "admin-key-1").status, 201);
+}
+
+TEST_F(AlertsApiTest, APictureWhoseLinkHoldsItNeedsNoKey) {
+  keys::ApiKey reader;
+  reader.name = "reader";
+  reader.key = "reader-key-1";
+  reader.scopes = {"read"};
+  config_.api_keys = {reader};
+  Put(Change("a", alerting::AlertState::kFiring, 1));
+  Start();
+  EXPECT_EQ(Ask("GET", "/v1/alerts/chart.png?alert=r{a}").status, 401);
+  ASSERT_TRUE(
+      Await([&] { return Ask("GET", "/v1/alerts/chart.png?alert=r{a}", "", "reader-key-1").status == 200; }));
+  alerting::Alert alert;
+  alert.points = {{TimestampFromMs(1), 1}, {TimestampFromMs(2), 2}};
+  const http::Response chart = Ask("GET", "/v1/alerts/chart.png?chart=" + alerting::ChartText(alert));
+  EXPECT_EQ(chart.status, 200);
+  EXPECT_EQ(chart.headers.Get("Content-Type"), "image/png");
+  EXPECT_EQ(chart.body.view(), alerting::DrawChart(alert).value());
+  EXPECT_EQ(Ask("GET", "/v1/alerts/chart.png?chart=" + alerting::ChartText(alert) + "A").status, 400);
+  EXPECT_EQ(Ask("GET", "/v1/alerts/chart.png?chart=").status, 400);
 }
 
 }  // namespace
