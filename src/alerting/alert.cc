@@ -39,13 +39,6 @@ void Member(codec::JsonWriter& json, std::string_view key, Timestamp time) {
   json.Int(ToMs(time));
 }
 
-Result<Severity> ParseSeverity(std::string_view name) {
-  for (std::size_t i = 0; i < std::size(kSeverities); ++i) {
-    if (kSeverities[i] == name) return static_cast<Severity>(i);
-  }
-  return Wrong("no severity: " + std::string(name));
-}
-
 Result<Alert> ParseAlert(const codec::Json& object) {
   Alert alert;
   alert.rule = TextOf(object, "rule");
@@ -69,6 +62,13 @@ Result<Alert> ParseAlert(const codec::Json& object) {
 }
 
 }  // namespace
+
+Result<Severity> ParseSeverity(std::string_view name) {
+  for (std::size_t i = 0; i < std::size(kSeverities); ++i) {
+    if (kSeverities[i] == name) return static_cast<Severity>(i);
+  }
+  return Wrong("no severity: " + std::string(name));
+}
 
 std::string_view SeverityName(Severity severity) { return kSeverities[static_cast<std::size_t>(severity)]; }
 

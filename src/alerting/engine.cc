@@ -9,9 +9,8 @@ namespace honryu::alerting {
 
 namespace {
 
-constexpr std::size_t kMostPoints = 60;     // kept of a series for its chart
-constexpr std::size_t kMostBaseline = 720;  // samples of the time before
-constexpr std::size_t kLeastBaseline = 5;   // fewer say nothing
+constexpr std::size_t kMostPoints = 60;  // kept of a series for its chart
+constexpr std::size_t kMostNamed = 200;  // rules that SQL names
 constexpr int kSnapshotVersion = 1;
 
 std::chrono::milliseconds Ms(Duration d) { return std::chrono::milliseconds(ToMs(d)); }
@@ -52,12 +51,14 @@ enum class Notice : std::uint8_t { kNone = 0, kFiring = 1, kResolved = 2, kNoDat
 
 struct Series {
   SeriesState state;
-  bool breach = false;
+  ConditionState condition;
   double value = 0;
-  double limit = 0;
   std::string row;
   std::deque<Point> points;
-  std::deque<Point> baseline;  // kRise, kFall: samples that were no breach
+  // Of rules that SQL writes: what the row says.
+  std::optional<double> limit;
+  std::optional<Severity> severity;
+  std::string summary;
   Notice notice = Notice::kNone;
   bool told = false;  // people know that it fires
   Timestamp seen{};
@@ -78,9 +79,39 @@ struct RuleState {
   std::map<std::string, Group> groups;
   std::deque<Timestamp> sends;  // of the flood window
   std::uint64_t evicted = 0;
+  bool by_name = false;  // made by Named()
 
   explicit RuleState(Rule r) : rule(std::move(r)), reader(rule.series) {}
+  bool names_others() const { return !rule.name_from.empty(); }
+  /// The rule of that name; only where this one names others.
+  RuleState Named(const std::string& name) const {
+    Rule named = rule;
+    named.name = name;
+    named.series.match.push_back(rule.name_from + "=" + name);
+    named.name_from.clear();
+    RuleState state(std::move(named));
+    state.by_name = true;
+    return state;
+  }
 };
+
+// Takes over what the row of a rule written in SQL says of itself.
+void ReadTexts(const Rule& rule, Series& series) {
+  if (rule.severity_from.empty() && rule.summary_from.empty() && rule.limit_from.empty()) return;
+  series.limit.reset();
+  series.severity.reset();
+  series.summary.clear();
+  const Result<codec::Json> row = codec::Json::Parse(series.row);
+  if (!row.ok()) return;
+  const auto field = [&row](const std::string& path) {
+    return path.empty() ? nullptr : FindPath(*row, path);
+  };
+  if (const Result<Severity> severity = ParseSeverity(PlainText(field(rule.severity_from))); severity.ok())
+    series.severity = *severity;
+  series.summary = PlainText(field(rule.summary_from));
+  if (const codec::Json* limit = field(rule.limit_from); limit != nullptr && limit->is_number())
+    series.limit = limit->DoubleOr(0);
+}
 
 /// Something due: of a series (its state's next step or its end), or of a group (a notification).
 struct Due {
@@ -162,17 +193,17 @@ struct Engine::Impl {
     alert.rule = rule.name;
     alert.key = key;
     alert.state = series.state.state();
-    alert.severity = rule.severity;
+    alert.severity = series.severity.value_or(rule.severity);
     alert.at = series.state.since();
     const bool fired = alert.state == AlertState::kFiring || alert.state == AlertState::kResolved ||
                        (alert.state == AlertState::kNoData && series.state.was_firing());
     alert.since = fired ? series.state.firing_since() : alert.at;
     alert.value = series.value;
-    alert.limit = series.limit;
+    alert.limit = series.limit.value_or(series.condition.limit());
     alert.row = series.row;
     alert.points.assign(series.points.begin(), series.points.end());
-    alert.summary =
-        Fill(rule.summary.empty() ? "{rule}: {key} is {value}, limit {limit}" : rule.summary, alert);
+    const std::string& summary = series.summary.empty() ? rule.summary : series.summary;
+    alert.summary = Fill(summary.empty() ? "{rule}: {key} is {value}, limit {limit}" : summary, alert);
     return alert;
   }
   const Silence* SilencedBy(const Rule& rule, const std::string& key, Timestamp at) const {
@@ -235,6 +266,7 @@ struct Engine::Impl {
     RuleState& r = rules[index];
     Group& group = r.groups[name];
     Notification note;
+    note.severity = Severity::kInfo;
     note.reminder = !group.dirty.has_value();
     std::optional<Timestamp> silenced_until;
     bool waiting = false;
@@ -251,6 +283,7 @@ struct Engine::Impl {
       if (series.notice == Notice::kFiring) series.told = true;
       if (series.notice == Notice::kResolved) series.told = false;
       series.notice = Notice::kNone;
+      note.severity = std::max(note.severity, series.severity.value_or(r.rule.severity));
       if (note.alerts.size() < Notification::kMostAlerts) {
         note.alerts.push_back(AlertOf(r.rule, key, series));
       } else {
@@ -267,7 +300,6 @@ struct Engine::Impl {
       note.group = r.rule.name + (name.empty() ? "" : "{" + name + "}");
       note.id = note.group + "/" + std::to_string(ToMs(at));
       note.rule = r.rule.name;
-      note.severity = r.rule.severity;
       note.at = at;
       note.channels = r.rule.channels;
       note.firing = Firing(r, name);
@@ -286,69 +318,6 @@ struct Engine::Impl {
   }
 
   // ---- samples ----
-  // True: the condition holds; empty: within the hysteresis, so it is as before.
-  static std::optional<bool> Judge(const Rule& rule, Series& series, const Sample& sample) {
-    const Condition& when = rule.when;
-    const double v = sample.value;
-    series.limit = when.limit;
-    switch (when.is) {
-      case ConditionKind::kAbsent:
-        return false;
-      case ConditionKind::kPresent:
-        return true;
-      case ConditionKind::kAbove:
-        return v > when.limit                      ? std::optional(true)
-               : v <= when.limit - when.hysteresis ? std::optional(false)
-                                                   : std::nullopt;
-      case ConditionKind::kAnomaly:
-        return v >= when.limit                     ? std::optional(true)
-               : v <= when.limit - when.hysteresis ? std::optional(false)
-                                                   : std::nullopt;
-      case ConditionKind::kBelow:
-        return v < when.limit                      ? std::optional(true)
-               : v >= when.limit + when.hysteresis ? std::optional(false)
-                                                   : std::nullopt;
-      case ConditionKind::kRise:
-      case ConditionKind::kFall:
-        return JudgeChange(when, series, sample);
-    }
-    return std::nullopt;
-  }
-  static std::optional<bool> JudgeChange(const Condition& when, Series& series, const Sample& sample) {
-    while (!series.baseline.empty() && series.baseline.front().time < sample.time - Ms(when.against))
-      series.baseline.pop_front();
-    // The time before must be known for at least half of its length.
-    std::optional<bool> verdict = false;
-    const bool known = series.baseline.size() >= kLeastBaseline &&
-                       series.baseline.front().time <= sample.time - Ms(when.against) / 2;
-    if (known) {
-      double sum = 0;
-      for (const Point& point : series.baseline) sum += point.value;
-      const double mean = sum / static_cast<double>(series.baseline.size());
-      const double share = std::max(0.0, when.limit - when.hysteresis);
-      if (when.is == ConditionKind::kRise) {
-        series.limit = mean * (1 + when.limit);
-        const bool counts = sample.value >= when.least;
-        verdict = counts && sample.value > series.limit           ? std::optional(true)
-                  : !counts || sample.value <= mean * (1 + share) ? std::optional(false)
-                                                                  : std::nullopt;
-      } else {
-        series.limit = mean * (1 - when.limit);
-        const bool counts = mean >= when.least;
-        verdict = counts && sample.value < series.limit           ? std::optional(true)
-                  : !counts || sample.value >= mean * (1 - share) ? std::optional(false)
-                                                                  : std::nullopt;
-      }
-    }
-    // What is odd is not learned, so that it does not become usual at once; after `against` nothing else is
-    // left, and it does.
-    if (!verdict.value_or(series.breach)) {
-      series.baseline.push_back({sample.time, sample.value});
-      if (series.baseline.size() > kMostBaseline) series.baseline.pop_front();
-    }
-    return verdict;
-  }
-
   void Observe(std::size_t index, const Sample& sample, EngineOutput& out) {
     RuleState& r = rules[index];
     auto found = r.series.find(sample.key);
@@ -362,13 +331,34 @@ struct Engine::Impl {
     series.row = sample.row;
     series.points.push_back({sample.time, sample.value});
     if (series.points.size() > kMostPoints) series.points.pop_front();
-    series.breach = Judge(r.rule, series, sample).value_or(series.breach);
+    ReadTexts(r.rule, series);
+    const bool breach = series.condition.Observe(r.rule.when, sample.time, sample.value);
     std::vector<Transition> steps;
-    series.state.Observe(r.rule.state, sample.time, series.breach, steps);
+    series.state.Observe(r.rule.state, sample.time, breach, steps);
     Take(index, sample.key, steps, out);
     ScheduleSeries(index, sample.key);
   }
 
+  bool Knows(const std::string& name) const {
+    return std::any_of(rules.begin(), rules.end(),
+                       [&name](const RuleState& r) { return !r.names_others() && r.rule.name == name; });
+  }
+  /// A record may name a rule that is new.
+  Result<void> MeetNames(const codec::Json& record) {
+    const std::size_t count = rules.size();
+    for (std::size_t i = 0; i < count; ++i) {
+      if (!rules[i].names_others()) continue;
+      const std::string name = PlainText(FindPath(record, rules[i].rule.name_from));
+      if (!IsRuleName(name))
+        return Error(ErrorCode::kInvalidArgument,
+                     "no name of a rule: expected 1 to 100 characters, none of them one of {}/*?");
+      if (Knows(name)) continue;
+      if (rules.size() >= kMostNamed) return Error(ErrorCode::kOverloaded, "too many rules written in SQL");
+      RuleState named = rules[i].Named(name);
+      rules.push_back(std::move(named));
+    }
+    return Ok();
+  }
   // The series not seen for longest goes, one that is OK if there is any.
   void MakeRoom(std::size_t index) {
     RuleState& r = rules[index];
@@ -444,12 +434,13 @@ Result<void> Engine::Process(BytesView record, Timestamp arrival, EngineOutput& 
   HONRYU_TRY(const codec::Json json, codec::Json::Parse(record));
   if (!json.is_object()) return Error(ErrorCode::kInvalidArgument, "the record is no JSON object");
   Impl& p = *impl_;
+  HONRYU_TRY_VOID(p.MeetNames(json));
   p.now = std::max(p.now, arrival);
   std::vector<std::pair<std::size_t, Sample>> samples;
   std::vector<Sample> read;
   for (std::size_t i = 0; i < p.rules.size(); ++i) {
     read.clear();
-    p.rules[i].reader.Read(json, record, p.now, read);
+    if (!p.rules[i].names_others()) p.rules[i].reader.Read(json, record, p.now, read);
     for (Sample& sample : read) samples.emplace_back(i, std::move(sample));
   }
   p.Feed(samples, out);
@@ -539,11 +530,11 @@ void WriteSeries(const std::string& key, const Series& series, codec::JsonWriter
     json.Int(flag ? 1 : 0);
   json.EndArray();
   json.Key("breach");
-  json.Bool(series.breach);
+  json.Bool(series.condition.breach());
   json.Key("value");
   json.Double(series.value);
   json.Key("limit");
-  json.Double(series.limit);
+  json.Double(series.condition.limit());
   json.Key("notice");
   json.Int(static_cast<int>(series.notice));
   json.Key("told");
@@ -554,7 +545,8 @@ void WriteSeries(const std::string& key, const Series& series, codec::JsonWriter
   json.Int(ToMs(series.stepped));
   json.Key("steps_then");
   json.Int(series.steps_then);
-  if (!series.baseline.empty()) WritePoints("baseline", series.baseline, json);
+  const std::deque<Point>& baseline = series.condition.baseline();
+  if (!baseline.empty()) WritePoints("baseline", baseline, json);
   // Rows and charts matter where people look.
   if (raw.state != AlertState::kOk) {
     WritePoints("points", series.points, json);
@@ -608,11 +600,12 @@ Result<Series> ReadSeries(const codec::Json& object) {
   Series series;
   series.state = SeriesState::FromRaw(raw);
   const codec::Json* breach = object.Find("breach");
-  series.breach = breach != nullptr && breach->BoolOr(false);
   const codec::Json* value = object.Find("value");
   series.value = value == nullptr ? 0 : value->DoubleOr(0);
   const codec::Json* limit = object.Find("limit");
-  series.limit = limit == nullptr ? 0 : limit->DoubleOr(0);
+  series.condition =
+      ConditionState(breach != nullptr && breach->BoolOr(false), limit == nullptr ? 0 : limit->DoubleOr(0),
+                     ReadPoints(object.Find("baseline")));
   const std::int64_t notice = IntOf(object, "notice");
   if (notice < 0 || notice > 3) return Damaged();
   series.notice = static_cast<Notice>(notice);
@@ -621,7 +614,6 @@ Result<Series> ReadSeries(const codec::Json& object) {
   series.seen = TimestampFromMs(IntOf(object, "seen"));
   series.stepped = TimestampFromMs(IntOf(object, "stepped"));
   series.steps_then = IntOf(object, "steps_then");
-  series.baseline = ReadPoints(object.Find("baseline"));
   series.points = ReadPoints(object.Find("points"));
   series.row = TextOf(object, "row");
   return series;
@@ -640,6 +632,7 @@ std::string Engine::Snapshot() const {
   json.Key("rules");
   json.BeginArray();
   for (const RuleState& r : impl_->rules) {
+    if (r.names_others()) continue;
     json.BeginObject();
     json.Key("name");
     json.String(r.rule.name);
@@ -673,7 +666,9 @@ std::string Engine::Snapshot() const {
 Result<void> Engine::Restore(std::string_view snapshot) {
   Impl& p = *impl_;
   std::vector<RuleState> fresh;
-  for (const RuleState& r : p.rules) fresh.emplace_back(r.rule);
+  for (const RuleState& r : p.rules) {
+    if (!r.by_name) fresh.emplace_back(r.rule);
+  }
   const auto reset = [&p](std::vector<RuleState> rules) {
     p.rules = std::move(rules);
     p.dues.clear();
@@ -690,9 +685,19 @@ Result<void> Engine::Restore(std::string_view snapshot) {
   std::vector<RuleState> restored = fresh;
   for (const codec::Json& one : rules->array()) {
     const std::string name = TextOf(one, "name");
-    const auto r = std::find_if(restored.begin(), restored.end(),
-                                [&name](const RuleState& state) { return state.rule.name == name; });
-    if (r == restored.end()) continue;
+    const auto named = [&name](const RuleState& state) {
+      return !state.names_others() && state.rule.name == name;
+    };
+    auto r = std::find_if(restored.begin(), restored.end(), named);
+    if (r == restored.end()) {
+      // One that SQL named.
+      const auto others = std::find_if(restored.begin(), restored.end(),
+                                       [](const RuleState& state) { return state.names_others(); });
+      if (others == restored.end() || !IsRuleName(name) || restored.size() >= kMostNamed) continue;
+      RuleState made = others->Named(name);
+      restored.push_back(std::move(made));
+      r = restored.end() - 1;
+    }
     if (const codec::Json* sends = one.Find("sends"); sends != nullptr) {
       for (const codec::Json& at : sends->array()) r->sends.push_back(TimestampFromMs(at.IntOr(0)));
     }
@@ -708,6 +713,7 @@ Result<void> Engine::Restore(std::string_view snapshot) {
       for (const codec::Json& object : list->array()) {
         Result<Series> series = ReadSeries(object);
         if (!series.ok()) return series.error();
+        ReadTexts(r->rule, *series);
         r->series[TextOf(object, "key")] = std::move(*series);
       }
     }

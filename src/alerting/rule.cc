@@ -16,8 +16,9 @@ Error Wrong(const Rule& rule, const std::string& message) {
   return Error(ErrorCode::kInvalidArgument, "rule " + rule.name + ": " + message);
 }
 
-void DescribeCondition(Rule& rule, Section& section) {
-  Condition& when = rule.when;
+}  // namespace
+
+void DescribeCondition(Condition& when, Section& section) {
   section.Enum("is", &when.is, {.doc = "What the value is compared with.", .required = true},
                {{"above", ConditionKind::kAbove},
                 {"below", ConditionKind::kBelow},
@@ -37,8 +38,6 @@ void DescribeCondition(Rule& rule, Section& section) {
   section.Field("least", &when.least,
                 {.doc = "For rise: lower values do not count; for fall: lower means do not."}, {0, 1e300});
 }
-
-}  // namespace
 
 void DescribeSeries(SeriesSpec& series, Section& section) {
   section.Field("match", &series.match,
@@ -75,7 +74,15 @@ void DescribeRule(Rule& rule, Section& section) {
       {{"info", Severity::kInfo}, {"warning", Severity::kWarning}, {"critical", Severity::kCritical}});
   section.Field("enabled", &rule.enabled, {.doc = "False: as if it were not here."});
   section.Sub("series", "Which numbers are watched.", [&](Section& s) { DescribeSeries(rule.series, s); });
-  section.Sub("when", "When it is an alert.", [&](Section& s) { DescribeCondition(rule, s); });
+  section.Field("name_from", &rule.name_from,
+                {.doc = "Field that names rules written in SQL: each is as this one, by its own name."});
+  section.Field("severity_from", &rule.severity_from,
+                {.doc = "Field that says how bad it is; without it, or for other words: severity."});
+  section.Field("summary_from", &rule.summary_from,
+                {.doc = "Field with what people read; without it: summary."});
+  section.Field("limit_from", &rule.limit_from,
+                {.doc = "Field of the number that the value was compared with, for {limit} and charts."});
+  section.Sub("when", "When it is an alert.", [&](Section& s) { DescribeCondition(rule.when, s); });
   section.Field("for", &rule.state.for_duration, {.doc = "The condition must hold for so long."},
                 {Duration::zero(), hours(24)});
   section.Field("clear_for", &rule.state.clear_duration, {.doc = "It must not hold for so long to resolve."},
@@ -114,9 +121,13 @@ void DescribeRule(Rule& rule, Section& section) {
   });
 }
 
+bool IsRuleName(std::string_view name) {
+  return !name.empty() && name.size() <= 100 && name.find_first_of("{}/*?") == std::string_view::npos;
+}
+
 Result<void> Rule::Validate() const {
-  if (name.empty() || name.size() > 100 || name.find_first_of("{}/") != std::string::npos)
-    return Wrong(*this, "the name must have 1 to 100 characters, none of them one of {}/");
+  if (!IsRuleName(name))
+    return Wrong(*this, "the name must have 1 to 100 characters, none of them one of {}/*?");
   if (stream.empty()) return Wrong(*this, "stream is missing");
   if (const Result<void> valid = series.Validate(); !valid.ok()) return Wrong(*this, valid.error().message());
   if (when.is == ConditionKind::kAbsent) {

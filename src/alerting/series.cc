@@ -13,6 +13,7 @@ namespace {
 constexpr std::size_t kMostWindows = 16;  // of one key: those that may still get late rows
 constexpr std::int64_t kMostEmpty = 720;  // buckets given out for a silence: an hour of five seconds
 constexpr std::size_t kMostRow = 4096;
+constexpr std::string_view kRevision = "revision";
 
 std::optional<double> NumberOf(const codec::Json* value) {
   if (value == nullptr) return std::nullopt;
@@ -27,11 +28,8 @@ std::optional<double> NumberOf(const codec::Json* value) {
 }
 
 std::int64_t WindowOf(const codec::Json& record, const std::string& field) {
-  const codec::Json* start = field.empty() ? nullptr : FindPath(record, field);
-  if (start == nullptr) return 0;
-  if (start->is_number()) return start->IntOr(static_cast<std::int64_t>(start->DoubleOr(0)));
-  const Result<Timestamp> time = ParseTimestamp(start->StringOr(""));
-  return time.ok() ? ToMs(*time) : 0;
+  const std::optional<Timestamp> start = WindowStart(record, field);
+  return start.has_value() ? ToMs(*start) : 0;
 }
 
 Error Wrong(std::string message) {
@@ -66,6 +64,15 @@ const codec::Json* FindPath(const codec::Json& record, std::string_view path) {
   if (dot == std::string_view::npos) return nullptr;
   const codec::Json* outer = record.Find(path.substr(0, dot));
   return outer == nullptr ? nullptr : FindPath(*outer, path.substr(dot + 1));
+}
+
+std::optional<Timestamp> WindowStart(const codec::Json& record, std::string_view field) {
+  const codec::Json* start = field.empty() ? nullptr : FindPath(record, field);
+  if (start == nullptr) return std::nullopt;
+  if (start->is_number()) return TimestampFromMs(start->IntOr(static_cast<std::int64_t>(start->DoubleOr(0))));
+  const Result<Timestamp> time = ParseTimestamp(start->StringOr(""));
+  if (!time.ok()) return std::nullopt;
+  return *time;
 }
 
 std::string PlainText(const codec::Json* value) {
@@ -191,9 +198,18 @@ void SeriesReader::Read(const codec::Json& record, BytesView text, Timestamp arr
     return;
   }
   key.seen = now_;
-  if (value.has_value()) window->value = *value;
-  if (per.has_value()) window->per = *per;
-  if (window->per > 0 && window->per >= spec_.per_least)
+  const std::optional<double> revision = NumberOf(FindPath(record, kRevision));
+  if (value.has_value()) {
+    window->value = *value;
+    window->value_revision = revision;
+  }
+  if (per.has_value()) {
+    window->per = *per;
+    window->per_revision = revision;
+  }
+  // Where there are revisions, one of them alone would be divided by what the other one was before.
+  const bool fit = window->value_revision == window->per_revision;
+  if (fit && window->per > 0 && window->per >= spec_.per_least)
     out.push_back({std::move(name), now_, window->value / window->per, key.row});
 }
 

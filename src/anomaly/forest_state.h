@@ -51,6 +51,7 @@ class RandomCutForest::State {
   bool Shift(std::span<const double> row, Window& window) const;
   void SetOrigin(std::span<const double> row);
   double ScoreWindow(const Window& window, Attribution* attribution) const;
+  void Clear(Attribution& attribution) const;
   void LearnWindow();
   void TakeInto(SampledTree& each, double key, std::span<const double> cuts, std::uint32_t* point);
   void DrawCuts();

@@ -123,18 +123,26 @@ double RandomCutForest::State::ScoreWindow(const Window& window, Attribution* at
     each.tree.Attribute(query, store_, scale, high, low);
   }
   for (std::size_t i = 0; i < point_dimensions_; ++i) {
-    attribution->high[i % options.dimensions] += high[i];
-    attribution->low[i % options.dimensions] += low[i];
+    const std::size_t column = i % options.dimensions;
+    const std::size_t lag = options.shingle - 1 - i / options.dimensions;
+    attribution->high[column] += high[i];
+    attribution->low[column] += low[i];
+    attribution->high_by_lag[lag * options.dimensions + column] = high[i];
+    attribution->low_by_lag[lag * options.dimensions + column] = low[i];
     sum += high[i] + low[i];
   }
   return sum;
 }
 
+void RandomCutForest::State::Clear(Attribution& attribution) const {
+  attribution.high.assign(options.dimensions, 0);
+  attribution.low.assign(options.dimensions, 0);
+  attribution.high_by_lag.assign(point_dimensions_, 0);
+  attribution.low_by_lag.assign(point_dimensions_, 0);
+}
+
 double RandomCutForest::State::Process(std::span<const double> row, Attribution* attribution) {
-  if (attribution != nullptr) {
-    attribution->high.assign(options.dimensions, 0);
-    attribution->low.assign(options.dimensions, 0);
-  }
+  if (attribution != nullptr) Clear(*attribution);
   SetOrigin(row);
   const bool known = Shift(row, window_);
   const double score = known && ready() ? ScoreWindow(window_, attribution) : 0;
@@ -143,10 +151,7 @@ double RandomCutForest::State::Process(std::span<const double> row, Attribution*
 }
 
 double RandomCutForest::State::Score(std::span<const double> row, Attribution* attribution) const {
-  if (attribution != nullptr) {
-    attribution->high.assign(options.dimensions, 0);
-    attribution->low.assign(options.dimensions, 0);
-  }
+  if (attribution != nullptr) Clear(*attribution);
   if (!ready()) return 0;
   scratch_ = window_;
   return Shift(row, scratch_) ? ScoreWindow(scratch_, attribution) : 0;

@@ -109,6 +109,7 @@ class SeriesDetector::State {
 
   SeriesScore Process(Timestamp time, double value);
   ExpectedValue Expect(Timestamp time) const;
+  std::vector<ScorePart> Parts(const std::array<double, 3>& rows, bool season_counts) const;
   bool SeasonCounts() const { return season.unexplained() < options.season_limit; }
 
   SeriesOptions options;
@@ -131,28 +132,44 @@ SeriesScore SeriesDetector::State::Process(Timestamp time, double value) {
   const double distance = usual.has_value() ? value - *usual : kMissing;
   season.Learn(time, value);
 
-  const double by_value = forests[0].Process(std::array{value});
-  const double by_level = forests[1].Process(std::array{level_now});
-  const double by_season = forests[2].Process(std::array{distance});
+  const std::array rows{value, level_now, distance};
+  std::array<double, 3> by_view{};
+  for (std::size_t i = 0; i < 3; ++i) by_view[i] = forests[i].Score(std::array{rows[i]});
   const auto consider = [&](double score, SeriesCause cause, bool above) {
     if (score <= result.score) return;
     result.score = score;
     result.cause = cause;
     result.above = above;
   };
-  consider(by_value, SeriesCause::kValue, value > mean);
-  consider(by_level, SeriesCause::kLevel, level_now > mean);
-  if (season_counts) consider(by_season, SeriesCause::kSeason, distance > 0);
-
-  const double memory = options.time_decay == 0 ? std::numeric_limits<double>::infinity()
-                                                : static_cast<double>(options.time_decay);
-  mean += (value - mean) / std::min(static_cast<double>(forests[0].rows()), memory);
+  consider(by_view[0], SeriesCause::kValue, value > mean);
+  consider(by_view[1], SeriesCause::kLevel, level_now > mean);
+  if (season_counts) consider(by_view[2], SeriesCause::kSeason, distance > 0);
   if (result.score > 0) {
     if (result.score > scores.Highest()) result.fresh_score = result.score;
     scores.Add(result.score);
     result.grade = threshold.Grade(result.score);
   }
+  if (result.grade > 0) result.parts = Parts(rows, season_counts);
+  for (std::size_t i = 0; i < 3; ++i) forests[i].Learn(std::array{rows[i]});
+
+  const double memory = options.time_decay == 0 ? std::numeric_limits<double>::infinity()
+                                                : static_cast<double>(options.time_decay);
+  mean += (value - mean) / std::min(static_cast<double>(forests[0].rows()), memory);
   return result;
+}
+
+// Before the rows are learned: then they are not yet among what is usual.
+std::vector<ScorePart> SeriesDetector::State::Parts(const std::array<double, 3>& rows,
+                                                    bool season_counts) const {
+  constexpr std::array kViews{SeriesCause::kValue, SeriesCause::kLevel, SeriesCause::kSeason};
+  std::vector<ScorePart> parts;
+  for (std::size_t i = 0; i < (season_counts ? 3U : 2U); ++i) {
+    Attribution attribution;
+    forests[i].Score(std::array{rows[i]}, &attribution);
+    for (std::size_t lag = 0; lag < attribution.high_by_lag.size(); ++lag)
+      parts.push_back({kViews[i], lag, attribution.high_by_lag[lag], attribution.low_by_lag[lag]});
+  }
+  return parts;
 }
 
 ExpectedValue SeriesDetector::State::Expect(Timestamp time) const {
@@ -193,6 +210,7 @@ Result<SeriesDetector> SeriesDetector::Create(const SeriesOptions& options) {
     forest.time_decay = options.time_decay;
     forest.silent_rows = options.silent_rows;
     forest.seed = options.seed + i;
+    if (i == 0) forest.shingle = options.shingle;
     HONRYU_TRY(auto made, RandomCutForest::Create(forest));
     forests.push_back(std::move(made));
   }

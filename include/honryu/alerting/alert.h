@@ -1,5 +1,6 @@
 #pragma once
 
+#include "honryu/alerting/condition.h"
 #include "honryu/alerting/state.h"
 #include "honryu/base/result.h"
 #include "honryu/base/time.h"
@@ -15,13 +16,8 @@ namespace honryu::alerting {
 enum class Severity : std::uint8_t { kInfo, kWarning, kCritical };
 /// "info", "warning", "critical".
 std::string_view SeverityName(Severity severity);
-
-/// One number in time, for charts.
-struct Point {
-  Timestamp time;
-  double value = 0;
-  friend bool operator==(const Point&, const Point&) = default;
-};
+/// kInvalidArgument for other words.
+Result<Severity> ParseSeverity(std::string_view name);
 
 /// One series under one rule, as it stands.
 struct Alert {

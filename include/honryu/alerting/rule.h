@@ -1,6 +1,7 @@
 #pragma once
 
 #include "honryu/alerting/alert.h"
+#include "honryu/alerting/condition.h"
 #include "honryu/alerting/series.h"
 #include "honryu/alerting/state.h"
 #include "honryu/base/result.h"
@@ -13,25 +14,6 @@
 #include <vector>
 
 namespace honryu::alerting {
-
-enum class ConditionKind : std::uint8_t {
-  kAbove,    ///< value > limit
-  kBelow,    ///< value < limit
-  kRise,     ///< value > (1 + limit) × mean of the time before
-  kFall,     ///< value < (1 − limit) × mean of the time before
-  kAbsent,   ///< No sample for `stale_after`, from a series seen before.
-  kPresent,  ///< A record came.
-  kAnomaly,  ///< A record of the stream `anomalies` with a grade of at least limit.
-};
-
-struct Condition {
-  ConditionKind is = ConditionKind::kAbove;
-  double limit = 0;
-  double hysteresis =
-      0;  ///< The value must be so far back over the limit to end it. kRise, kFall: share of the mean.
-  Duration against = std::chrono::minutes(10);  ///< kRise, kFall: the time before.
-  double least = 0;  ///< kRise: no breach by values below it; kFall: none while the mean is below it.
-};
 
 /// More notifications than `limit` in `window` are held back until there is room, then sent as one.
 struct FloodLimit {
@@ -46,6 +28,11 @@ struct Rule {
   Severity severity = Severity::kWarning;
   bool enabled = true;
   SeriesSpec series;
+  /// Set: a rule for rules that SQL writes. Each text in this field of the records names a rule of its own,
+  /// which is this one in all else; what the other fields hold takes the place of severity, summary and
+  /// limit.
+  std::string name_from;
+  std::string severity_from, summary_from, limit_from;
   Condition when;
   StateOptions state;
   Duration forget_after = std::chrono::hours(1);  ///< A quiet series is forgotten; it must be OK or NO_DATA.
@@ -62,8 +49,12 @@ struct Rule {
   Result<void> Validate() const;
 };
 
-/// Bind a series, and a rule, to configuration keys.
+/// May a rule be called so?
+bool IsRuleName(std::string_view name);
+
+/// Bind a series, a condition, and a rule, to configuration keys.
 void DescribeSeries(SeriesSpec& series, config::Section& section);
+void DescribeCondition(Condition& when, config::Section& section);
 void DescribeRule(Rule& rule, config::Section& section);
 /// kInvalidArgument for two rules of one name.
 Result<void> CheckRules(const std::vector<Rule>& rules);

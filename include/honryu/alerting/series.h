@@ -28,7 +28,8 @@ struct SeriesSpec {
   std::vector<std::string> match;  ///< "field=value" or "field!=value", * and ? in the value; all must hold.
   std::vector<std::string> key;    ///< Fields that tell series apart, in this order; none: one series.
   std::string value = "value";     ///< Field of the number; empty: each record counts as 1.
-  /// When set, the value is divided by that of the record of the same key and window that this matches.
+  /// When set, the value is divided by that of the record of the same key and window that this matches; where
+  /// records have a number `revision`, of the same revision (for kIncrement it does not matter).
   std::vector<std::string> per_match;
   std::string per_value = "value";
   double per_least = 0;  ///< No number while the divisor is below it.
@@ -54,6 +55,8 @@ struct Sample {
 bool GlobMatch(std::string_view pattern, std::string_view text);
 /// Member by dotted path; null pointer if absent. A member whose own name has the dots wins.
 const codec::Json* FindPath(const codec::Json& record, std::string_view path);
+/// What the field (epoch milliseconds or a date-time) says; nothing when it is absent or neither of them.
+std::optional<Timestamp> WindowStart(const codec::Json& record, std::string_view field);
 /// A JSON value as plain text: strings without quotes, the rest as JSON writes it; empty for absent ones.
 std::string PlainText(const codec::Json* value);
 
@@ -86,6 +89,7 @@ class SeriesReader {
     std::int64_t start_ms = 0;
     double value = 0;
     double per = 0;
+    std::optional<double> value_revision, per_revision;
   };
   struct Bucket {
     double value = 0;

@@ -33,10 +33,13 @@ struct ForestOptions {
 };
 
 /// How much each input column, on each side, adds to a score: high: the value lies above what is usual; low:
-/// below. All parts together are the score. With a shingle, a column's parts are summed over its positions.
+/// below. All parts together are the score. With a shingle, a column's parts are summed over its positions in
+/// `high` and `low`, and stand for themselves in the other two.
 struct Attribution {
   std::vector<double> high;  ///< One a column.
   std::vector<double> low;   ///< One a column.
+  /// At [lag * columns + column]; lag 0: the row that was scored, 1: the row before, up to shingle - 1.
+  std::vector<double> high_by_lag{}, low_by_lag{};
   double Total() const;
 };
 

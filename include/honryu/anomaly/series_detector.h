@@ -10,6 +10,7 @@
 #include <cstdint>
 #include <memory>
 #include <string>
+#include <vector>
 
 namespace honryu::anomaly {
 
@@ -22,6 +23,9 @@ struct SeriesOptions {
   std::uint64_t time_decay = 100000;
   /// Rows at the start without a score.
   std::size_t silent_rows = 100;
+  /// Rows joined into one point of the forest that looks at values: 1 to 1000. More than one finds changes of
+  /// shape, and is slower.
+  std::size_t shingle = 1;
   /// Rows in the mean that shows a change of level: 1 to 10000.
   std::size_t level_rows = 16;
   /// The season counts while it leaves less than this share of the movement unexplained.
@@ -44,12 +48,23 @@ enum class SeriesCause : std::uint8_t {
 /// "value", "level", "season", "none".
 std::string_view SeriesCauseName(SeriesCause cause);
 
+/// How much one value adds to the score of one view.
+struct ScorePart {
+  SeriesCause view = SeriesCause::kValue;
+  std::size_t lag = 0;  ///< 0: the row itself, 1: the one before (kValue with a shingle).
+  double high = 0;      ///< For lying above what is usual…
+  double low = 0;       ///< …and below.
+};
+
 struct SeriesScore {
   double score = 0;  ///< On the forest's scale: 0 while silent, ordinary about 1, 3 and more stands out.
   double fresh_score = 0;  ///< The score if it is higher than any of the rest_rows before it, else 0.
   double grade = 0;        ///< 0: ordinary, to 1, by a threshold that follows the series.
   SeriesCause cause = SeriesCause::kNone;
   bool above = false;  ///< The value (for kLevel the mean) lies above what is usual.
+  /// Where the score comes from; only with a grade above 0. Those of the view `cause` add up to `score`,
+  /// those of the other views to what they gave.
+  std::vector<ScorePart> parts;
 };
 
 /// Watches one series of timed numbers, a value at a time, without looking ahead.

@@ -324,6 +324,85 @@ TEST(AlertEngine, SeriesAreBoundedAndThoseThatFireStay) {
   EXPECT_EQ(bench.engine.Active().size(), 1u);
 }
 
+/// A rule for rules that SQL writes, as in config/alerts.yaml.
+Rule Written() {
+  Rule rule;
+  rule.name = "sql";
+  rule.stream = "sql-alerts";
+  rule.series.key = {"SERIES"};
+  rule.series.value = "VALUE";
+  rule.name_from = "RULE";
+  rule.severity_from = "SEVERITY";
+  rule.summary_from = "SUMMARY";
+  rule.limit_from = "LIMIT_VALUE";
+  rule.when.is = ConditionKind::kPresent;
+  rule.state.stale_after = seconds(60);
+  rule.state.on_stale = OnStale::kResolve;
+  return rule;
+}
+
+std::string WrittenRow(const std::string& rule, const std::string& series, const std::string& severity) {
+  return R"({"RULE":")" + rule + R"(","SERIES":")" + series + R"(","VALUE":7,"LIMIT_VALUE":5,"SEVERITY":")" +
+         severity + R"(","SUMMARY":"{key} did it {value} times, at most {limit}"})";
+}
+
+TEST(AlertEngine, RulesWrittenInSqlAreRulesOfTheirOwn) {
+  Bench bench({Written()});
+  const auto put = [&bench](double second, const std::string& row) {
+    return bench.engine.Process(row, At(second), bench.out).ok();
+  };
+  EXPECT_TRUE(put(0, WrittenRow("logins", "u1", "critical")));
+  EXPECT_TRUE(put(0, WrittenRow("refunds", "u1", "dreadful")));
+  bench.Wait(5);
+  ASSERT_EQ(bench.out.notifications.size(), 2u);
+  const Notification logins = bench.out.notifications[0];
+  EXPECT_EQ(logins.rule, "logins");
+  EXPECT_EQ(logins.severity, Severity::kCritical);
+  EXPECT_EQ(logins.alerts[0].Fingerprint(), "logins{SERIES=u1}");
+  EXPECT_EQ(logins.alerts[0].summary, "SERIES=u1 did it 7 times, at most 5");
+  EXPECT_EQ(logins.alerts[0].limit, 5);
+  EXPECT_EQ(bench.out.notifications[1].rule, "refunds");
+  EXPECT_EQ(bench.out.notifications[1].severity, Severity::kWarning);  // no such word
+  EXPECT_FALSE(put(6, R"({"SERIES":"u1","VALUE":7})"));
+  EXPECT_FALSE(put(6, WrittenRow("a{b}", "u1", "info")));
+
+  // They live on in a snapshot, by their names, and end when their rows do.
+  bench.Told();
+  Engine restored({Written()});
+  ASSERT_TRUE(restored.Restore(bench.engine.Snapshot()).ok());
+  ASSERT_EQ(restored.Active().size(), 2u);
+  EXPECT_EQ(restored.Active()[0].severity, Severity::kCritical);
+  EngineOutput out;
+  EXPECT_TRUE(restored.Process(WrittenRow("logins", "u1", "critical"), At(50), out).ok());
+  restored.Advance(At(80), out);
+  ASSERT_EQ(out.notifications.size(), 1u);
+  EXPECT_EQ(out.notifications[0].rule, "refunds");
+  EXPECT_EQ(out.notifications[0].Status(), "resolved");
+
+  // A silence of one is none of the other.
+  Silence silence;
+  silence.id = "s";
+  silence.rule = "logins";
+  silence.until = At(1000);
+  Bench silenced({Written()});
+  silenced.engine.SetSilences({silence});
+  EXPECT_TRUE(silenced.engine.Process(WrittenRow("logins", "u1", "info"), At(0), silenced.out).ok());
+  EXPECT_TRUE(silenced.engine.Process(WrittenRow("refunds", "u1", "info"), At(0), silenced.out).ok());
+  silenced.Wait(5);
+  ASSERT_EQ(silenced.out.notifications.size(), 1u);
+  EXPECT_EQ(silenced.out.notifications[0].rule, "refunds");
+}
+
+TEST(AlertEngine, RulesWrittenInSqlAreBounded) {
+  Bench bench({Written()});
+  int taken = 0;
+  for (int i = 0; i < 300; ++i)
+    taken +=
+        bench.engine.Process(WrittenRow("r" + std::to_string(i), "s", "info"), At(0), bench.out).ok() ? 1 : 0;
+  EXPECT_EQ(taken, 199);
+  EXPECT_TRUE(bench.engine.Process(WrittenRow("r5", "s", "info"), At(1), bench.out).ok());
+}
+
 TEST(AlertEngine, DisabledRulesAndBrokenRecordsDoNothing) {
   Rule rule = Above(10);
   rule.enabled = false;

@@ -82,6 +82,27 @@ TEST(SeriesReader, DividesRowsOfOneWindow) {
   EXPECT_EQ(found[0].value, 0);
 }
 
+TEST(SeriesReader, DividesOnlyRowsOfOneRevision) {
+  SeriesSpec spec;
+  spec.match = {"metric=whole"};
+  spec.per_match = {"metric=all"};
+  Source source(spec);
+  const auto row = [](const std::string& metric, int value, int revision) {
+    return R"({"metric":")" + metric + R"(","group":"","start":0,"value":)" + std::to_string(value) +
+           R"(,"revision":)" + std::to_string(revision) + "}";
+  };
+  EXPECT_TRUE(source.Put(0, row("all", 100, 1)).empty());  // a share of 0 would be a false alarm
+  auto found = source.Put(1, row("whole", 99, 1));
+  ASSERT_EQ(found.size(), 1u);
+  EXPECT_EQ(found[0].value, 0.99);
+  EXPECT_TRUE(source.Put(2, row("all", 900, 2)).empty());  // not 99 of 900
+  found = source.Put(3, row("whole", 891, 2));
+  ASSERT_EQ(found.size(), 1u);
+  EXPECT_EQ(found[0].value, 0.99);
+  EXPECT_TRUE(source.Put(4, row("whole", 990, 3)).empty());  // in either order
+  EXPECT_EQ(source.Put(5, row("all", 1000, 3)).at(0).value, 0.99);
+}
+
 TEST(SeriesReader, IncrementsOfOpenWindowsGoOnOverTheirEdges) {
   SeriesSpec spec;
   spec.reading = Reading::kIncrement;

@@ -139,8 +139,20 @@ TEST(Forest, AttributionAddsUpToTheScoreAndNamesTheColumnAndSide) {
     }
     forest.Score(std::array{0.0, 0.0, -25.0}, &parts);
     EXPECT_GT(parts.low[2], 0.8 * parts.Total());
+    // By place in the shingle: the row itself is what is odd, and the parts of all places make up the whole.
+    ASSERT_EQ(parts.low_by_lag.size(), 3 * shingle);
+    EXPECT_GT(parts.low_by_lag[2], 0.7 * parts.Total());
+    for (std::size_t column = 0; column < 3; ++column) {
+      double low = 0;
+      for (std::size_t lag = 0; lag < shingle; ++lag) low += parts.low_by_lag[lag * 3 + column];
+      EXPECT_NEAR(low, parts.low[column], 1e-9);
+    }
     forest.Score(std::array{0.0, 9.0, 0.0}, &parts);
     EXPECT_GT(parts.high[1], 0.8 * parts.Total());
+    if (shingle == 1) continue;
+    forest.Process(std::array{0.0, 0.0, -25.0});
+    forest.Process(std::array{0.0, 1.0, 0.0}, &parts);  // the odd row is one back now
+    EXPECT_GT(parts.low_by_lag[3 + 2], 0.5 * parts.Total());
   }
 }
 

@@ -50,6 +50,38 @@ TEST(SeriesDetector, FindsASpikeAtOnce) {
   EXPECT_TRUE(spike.above);
 }
 
+TEST(SeriesDetector, SaysWhichViewAndWhichRowAnAnomalyComesFrom) {
+  for (const std::size_t shingle : {std::size_t{1}, std::size_t{3}}) {
+    SeriesOptions options = Small();
+    options.shingle = shingle;
+    auto detector = SeriesDetector::Create(options).value();
+    Random random(1);
+    for (int i = 0; i < 1500; ++i) {
+      const SeriesScore usual = detector.Process(At(i), Daily(i, random));
+      EXPECT_EQ(usual.parts.empty(), usual.grade == 0);
+    }
+    const SeriesScore dip = detector.Process(At(1500), -300);
+    ASSERT_GT(dip.grade, 0);
+    double cause = 0, low = 0, newest = 0;
+    std::size_t of_value = 0;
+    for (const ScorePart& part : dip.parts) {
+      EXPECT_GE(part.high, 0);
+      EXPECT_GE(part.low, 0);
+      if (part.view == SeriesCause::kValue) {
+        ++of_value;
+        if (part.lag == 0) newest = part.low;
+      }
+      if (part.view != dip.cause) continue;
+      cause += part.high + part.low;
+      low += part.low;
+    }
+    EXPECT_EQ(of_value, shingle);
+    EXPECT_NEAR(cause, dip.score, 1e-9);
+    EXPECT_GT(low, 0.8 * cause);
+    EXPECT_GT(newest, 1);
+  }
+}
+
 TEST(SeriesDetector, FindsAUsualValueAtAnUnusualTimeOfTheDay) {
   auto detector = SeriesDetector::Create(Small()).value();
   Random random(1);
