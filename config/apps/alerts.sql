@@ -8,7 +8,9 @@ CREATE STREAM events (
   user_id     VARCHAR,
   event_time  TIMESTAMP,
   "timestamp" TIMESTAMP,
+  session_id  VARCHAR,
   platform    VARCHAR FROM '$.device.type',
+  app_version VARCHAR FROM '$.device.app_version',
   WATERMARK FOR event_time AS event_time - INTERVAL '1' MINUTE
 ) WITH (stream = 'events', timestamp_else = 'timestamp, arrival');
 
@@ -19,6 +21,15 @@ WITH (stream = 'kpi', format = 'kpi');
 INSERT INTO platform_traffic SELECT window_start, window_end, platform, COUNT(*), COUNT(*)
 FROM TABLE(TUMBLE(TABLE events, DESCRIPTOR(event_time), INTERVAL '1' MINUTE)) WHERE platform IS NOT NULL
 GROUP BY window_start, window_end, platform EMIT EVERY INTERVAL '1' SECOND;
+
+-- Sessions by version of the app, and those without a crash (rule crash-free-rate).
+CREATE STREAM stability_now (window_start TIMESTAMP, window_end TIMESTAMP, app_version VARCHAR, app_sessions BIGINT, crash_free_sessions BIGINT, revision BIGINT)
+WITH (stream = 'kpi', format = 'kpi', approximate_above = 'app_sessions:16384,crash_free_sessions:16384');
+
+INSERT INTO stability_now SELECT window_start, window_end, app_version, COUNT(DISTINCT session_id),
+  COUNT(DISTINCT session_id) - COUNT(DISTINCT CASE WHEN event_type = 'crash' THEN session_id END), COUNT(*)
+FROM TABLE(TUMBLE(TABLE events, DESCRIPTOR(event_time), INTERVAL '5' MINUTE)) WHERE app_version IS NOT NULL AND session_id IS NOT NULL
+GROUP BY window_start, window_end, app_version EMIT EVERY INTERVAL '5' SECOND;
 
 -- Users who reserve and cancel at least three times in an hour (rule reserve-cancel).
 CREATE STREAM fraud (window_start TIMESTAMP, window_end TIMESTAMP, user_id VARCHAR, pairs BIGINT)

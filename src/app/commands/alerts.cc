@@ -15,6 +15,8 @@ struct AlertsOptions {
   std::string api_key;
   bool history = false;
   bool json = false;
+  int limit = 100;
+  bool chosen = false;  // --rule or --key was given
   std::string rule = "*", key = "*", length, comment, id, channel;
 };
 
@@ -63,30 +65,47 @@ void PrintAlert(const codec::Json& alert) {
               Text(alert, "summary").c_str());
 }
 
-int List(const AlertsOptions& options) {
-  const auto answer = Ask(options, "GET", options.history ? "/v1/alerts/history" : "/v1/alerts");
+const codec::Json::Array& ListOf(const codec::Json& answer, std::string_view name) {
+  static const codec::Json::Array kNone;
+  const codec::Json* list = answer.Find(name);
+  return list == nullptr ? kNone : list->array();
+}
+
+int ListHistory(const AlertsOptions& options) {
+  const auto answer = Ask(options, "GET", "/v1/alerts/history?limit=" + std::to_string(options.limit));
   if (!answer.ok()) return Fail(answer.error());
   if (options.json) {
     std::puts(answer->Dump().c_str());
     return 0;
   }
-  if (options.history) {
-    const codec::Json* changes = answer->Find("changes");
-    for (const codec::Json& change : changes == nullptr ? codec::Json::Array{} : changes->array()) {
-      if (const codec::Json* alert = change.Find("alert"); alert != nullptr) {
-        std::printf("%s  %-8s -> ", Time(*alert, "at").c_str(), Text(change, "from").c_str());
-        PrintAlert(*alert);
-      }
-    }
+  for (const codec::Json& change : ListOf(*answer, "changes")) {
+    const codec::Json* alert = change.Find("alert");
+    if (alert == nullptr) continue;
+    const codec::Json* silenced = change.Find("silenced");
+    std::printf("%s  %-8s -> %-8s  %s{%s}  %s%s\n", Time(*alert, "at").c_str(), Text(change, "from").c_str(),
+                Text(*alert, "state").c_str(), Text(*alert, "rule").c_str(), Text(*alert, "key").c_str(),
+                Text(*alert, "summary").c_str(),
+                silenced != nullptr && silenced->BoolOr(false) ? "  (silenced)" : "");
+  }
+  if (ListOf(*answer, "changes").empty()) std::puts("nothing has happened yet");
+  return 0;
+}
+
+int List(const AlertsOptions& options) {
+  if (options.history) return ListHistory(options);
+  const auto answer = Ask(options, "GET", "/v1/alerts");
+  if (!answer.ok()) return Fail(answer.error());
+  if (options.json) {
+    std::puts(answer->Dump().c_str());
     return 0;
   }
-  const codec::Json* alerts = answer->Find("alerts");
-  for (const codec::Json& alert : alerts == nullptr ? codec::Json::Array{} : alerts->array())
-    PrintAlert(alert);
+  for (const codec::Json& alert : ListOf(*answer, "alerts")) PrintAlert(alert);
+  if (ListOf(*answer, "alerts").empty()) std::puts("no alerts: every watched series is ok");
+  if (const codec::Json* complete = answer->Find("complete"); complete != nullptr && !complete->BoolOr(true))
+    std::fputs("the server still reads what happened before its start: this may not be all\n", stderr);
   const auto silences = Ask(options, "GET", "/v1/silences");
   if (!silences.ok()) return Fail(silences.error());
-  const codec::Json* list = silences->Find("silences");
-  for (const codec::Json& silence : list == nullptr ? codec::Json::Array{} : list->array()) {
+  for (const codec::Json& silence : ListOf(*silences, "silences")) {
     std::printf("silenced  until %s  %s{%s}  %s  %s\n", Time(silence, "until").c_str(),
                 Text(silence, "rule").c_str(), Text(silence, "key").c_str(), Text(silence, "id").c_str(),
                 Text(silence, "comment").c_str());
@@ -98,8 +117,14 @@ int Silence(const AlertsOptions& options) {
   if (!options.id.empty()) {
     const auto answer = Ask(options, "DELETE", "/v1/silences/" + options.id);
     if (!answer.ok()) return Fail(answer.error());
+    std::printf("%s ended\n", options.id.c_str());
     return 0;
   }
+  if (options.length.empty())
+    return Fail(Error(ErrorCode::kInvalidArgument, "--for is missing: how long, e.g. --for 2h"));
+  if (!options.chosen)
+    return Fail(Error(ErrorCode::kInvalidArgument,
+                      "--rule or --key is missing: which alerts; --rule '*' silences all"));
   std::string body;
   codec::JsonWriter json(body);
   json.BeginObject();
@@ -112,7 +137,8 @@ int Silence(const AlertsOptions& options) {
   json.EndObject();
   const auto answer = Ask(options, "POST", "/v1/silences", body);
   if (!answer.ok()) return Fail(answer.error());
-  std::printf("%s until %s\n", Text(*answer, "id").c_str(), Time(*answer, "until").c_str());
+  std::printf("%s until %s: %s{%s}\n", Text(*answer, "id").c_str(), Time(*answer, "until").c_str(),
+              Text(*answer, "rule").c_str(), Text(*answer, "key").c_str());
   return 0;
 }
 
@@ -128,7 +154,10 @@ int Test(const AlertsOptions& options) {
   }
   const auto answer = Ask(options, "POST", "/v1/alerts/test", body);
   if (!answer.ok()) return Fail(answer.error());
-  std::puts(answer->Dump().c_str());
+  std::string channels;
+  for (const codec::Json& channel : ListOf(*answer, "channels"))
+    channels += (channels.empty() ? "" : ", ") + std::string(channel.StringOr(""));
+  std::printf("%s is on its way to: %s\n", Text(*answer, "id").c_str(), channels.c_str());
   return 0;
 }
 
@@ -146,16 +175,24 @@ void AddAlertsCommand(CLI::App& app, int* exit_code) {
   alerts->fallthrough();
   CLI::App* list = alerts->add_subcommand("list", "What is not OK, and silences");
   list->add_flag("--history", options->history, "The last steps instead");
+  list->add_option("--limit", options->limit, "Of the history")
+      ->check(CLI::Range(1, 100'000))
+      ->capture_default_str();
   list->add_flag("--json", options->json, "As the server answers it");
   list->callback([options, exit_code] { *exit_code = List(*options); });
   CLI::App* silence = alerts->add_subcommand("silence", "Record alerts without telling anybody");
   CLI::Option* length = silence->add_option("--for", options->length, "How long, e.g. 2h");
-  silence->add_option("--rule", options->rule, "Pattern of rule names")->capture_default_str();
-  silence->add_option("--key", options->key, "Pattern of series keys")->capture_default_str();
+  const CLI::Option* rule =
+      silence->add_option("--rule", options->rule, "Pattern of rule names")->capture_default_str();
+  const CLI::Option* key =
+      silence->add_option("--key", options->key, "Pattern of series keys")->capture_default_str();
   silence->add_option("--comment", options->comment, "Why");
   CLI::Option* end = silence->add_option("--end", options->id, "End the silence of this id instead");
   end->excludes(length);
-  silence->callback([options, exit_code] { *exit_code = Silence(*options); });
+  silence->callback([options, exit_code, rule, key] {
+    options->chosen = rule->count() + key->count() > 0;
+    *exit_code = Silence(*options);
+  });
   CLI::App* test = alerts->add_subcommand("test", "Send a test notification through the real way");
   test->add_option("channel", options->channel, "Only this channel");
   test->callback([options, exit_code] { *exit_code = Test(*options); });

@@ -9,7 +9,7 @@
 namespace honryu::app {
 namespace {
 
-/// Rules, deliveries, and the own metrics that rules may watch.
+/// Rules, deliveries, and the metrics that rules may watch.
 class AlerterRole final : public Component {
  public:
   explicit AlerterRole(Wiring& wiring) : wiring_(wiring) {}
@@ -17,7 +17,9 @@ class AlerterRole final : public Component {
   const char* name() const override { return "alerter"; }
   Result<void> Start() override {
     const Settings& settings = wiring_.settings;
-    http_ = std::make_unique<http::Client>(wiring_.runtime, http::ClientConfig{});
+    http::ClientConfig client;
+    client.max_body = ByteSize::MiB(8);  // answers of receivers, and metrics pages
+    http_ = std::make_unique<http::Client>(wiring_.runtime, client);
     alerter_ = std::make_unique<processors::alerter::Alerter>(
         settings.alerter, *wiring_.streams, wiring_.runtime.NextExecutor(), wiring_.clock, wiring_.metrics);
     notifier_ = std::make_unique<processors::notifier::Notifier>(
@@ -29,10 +31,10 @@ class AlerterRole final : public Component {
         settings.alerter.rules.begin(), settings.alerter.rules.end(),
         [&](const auto& rule) { return rule.enabled && rule.stream == settings.metrics_source.stream; });
     if (!watched) return Ok();
-    own_metrics_ = std::make_unique<processors::alerter::MetricsSource>(
-        settings.metrics_source, *wiring_.streams, wiring_.runtime.NextExecutor(), wiring_.clock,
-        wiring_.metrics);
-    own_metrics_->Start();
+    metrics_ = std::make_unique<processors::alerter::MetricsSource>(settings.metrics_source, *wiring_.streams,
+                                                                    *http_, wiring_.runtime.NextExecutor(),
+                                                                    wiring_.clock, wiring_.metrics);
+    metrics_->Start();
     return Ok();
   }
   Result<void> Ready() const override {
@@ -40,7 +42,7 @@ class AlerterRole final : public Component {
     return notifier_->Ready();
   }
   void Stop(MonoTime deadline) override {
-    if (own_metrics_ != nullptr) wiring_.runtime.BlockOn(own_metrics_->Stop());
+    if (metrics_ != nullptr) wiring_.runtime.BlockOn(metrics_->Stop());
     if (alerter_ != nullptr) wiring_.runtime.BlockOn(alerter_->Stop(deadline));
     if (notifier_ != nullptr) wiring_.runtime.BlockOn(notifier_->Stop(deadline));
   }
@@ -50,7 +52,7 @@ class AlerterRole final : public Component {
   std::unique_ptr<http::Client> http_;
   std::unique_ptr<processors::alerter::Alerter> alerter_;
   std::unique_ptr<processors::notifier::Notifier> notifier_;
-  std::unique_ptr<processors::alerter::MetricsSource> own_metrics_;
+  std::unique_ptr<processors::alerter::MetricsSource> metrics_;
 };
 
 }  // namespace

@@ -54,6 +54,18 @@ void DescribeWatch(Watch& watch, Section& section) {
   section.Field("sample_size", &watch.sample_size, {.doc = "Points of a tree."}, {2, 16384});
   section.Field("silent_rows", &watch.silent_rows, {.doc = "Values of a series before the first score."},
                 {1, 1'000'000});
+  section.Field("shingle", &watch.shingle,
+                {.doc = "Values joined into one point; more find changes of shape."}, {1, 1000});
+  section.List(
+      "conditions", &watch.conditions,
+      {.doc = "What is odd in any case: is (above, below, rise, fall), limit and so on, as in rules."},
+      alerting::DescribeCondition);
+  section.Field("absent_after", &watch.absent_after,
+                {.doc = "A series without a value for so long is odd; 0: it is not."},
+                {Duration::zero(), hours(24 * 30)});
+  section.Field("raw_lead", &watch.raw_lead,
+                {.doc = "Raw events came so much earlier than what an increment stands for."},
+                {Duration::zero(), hours(1)});
   section.Field("season_slot", &watch.season_slot, {.doc = "Part of the day with one usual value."},
                 {minutes(1), hours(24)});
   section.Field("least_grade", &watch.least_grade, {.doc = "Anomalies of a lower grade are not written."},
@@ -102,13 +114,22 @@ void DescribeAlerts(Settings& settings, Section& section) {
   section.Field("give_up_after", &notifier.give_up_after, {.doc = "Then it is a dead letter."},
                 {Duration::zero(), hours(24 * 30)});
   section.Field("metrics_stream", &settings.metrics_source.stream,
-                {.doc = "Stream of this process's own metrics, for rules."});
+                {.doc = "Stream of metrics, for rules: those of this process and of metrics_targets."});
+  section.Field("metrics_targets", &settings.metrics_source.targets,
+                {.doc = "Metrics pages of the other daemons, at most 100; without a path: /metrics.",
+                 .example = "[http://broker:9600, http://aggregator:9600]"});
   section.Field("metrics_interval", &settings.metrics_source.interval, {.doc = "Between two looks at them."},
                 {milliseconds(100), hours(1)});
+  section.Field("metrics_timeout", &settings.metrics_source.timeout, {.doc = "Of one of them."},
+                {milliseconds(10), minutes(5)});
   section.Field("metrics", &settings.metrics_source.patterns,
                 {.doc = "Names of those metrics, with * and ?."});
+  section.Field("metrics_least_rate", &settings.metrics_source.least_rate,
+                {.doc = "Records a second of a stream below which its shards are not called uneven."},
+                {0, 1e9});
   section.Check([&settings]() -> Result<void> {
     HONRYU_TRY_VOID(settings.alerter.Validate());
+    HONRYU_TRY_VOID(settings.metrics_source.Validate());
     return settings.notifier.Validate();
   });
 }

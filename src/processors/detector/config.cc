@@ -17,7 +17,21 @@ Result<void> Watch::Validate() const {
   if (!(least_grade >= 0 && least_grade <= 1)) return wrong("least_grade must lie between 0 and 1");
   if (!(least_change >= 0) || !(least_deviations >= 0))
     return wrong("least_change and least_deviations must not be negative");
+  for (const alerting::Condition& condition : conditions) {
+    using alerting::ConditionKind;
+    const bool relative = condition.is == ConditionKind::kRise || condition.is == ConditionKind::kFall;
+    if (!relative && condition.is != ConditionKind::kAbove && condition.is != ConditionKind::kBelow)
+      return wrong("conditions may be above, below, rise and fall; absence: absent_after");
+    if (relative && !(condition.limit > 0 && (condition.is == ConditionKind::kRise || condition.limit <= 1)))
+      return wrong("limit must be a share above 0, for fall at most 1");
+    if (!(condition.hysteresis >= 0)) return wrong("hysteresis must not be negative");
+  }
+  if (absent_after < Duration::zero() || raw_lead < Duration::zero())
+    return wrong("absent_after and raw_lead must not be negative");
+  if (absent_after > Duration::zero() && series.reading == alerting::Reading::kIncrement)
+    return wrong("absent_after does not go with increments, which are 0 then: use a condition below");
   anomaly::SeriesOptions options;
+  options.shingle = shingle;
   options.trees = trees;
   options.sample_size = sample_size;
   options.silent_rows = silent_rows;

@@ -22,6 +22,7 @@ constexpr Duration kRetryPause = std::chrono::milliseconds(500);
 constexpr Duration kPoll = std::chrono::milliseconds(10);
 constexpr std::size_t kMostPending = 1000;  // anomalies to be written; then reading waits
 constexpr std::size_t kMostRawShards = 64;  // looked at for one anomaly
+constexpr int kMostRawReads = 20;           // of one of them
 constexpr int kFailuresBeforeUnready = 3;
 
 struct Metrics {
@@ -237,12 +238,13 @@ struct Source final : consumer::Handler {
     co_return Ok();
   }
 
-  /// Which raw events arrived in the time that an anomaly is about: by shard [first, before). What cannot be
-  /// found out is left out: it is a help for people, not a condition.
+  /// Which raw events arrived in the time that an anomaly is about: by shard [first, before), or up to `last`
+  /// where nothing came behind it. What cannot be found out is left out: it is a help for people, not a
+  /// condition.
   async::Task<std::string> RawEvents(const Anomaly& anomaly) {
     std::string text;
     if (config.raw_stream.empty()) co_return text;
-    const Timestamp from = anomaly.from;
+    const Timestamp from = anomaly.raw_from;
     const Timestamp to = anomaly.to;
     Result<std::vector<client::ShardDescription>> found =
         co_await client.ListShards(async::Context::WithTimeout(kCallTimeout), config.raw_stream);
@@ -251,6 +253,10 @@ struct Source final : consumer::Handler {
     json.BeginObject();
     json.Key("stream");
     json.String(config.raw_stream);
+    json.Key("from");
+    json.Int(ToMs(from));
+    json.Key("to");
+    json.Int(ToMs(to));
     json.Key("shards");
     json.BeginArray();
     for (std::size_t i = 0; i < found->size() && i < kMostRawShards; ++i) {
@@ -258,6 +264,8 @@ struct Source final : consumer::Handler {
       Result<std::optional<SequenceNumber>> first = co_await FirstFrom(shard, from, to);
       if (!first.ok() || !first->has_value()) continue;
       Result<std::optional<SequenceNumber>> before = co_await FirstFrom(shard, to, Timestamp::max());
+      std::optional<SequenceNumber> last;
+      if (before.ok() && !before->has_value()) last = co_await LastFrom(shard, **first, to);
       json.BeginObject();
       json.Key("shard");
       json.String(shard);
@@ -266,6 +274,9 @@ struct Source final : consumer::Handler {
       if (before.ok() && before->has_value()) {
         json.Key("before");
         json.PlainString((*before)->ToDecimal());
+      } else if (last.has_value()) {
+        json.Key("last");
+        json.PlainString(last->ToDecimal());
       }
       json.EndObject();
     }
@@ -287,6 +298,30 @@ struct Source final : consumer::Handler {
     if (!batch->records.empty() && batch->records.front().arrival < until)
       sequence = batch->records.front().sequence;
     co_return sequence;
+  }
+
+  /// The last record from `first` on that arrived before `until`, where no later one is there; nothing when
+  /// it cannot be found within a few reads.
+  async::Task<std::optional<SequenceNumber>> LastFrom(std::string shard, SequenceNumber first,
+                                                      Timestamp until) {
+    std::optional<SequenceNumber> last = first;
+    client::StartPosition from = client::AfterSequence{first};
+    for (int reads = 0; reads < kMostRawReads; ++reads) {
+      client::ReadRequest request;
+      request.stream = config.raw_stream;
+      request.shard_id = shard;
+      request.from = from;
+      Result<client::ReadBatch> batch =
+          co_await client.Read(async::Context::WithTimeout(kCallTimeout), std::move(request));
+      if (!batch.ok()) co_return std::nullopt;
+      for (const client::StreamRecord& record : batch->records) {
+        if (record.arrival >= until) co_return last;
+        last = record.sequence;
+      }
+      if (batch->next.empty() || batch->behind_latest == Duration::zero()) co_return last;
+      from = client::FromCursor{batch->next};
+    }
+    co_return std::nullopt;
   }
 
   const DetectorConfig& config;

@@ -16,6 +16,7 @@ anomaly::SeriesOptions OptionsOf(const Watch& watch, const std::string& key) {
   options.sample_size = watch.sample_size;
   options.silent_rows = watch.silent_rows;
   options.season.slot = watch.season_slot;
+  options.shingle = watch.shingle;
   // Forests of different keys do not err together.
   options.seed = watch.seed * 0x9e3779b97f4a7c15ULL ^ Hash64(key);
   return options;
@@ -46,44 +47,78 @@ SeriesWatch::Series& SeriesWatch::SeriesOf(const std::string& key) {
   used_.push_front(key);
   // The options were checked with the watch.
   anomaly::SeriesDetector detector = anomaly::SeriesDetector::Create(OptionsOf(watch_, key)).value();
-  return detectors_.emplace(key, Series{std::move(detector), used_.begin(), false}).first->second;
+  Series series{std::move(detector), used_.begin(), {}, {}, false, false};
+  series.conditions.resize(watch_.conditions.size());
+  return detectors_.emplace(key, std::move(series)).first->second;
 }
 
 // Forests find values that are rare; people want those that are also far off: in parts of the usual value,
 // and of its spread (nine of ten values lie between low and high: 3.3 standard deviations of a normal one).
-bool SeriesWatch::FarFromUsual(const Series& series, const alerting::Sample& sample,
-                               anomaly::ExpectedValue& expected) const {
-  expected = series.detector.Expect(sample.time);
+bool SeriesWatch::FarFromUsual(const alerting::Sample& sample, const anomaly::ExpectedValue& expected) const {
   const double change = std::abs(sample.value - expected.median);
   const double deviation = (expected.high - expected.low) / 3.3;
   return change >= watch_.least_change * std::abs(expected.median) &&
          change >= watch_.least_deviations * deviation;
 }
 
-void SeriesWatch::Score(const alerting::Sample& sample, bool report, std::vector<Anomaly>& out) {
-  Series& series = SeriesOf(sample.key);
-  ++scored_;
+bool SeriesWatch::OddByForest(Series& series, const alerting::Sample& sample, Anomaly& found) {
   const bool ready = series.detector.ready();
-  const anomaly::SeriesScore score = series.detector.Process(sample.time, sample.value);
-  if (!ready) return;
-  anomaly::ExpectedValue expected;
-  const bool odd =
-      score.grade > 0 && score.grade >= watch_.least_grade && FarFromUsual(series, sample, expected);
-  const bool over = series.odd && !odd;  // told too, so that readers know how long it lasted
-  series.odd = odd;
-  if (!report || (!odd && !over)) return;
+  found.score = series.detector.Process(sample.time, sample.value);
+  if (!ready) return false;
+  found.cause = anomaly::SeriesCauseName(found.score.cause);
+  if (!(found.score.grade > 0) || found.score.grade < watch_.least_grade) return false;
+  found.expected = series.detector.Expect(sample.time);
+  return FarFromUsual(sample, found.expected);
+}
+
+// Every condition takes every sample. What one of them says stands before what the forests do: people have
+// set it.
+bool SeriesWatch::OddByCondition(Series& series, const alerting::Sample& sample, Anomaly& found) const {
+  bool odd = false;
+  for (std::size_t i = 0; i < series.conditions.size(); ++i) {
+    const alerting::Condition& when = watch_.conditions[i];
+    if (!series.conditions[i].Observe(when, sample.time, sample.value) || odd) continue;
+    odd = true;
+    found.score.grade = 1;
+    found.score.above =
+        when.is == alerting::ConditionKind::kAbove || when.is == alerting::ConditionKind::kRise;
+    found.cause = alerting::ConditionName(when.is);
+    found.limit = series.conditions[i].limit();
+  }
+  return odd;
+}
+
+Anomaly SeriesWatch::About(const std::string& key, const Series& series, Timestamp to) const {
   Anomaly found;
   found.watch = watch_.name;
   found.stream = watch_.stream;
-  found.key = sample.key;
-  const bool bucket = watch_.series.reading == alerting::Reading::kIncrement;
-  found.to = sample.time;
-  found.from = bucket ? sample.time - std::chrono::milliseconds(ToMs(watch_.series.resolution)) : sample.time;
+  found.key = key;
+  found.to = to;
+  found.from = found.raw_from = series.seen == Timestamp() ? to : series.seen;
+  return found;
+}
+
+void SeriesWatch::Score(const alerting::Sample& sample, std::optional<Timestamp> window, bool report,
+                        std::vector<Anomaly>& out) {
+  Series& series = SeriesOf(sample.key);
+  ++scored_;
+  Anomaly found = About(sample.key, series, sample.time);
+  series.seen = sample.time;
+  series.absent = false;
+  if (watch_.series.reading == alerting::Reading::kIncrement) {
+    found.from = sample.time - std::chrono::milliseconds(ToMs(watch_.series.resolution));
+    found.raw_from = found.from - std::chrono::milliseconds(ToMs(watch_.raw_lead));
+  } else if (window.has_value() && *window < sample.time) {
+    found.from = found.raw_from = *window;  // all that the row tells of came since its window began
+  }
+  const bool by_forest = OddByForest(series, sample, found);
+  const bool odd = OddByCondition(series, sample, found) || by_forest;
+  const bool over = series.odd && !odd;  // told too, so that readers know how long it lasted
+  series.odd = odd;
+  if (!report || (!odd && !over)) return;
   found.value = sample.value;
-  found.score = score;
   if (over) found.score.grade = 0;
-  if (over) expected = series.detector.Expect(sample.time);
-  found.expected = expected;
+  if (!by_forest) found.expected = series.detector.Expect(sample.time);
   found.row = sample.row;
   out.push_back(std::move(found));
 }
@@ -92,8 +127,10 @@ void SeriesWatch::Read(const codec::Json& json, const client::StreamRecord& reco
                        bool report, std::vector<Anomaly>& out) {
   std::vector<alerting::Sample> samples;
   reader_.Read(json, record.data.view(), record.arrival, samples);
+  if (samples.empty()) return;
+  const std::optional<Timestamp> window = alerting::WindowStart(json, watch_.series.window_start);
   const std::size_t before = out.size();
-  for (const alerting::Sample& sample : samples) Score(sample, report, out);
+  for (const alerting::Sample& sample : samples) Score(sample, window, report, out);
   for (std::size_t i = before; i < out.size(); ++i) {
     out[i].shard = shard;
     out[i].sequence = record.sequence;
@@ -103,7 +140,22 @@ void SeriesWatch::Read(const codec::Json& json, const client::StreamRecord& reco
 void SeriesWatch::Advance(Timestamp now, bool report, std::vector<Anomaly>& out) {
   std::vector<alerting::Sample> samples;
   reader_.Advance(now, samples);
-  for (const alerting::Sample& sample : samples) Score(sample, report, out);
+  for (const alerting::Sample& sample : samples) Score(sample, std::nullopt, report, out);
+  if (watch_.absent_after > Duration::zero()) TellOfTheAbsent(now, report, out);
+}
+
+void SeriesWatch::TellOfTheAbsent(Timestamp now, bool report, std::vector<Anomaly>& out) {
+  const auto patience = std::chrono::milliseconds(ToMs(watch_.absent_after));
+  for (auto& [key, series] : detectors_) {
+    if (series.absent || series.seen + patience > now) continue;
+    series.absent = series.odd = true;
+    if (!report) continue;
+    Anomaly found = About(key, series, series.seen + patience);
+    found.score.grade = 1;
+    found.cause = alerting::ConditionName(alerting::ConditionKind::kAbsent);
+    found.expected = series.detector.Expect(found.to);
+    out.push_back(std::move(found));
+  }
 }
 
 std::string ToJson(const Anomaly& anomaly, const std::string& raw) {
@@ -131,8 +183,21 @@ std::string ToJson(const Anomaly& anomaly, const std::string& raw) {
   word("direction", anomaly.score.above ? "high" : "low");
   json.Key("attribution");
   json.BeginObject();
-  word("cause", anomaly::SeriesCauseName(anomaly.score.cause));
+  word("cause", anomaly.cause);
   number("change", anomaly.value - anomaly.expected.median);
+  if (anomaly.limit.has_value()) number("limit", *anomaly.limit);
+  json.Key("parts");
+  json.BeginArray();
+  for (const anomaly::ScorePart& part : anomaly.score.parts) {
+    json.BeginObject();
+    word("view", anomaly::SeriesCauseName(part.view));
+    json.Key("lag");
+    json.Uint(part.lag);
+    number("high", part.high);
+    number("low", part.low);
+    json.EndObject();
+  }
+  json.EndArray();
   json.EndObject();
   json.Key("expected");
   json.BeginObject();

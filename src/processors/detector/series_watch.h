@@ -1,5 +1,6 @@
 #pragma once
 
+#include "honryu/alerting/condition.h"
 #include "honryu/anomaly/series_detector.h"
 #include "honryu/client/stream_client.h"
 #include "honryu/processors/detector/detector.h"
@@ -16,8 +17,11 @@ namespace honryu::processors::detector {
 struct Anomaly {
   std::string watch, stream, key;
   Timestamp from, to;  ///< The time of arrival of what the value stands for.
+  Timestamp raw_from;  ///< The raw events behind it came in [raw_from, to).
   double value = 0;
   anomaly::SeriesScore score;
+  std::string cause;            ///< The view of the forests, or the name of the condition.
+  std::optional<double> limit;  ///< Of a condition.
   anomaly::ExpectedValue expected;
   std::string row;
   std::string shard;          ///< Of the watched stream; empty when time alone told.
@@ -46,12 +50,19 @@ class SeriesWatch {
   struct Series {
     anomaly::SeriesDetector detector;
     std::list<std::string>::iterator place;
-    bool odd = false;  ///< The last value was.
+    std::vector<alerting::ConditionState> conditions;  ///< One each of the watch.
+    Timestamp seen{};                                  ///< The last sample.
+    bool odd = false;                                  ///< It was.
+    bool absent = false;                               ///< That none comes was told.
   };
   Series& SeriesOf(const std::string& key);
-  bool FarFromUsual(const Series& series, const alerting::Sample& sample,
-                    anomaly::ExpectedValue& expected) const;
-  void Score(const alerting::Sample& sample, bool report, std::vector<Anomaly>& out);
+  bool FarFromUsual(const alerting::Sample& sample, const anomaly::ExpectedValue& expected) const;
+  bool OddByForest(Series& series, const alerting::Sample& sample, Anomaly& found);
+  bool OddByCondition(Series& series, const alerting::Sample& sample, Anomaly& found) const;
+  Anomaly About(const std::string& key, const Series& series, Timestamp to) const;
+  void Score(const alerting::Sample& sample, std::optional<Timestamp> window, bool report,
+             std::vector<Anomaly>& out);
+  void TellOfTheAbsent(Timestamp now, bool report, std::vector<Anomaly>& out);
 
   Watch watch_;
   alerting::SeriesReader reader_;

@@ -7,6 +7,8 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
+#include <optional>
 #include <set>
 #include <thread>
 
@@ -100,6 +102,120 @@ TEST(SeriesWatch, TheSeriesNotSeenForLongestMakesRoom) {
   EXPECT_EQ(watch.evicted(), 8u);  // "0" stayed all the time
 }
 
+/// Feeds one series, a row at a time.
+struct Rows {
+  explicit Rows(Watch config) : watch(std::move(config)) {}
+  /// Causes of what the row is told for; "over" for the end.
+  std::string Put(std::int64_t second, double value) {
+    client::StreamRecord record;
+    record.arrival = TimestampFromMs(kStart + second * 1000);
+    const std::string json = R"({"VALUE":)" + std::to_string(value) + "}";
+    record.data = Bytes(json);
+    watch.Read(codec::Json::Parse(json).value(), record, "shard", true, found);
+    return Causes();
+  }
+  std::string Wait(std::int64_t second) {
+    watch.Advance(TimestampFromMs(kStart + second * 1000), true, found);
+    return Causes();
+  }
+  std::string Causes() {
+    std::string text;
+    for (const Anomaly& anomaly : found) {
+      last = anomaly;
+      text += (text.empty() ? "" : " ") + (anomaly.score.grade > 0 ? anomaly.cause : std::string("over"));
+    }
+    found.clear();
+    return text;
+  }
+  SeriesWatch watch;
+  std::vector<Anomaly> found;
+  std::optional<Anomaly> last;
+};
+
+Watch Plain() {
+  Watch watch;
+  watch.name = "plain";
+  watch.series.value = "VALUE";
+  watch.trees = 5;
+  return watch;
+}
+
+TEST(SeriesWatch, StaticLimitsHoldFromTheFirstSampleOn) {
+  Watch config = Plain();
+  config.conditions.resize(2);
+  config.conditions[0].is = alerting::ConditionKind::kAbove;
+  config.conditions[0].limit = 10;
+  config.conditions[0].hysteresis = 2;
+  config.conditions[1].is = alerting::ConditionKind::kBelow;
+  config.conditions[1].limit = 1;
+  ASSERT_TRUE(config.Validate().ok());
+  Rows rows(config);
+  EXPECT_EQ(rows.Put(0, 11), "above");
+  EXPECT_EQ(rows.last->score.grade, 1);
+  EXPECT_TRUE(rows.last->score.above);
+  EXPECT_EQ(rows.last->limit, 10);
+  const codec::Json json = codec::Json::Parse(ToJson(*rows.last, "")).value();
+  EXPECT_EQ(json.Find("attribution")->Find("cause")->StringOr(""), "above");
+  EXPECT_EQ(json.Find("attribution")->Find("limit")->DoubleOr(0), 10);
+  EXPECT_EQ(rows.Put(1, 9), "above");  // not back far enough
+  EXPECT_EQ(rows.Put(2, 5), "over");
+  EXPECT_EQ(rows.Put(3, 6), "");
+  EXPECT_EQ(rows.Put(4, 0), "below");
+  EXPECT_FALSE(rows.last->score.above);
+}
+
+TEST(SeriesWatch, ARateOfChangeIsMeasuredAgainstTheTimeBefore) {
+  Watch config = Plain();
+  config.conditions.resize(1);
+  config.conditions[0].is = alerting::ConditionKind::kFall;
+  config.conditions[0].limit = 0.5;
+  config.conditions[0].against = minutes(1);
+  Rows rows(config);
+  for (int i = 0; i < 50; ++i) EXPECT_EQ(rows.Put(i, 100 + i % 3), "") << i;
+  EXPECT_EQ(rows.Put(50, 60), "");
+  EXPECT_EQ(rows.Put(51, 40), "fall");
+  EXPECT_NEAR(*rows.last->limit, 50, 2);
+  EXPECT_EQ(rows.Put(52, 100), "over");
+}
+
+TEST(SeriesWatch, AbsenceOfASeriesSeenBeforeIsToldOnce) {
+  Watch config = Plain();
+  config.absent_after = seconds(30);
+  ASSERT_TRUE(config.Validate().ok());
+  Rows rows(config);
+  EXPECT_EQ(rows.Wait(100), "");  // never seen
+  EXPECT_EQ(rows.Put(100, 1), "");
+  EXPECT_EQ(rows.Wait(129), "");
+  EXPECT_EQ(rows.Wait(130), "absent");
+  EXPECT_EQ(rows.last->from, TimestampFromMs(kStart + 100'000));
+  EXPECT_EQ(rows.last->to, TimestampFromMs(kStart + 130'000));
+  EXPECT_EQ(rows.Wait(200), "");
+  EXPECT_EQ(rows.Put(201, 1), "over");
+  EXPECT_EQ(rows.Wait(230), "");
+  EXPECT_EQ(rows.Wait(231), "absent");
+}
+
+TEST(SeriesWatch, KnowsTheHourOfTheWeek) {
+  Watch config = Plain();
+  config.season_slot = std::chrono::hours(1);
+  config.trees = 30;
+  Rows rows(config);
+  Random random(3);
+  constexpr int kHoursOfWeek = 7 * 24;
+  const auto weekend = [](int hour) { return hour % kHoursOfWeek >= 5 * 24; };
+  int told = 0;
+  int hour = 0;
+  for (; hour < 8 * kHoursOfWeek + 6 * 24; ++hour) {
+    const std::string causes = rows.Put(hour * 3600LL, (weekend(hour) ? 20 : 100) + 2 * random.Unit());
+    if (hour > 4 * kHoursOfWeek && !causes.empty()) ++told;
+  }
+  EXPECT_LE(told, 4);
+  // As usual as can be on a weekday, and on a Sunday the contrary.
+  ASSERT_TRUE(weekend(hour));
+  EXPECT_EQ(rows.Put(hour * 3600LL, 101), "season");
+  EXPECT_NEAR(rows.last->expected.median, 21, 3);
+}
+
 class DetectorTest : public ::testing::Test {
  protected:
   DetectorTest() {
@@ -141,6 +257,40 @@ class DetectorTest : public ::testing::Test {
     }
     return true;
   }
+  /// The raw events in the ranges that an anomaly gives.
+  std::vector<SequenceNumber> Named(const codec::Json& raw) {
+    std::vector<SequenceNumber> named;
+    const auto sequence = [](const codec::Json& shard, const char* name) -> std::optional<SequenceNumber> {
+      const codec::Json* found = shard.Find(name);
+      if (found == nullptr) return std::nullopt;
+      return SequenceNumber::FromDecimal(found->StringOr("")).value();
+    };
+    for (const codec::Json& shard : raw.Find("shards")->array()) {
+      client::ReadRequest request;
+      request.stream = "events";
+      request.shard_id = std::string(shard.Find("shard")->StringOr(""));
+      request.from = client::FromTrimHorizon{};
+      const client::ReadBatch batch = runtime_.BlockOn(client_.Read({}, request)).value();
+      for (const client::StreamRecord& record : batch.records) {
+        const std::optional<SequenceNumber> before = sequence(shard, "before"),
+                                            last = sequence(shard, "last");
+        if (record.sequence >= *sequence(shard, "first") && (!before || record.sequence < *before) &&
+            (!last || record.sequence <= *last))
+          named.push_back(record.sequence);
+      }
+    }
+    std::sort(named.begin(), named.end());
+    return named;
+  }
+  /// Those that arrived in [from, to).
+  std::vector<SequenceNumber> Between(std::int64_t from, std::int64_t to) {
+    std::vector<SequenceNumber> meant;
+    for (const client::StreamRecord& record : client_.Records("events")) {
+      if (ToMs(record.arrival) >= from && ToMs(record.arrival) < to) meant.push_back(record.sequence);
+    }
+    std::sort(meant.begin(), meant.end());
+    return meant;
+  }
   ManualClock clock_{TimestampFromMs(kStart)};
   obs::Registry registry_;
   async::Runtime runtime_{async::RuntimeOptions{}};
@@ -166,23 +316,40 @@ TEST_F(DetectorTest, WarmStartsFromTheLogAndTellsOfTheRawEvents) {
   ASSERT_NE(raw, nullptr);
   EXPECT_EQ(raw->Find("stream")->StringOr(""), "events");
   // Every raw event of the time that the anomaly names lies in the ranges, and no other.
-  const Timestamp from = TimestampFromMs(json.Find("from")->IntOr(0));
-  const Timestamp to = TimestampFromMs(json.Find("to")->IntOr(0));
-  std::size_t within = 0, meant = 0;
-  for (const client::StreamRecord& record : client_.Records("events")) {
-    if (record.arrival >= from && record.arrival < to) ++meant;
-    for (const codec::Json& shard : raw->Find("shards")->array()) {
-      const SequenceNumber first = SequenceNumber::FromDecimal(shard.Find("first")->StringOr("")).value();
-      const codec::Json* end = shard.Find("before");
-      if (record.arrival >= from && record.arrival < to && record.sequence >= first &&
-          (end == nullptr || record.sequence < SequenceNumber::FromDecimal(end->StringOr("")).value())) {
-        ++within;
-        break;
-      }
-    }
-  }
-  EXPECT_GT(meant, 3u);
-  EXPECT_EQ(within, meant);
+  // Some came before the rows that tell of them.
+  EXPECT_EQ(json.Find("from")->IntOr(0) - raw->Find("from")->IntOr(0), 2000);
+  EXPECT_EQ(json.Find("to")->IntOr(0), raw->Find("to")->IntOr(0));
+  const std::vector<SequenceNumber> named = Named(*raw);
+  EXPECT_GE(named.size(), 6u);
+  EXPECT_EQ(named, Between(raw->Find("from")->IntOr(0), raw->Find("to")->IntOr(0)));
+}
+
+TEST_F(DetectorTest, ARowIsAboutTheEventsSinceItsWindowBegan) {
+  Watch watch = Plain();
+  watch.series.value = "value";
+  watch.conditions.resize(1);
+  watch.conditions[0].limit = 10;
+  config_.watches = {watch};
+  auto detector = Start();
+  ASSERT_TRUE(Await([&] { return client_.LeaseOf("detector", "kpi", "shardId-000000000000").has_value(); }));
+  const auto event = [this] {
+    Put("events", std::to_string(ToMs(clock_.Now())), "{}");
+    clock_.Advance(seconds(1));
+  };
+  for (int i = 0; i < 5; ++i) event();
+  const Timestamp window = clock_.Now();
+  for (int i = 0; i < 9; ++i) event();
+  // Nothing comes behind it: the ranges end with their last records.
+  Put("kpi", "g", R"({"start":)" + std::to_string(ToMs(window)) + R"(,"value":100})");
+  ASSERT_TRUE(Await([&] { return !client_.Records("anomalies").empty(); }));
+  Stop(*detector);
+  const codec::Json json = codec::Json::Parse(client_.Records("anomalies")[0].data.view()).value();
+  EXPECT_EQ(json.Find("from")->IntOr(0), ToMs(window));
+  const codec::Json* raw = json.Find("raw");
+  ASSERT_NE(raw, nullptr);
+  for (const codec::Json& shard : raw->Find("shards")->array()) EXPECT_NE(shard.Find("last"), nullptr);
+  EXPECT_EQ(Named(*raw).size(), 9u);
+  EXPECT_EQ(Named(*raw), Between(ToMs(window), ToMs(clock_.Now())));
 }
 
 TEST_F(DetectorTest, GoesOnAfterARestartWithoutTellingAgain) {
@@ -222,6 +389,17 @@ TEST(DetectorConfig, IsChecked) {
   EXPECT_FALSE(watch.Validate().ok());
   watch = Traffic();
   watch.season_slot = seconds(7);
+  EXPECT_FALSE(watch.Validate().ok());
+  watch = Traffic();
+  watch.absent_after = seconds(30);  // increments are never absent
+  EXPECT_FALSE(watch.Validate().ok());
+  watch = Traffic();
+  watch.conditions.resize(1);
+  EXPECT_TRUE(watch.Validate().ok());
+  watch.conditions[0].is = alerting::ConditionKind::kPresent;
+  EXPECT_FALSE(watch.Validate().ok());
+  watch.conditions[0].is = alerting::ConditionKind::kFall;
+  watch.conditions[0].limit = 2;
   EXPECT_FALSE(watch.Validate().ok());
 }
 

@@ -59,14 +59,20 @@ std::string Row(const std::string& metric, const std::string& window, const std:
 }
 
 TEST(ReadyRules, CrashFreeRate) {
-  const auto record = [](double value, bool final) {
-    return [value, final](int) {
-      return Row("crash_free_rate", "1h", "app_version=5.4.0", value, kStart, final);
+  // Every five seconds the sessions so far and those without a crash, in turn.
+  const auto record = [](double sessions, double share) {
+    return [sessions, share](int t) {
+      const bool all = t % 2 == 0;
+      // Sessions grow: a share of what was counted at different times would be wrong.
+      const double grown = sessions * (1 + t / 2);
+      std::string row = Row(all ? "app_sessions" : "crash_free_sessions", "5m", "app_version=5.4.0",
+                            all ? grown : grown * share, kStart, false);
+      return row.insert(row.size() - 1, R"(,"revision":)" + std::to_string(t / 2));
     };
   };
-  EXPECT_EQ(Told("crash-free-rate", 0, 10, 5, record(0.99, true)), Keys{});
-  EXPECT_EQ(Told("crash-free-rate", 0, 10, 5, record(0.5, false)), Keys{});
-  EXPECT_EQ(Told("crash-free-rate", 0, 10, 5, record(0.9, true)), Keys{"group=app_version=5.4.0"});
+  EXPECT_EQ(Told("crash-free-rate", 0, 10, 1, record(2000, 0.99)), Keys{});
+  EXPECT_EQ(Told("crash-free-rate", 0, 8, 1, record(100, 0.5)), Keys{});  // too few to say
+  EXPECT_EQ(Told("crash-free-rate", 0, 10, 1, record(2000, 0.9)), Keys{"group=app_version=5.4.0"});
 }
 
 TEST(ReadyRules, TrafficDropPerPlatform) {
@@ -85,14 +91,24 @@ TEST(ReadyRules, TrafficDropPerPlatform) {
 TEST(ReadyRules, HotShard) {
   const auto record = [](double skew) {
     return [skew](int) {
-      return R"({"metric":"honryu_consumer_records_total","labels":{"application":"aggregator","stream":"events",)"
-             R"("shard":"3"},"value":1,"rate":10,"skew":)" +
+      return R"({"metric":"honryu_broker_shard_incoming_records_total","labels":{"instance":"broker:9600",)"
+             R"("stream":"events","shard":"3"},"value":1,"rate":10,"skew":)" +
              std::to_string(skew) + "}";
     };
   };
   EXPECT_EQ(Told("hot-shard", 0, 300, 5, record(1.5)), Keys{});
-  EXPECT_EQ(Told("hot-shard", 0, 300, 5, record(3.5)),
-            Keys{"labels.application=aggregator,labels.stream=events,labels.shard=3"});
+  EXPECT_EQ(Told("hot-shard", 0, 300, 5, record(3.5)), Keys{"labels.stream=events,labels.shard=3"});
+}
+
+TEST(ReadyRules, DaemonDown) {
+  const auto record = [](int since) {
+    return [since](int t) {
+      return R"({"metric":"up","labels":{"instance":"broker:9600"},"value":)" +
+             std::string(t < since ? "1}" : "0}");
+    };
+  };
+  EXPECT_EQ(Told("daemon-down", 0, 300, 5, record(280)), Keys{});
+  EXPECT_EQ(Told("daemon-down", 0, 300, 5, record(200)), Keys{"labels.instance=broker:9600"});
 }
 
 TEST(ReadyRules, ConsumerLag) {

@@ -1,5 +1,6 @@
 #pragma once
 
+#include "honryu/alerting/condition.h"
 #include "honryu/alerting/series.h"
 #include "honryu/async/runtime.h"
 #include "honryu/client/stream_client.h"
@@ -28,6 +29,16 @@ struct Watch {
   double least_change = 0.2;
   /// Nor those nearer than so many of the usual standard deviations.
   double least_deviations = 5;
+  /// Rows joined into one point by the forest that looks at values; more than one finds changes of shape.
+  std::size_t shingle = 1;
+  /// What is odd whatever the forests say, from the first sample on, with grade 1: kinds kAbove, kBelow,
+  /// kRise, kFall.
+  std::vector<alerting::Condition> conditions;
+  /// A series seen before that has no sample for so long is odd; 0: it is not. Not with increments, which are
+  /// 0 then.
+  Duration absent_after{};
+  /// Raw events are looked for from so long before what an increment stands for: they came a little earlier.
+  Duration raw_lead = std::chrono::seconds(2);
   std::uint64_t seed = 1;
 
   /// kInvalidArgument names the first fault.
