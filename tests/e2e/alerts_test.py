@@ -248,6 +248,9 @@ def ready_rules(rate):
                     status, page = one.request("admin", "GET", "/metrics")
                     print(one.name, [line for line in page.decode().splitlines() if "_lag_seconds{" in line and not line.endswith((" 0", "Nan"))])
                     print(one.log_tail(10))
+                for path in ("/v1/alerts/history?limit=40", "/v1/kpi?metric=crash_free_sessions&window=5m", "/v1/kpi?metric=app_sessions&window=5m"):
+                    print(path, query.request("http", "GET", path, headers=allowed)[1].decode()[:4000])
+                print(gateway.request("http", "GET", "/v1/sql/apps", headers=allowed)[1].decode())
             assert not missing, f"no notice: {missing}"
             for rule, after in causes.items():
                 first = told(rule)[0]

@@ -11,6 +11,7 @@
 
 #include <algorithm>
 #include <charconv>
+#include <initializer_list>
 #include <mutex>
 #include <utility>
 
@@ -26,6 +27,18 @@ using keys::ErrorAnswer;
 std::string TextOf(const codec::Json& object, std::string_view key, std::string_view otherwise) {
   const codec::Json* member = object.Find(key);
   return std::string(member == nullptr ? otherwise : member->StringOr(otherwise));
+}
+
+/// An object whose members are texts of these names: what is misspelt must not silence everything.
+Result<void> CheckTexts(const codec::Json& body, std::initializer_list<std::string_view> names) {
+  const auto wrong = [](const std::string& message) { return Error(ErrorCode::kInvalidArgument, message); };
+  if (!body.is_object()) return wrong("expected an object");
+  for (const auto& [name, value] : body.object()) {
+    if (std::find(names.begin(), names.end(), name) == names.end())
+      return wrong("no such member: " + name.substr(0, 100));
+    if (!value.is_string()) return wrong(name + ": expected a text");
+  }
+  return Ok();
 }
 
 }  // namespace
@@ -210,7 +223,9 @@ async::Task<Result<void>> AlertsApi::Impl::Put(async::Context ctx, std::string k
 
 Result<alerting::Silence> AlertsApi::Impl::ReadSilence(const codec::Json& body) const {
   const auto wrong = [](const char* message) { return Error(ErrorCode::kInvalidArgument, message); };
-  if (!body.is_object()) return wrong("expected an object");
+  HONRYU_TRY_VOID(CheckTexts(body, {"rule", "key", "for", "by", "comment"}));
+  if (body.Find("rule") == nullptr && body.Find("key") == nullptr)
+    return wrong("rule or key is missing: which alerts; {\"rule\":\"*\"} silences all");
   alerting::Silence silence;
   silence.id = RandomUuid();
   silence.rule = TextOf(body, "rule", "*");
@@ -272,7 +287,9 @@ async::Task<http::Response> AlertsApi::Impl::Test(async::Context ctx, const http
   alerting::Notification note;
   if (!request.body.empty()) {
     const Result<codec::Json> body = codec::Json::Parse(request.body.view());
-    if (!body.ok() || !body->is_object()) co_return ErrorAnswer(400, "expected an object");
+    if (!body.ok()) co_return ErrorAnswer(400, body.error().message());
+    const Result<void> good = CheckTexts(*body, {"channel"});
+    if (!good.ok()) co_return ErrorAnswer(400, good.error().message());
     if (const std::string channel = TextOf(*body, "channel", ""); !channel.empty()) note.channels = {channel};
   }
   for (const std::string& channel : note.channels) {

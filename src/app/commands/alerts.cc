@@ -17,7 +17,7 @@ struct AlertsOptions {
   bool json = false;
   int limit = 100;
   bool chosen = false;  // --rule or --key was given
-  std::string rule = "*", key = "*", length, comment, id, channel;
+  std::string rule = "*", key = "*", length, by, comment, id, channel;
 };
 
 async::Task<Result<http::ClientResponse>> Exchange(http::Client* http, http::ClientRequest request) {
@@ -106,9 +106,10 @@ int List(const AlertsOptions& options) {
   const auto silences = Ask(options, "GET", "/v1/silences");
   if (!silences.ok()) return Fail(silences.error());
   for (const codec::Json& silence : ListOf(*silences, "silences")) {
-    std::printf("silenced  until %s  %s{%s}  %s  %s\n", Time(silence, "until").c_str(),
+    const std::string by = Text(silence, "by");
+    std::printf("silenced  until %s  %s{%s}  %s%s%s  %s\n", Time(silence, "until").c_str(),
                 Text(silence, "rule").c_str(), Text(silence, "key").c_str(), Text(silence, "id").c_str(),
-                Text(silence, "comment").c_str());
+                by.empty() ? "" : "  by ", by.c_str(), Text(silence, "comment").c_str());
   }
   return 0;
 }
@@ -130,7 +131,7 @@ int Silence(const AlertsOptions& options) {
   json.BeginObject();
   for (const auto& [name, value] :
        {std::pair("rule", &options.rule), std::pair("key", &options.key), std::pair("for", &options.length),
-        std::pair("comment", &options.comment)}) {
+        std::pair("by", &options.by), std::pair("comment", &options.comment)}) {
     json.Key(name);
     json.String(*value);
   }
@@ -186,6 +187,7 @@ void AddAlertsCommand(CLI::App& app, int* exit_code) {
       silence->add_option("--rule", options->rule, "Pattern of rule names")->capture_default_str();
   const CLI::Option* key =
       silence->add_option("--key", options->key, "Pattern of series keys")->capture_default_str();
+  silence->add_option("--by", options->by, "Who")->envname("USER");
   silence->add_option("--comment", options->comment, "Why");
   CLI::Option* end = silence->add_option("--end", options->id, "End the silence of this id instead");
   end->excludes(length);

@@ -121,16 +121,19 @@ TEST_F(AlertsApiTest, SilencesAreMadeShownAndEnded) {
   EXPECT_EQ(Ask("DELETE", "/v1/silences/" + id).status, 200);
   EXPECT_TRUE(Json(Ask("GET", "/v1/silences")).Find("silences")->array().empty());
   EXPECT_EQ(client_.Records("alerts").size(), 2u);
-  for (const char* bad : {"", "[]", "{}", R"({"for":"soon"})", R"({"for":"0"})", R"({"for":"9000h"})"})
+  for (const char* bad : {"", "[]", "{}", R"({"rule":"a"})", R"({"rule":"a","for":"soon"})",
+                          R"({"rule":"a","for":"0"})", R"({"rule":"a","for":"9000h"})", R"({"for":"1h"})",
+                          R"({"rule":5,"for":"1h"})", R"({"rules":"a","rule":"b","for":"1h"})"})
     EXPECT_EQ(Ask("POST", "/v1/silences", bad).status, 400) << bad;
   client_.FailStream("alerts", Error(ErrorCode::kUnavailable, "full"));
-  EXPECT_EQ(Ask("POST", "/v1/silences", R"({"for":"1h"})").status, 503);
+  EXPECT_EQ(Ask("POST", "/v1/silences", R"({"rule":"*","for":"1h"})").status, 503);
 }
 
 TEST_F(AlertsApiTest, ATestGoesTheRealWay) {
   Start();
   EXPECT_EQ(Ask("POST", "/v1/alerts/test", R"({"channel":"nobody"})").status, 404);
-  EXPECT_EQ(Ask("POST", "/v1/alerts/test", "[").status, 400);
+  for (const char* bad : {"[", "[]", R"({"channel":7})", R"({"chanel":"ops"})"})
+    EXPECT_EQ(Ask("POST", "/v1/alerts/test", bad).status, 400) << bad;
   EXPECT_EQ(Ask("POST", "/v1/alerts/test", R"({"channel":"ops"})").status, 202);
   EXPECT_EQ(Ask("POST", "/v1/alerts/test").status, 202);
   const auto records = client_.Records("alerts");
@@ -145,7 +148,7 @@ TEST_F(AlertsApiTest, NoForeignPageSilencesAlerts) {
   http::Request request;
   request.method = "POST";
   request.path = "/v1/silences";
-  request.body = Bytes(std::string(R"({"for":"1h"})"));
+  request.body = Bytes(std::string(R"({"rule":"*","for":"1h"})"));
   request.headers.Set("Origin", "https://evil.example");
   EXPECT_EQ(runtime_.BlockOn(router_.Handle(async::Context::WithTimeout(seconds(5)), request)).status, 403);
   EXPECT_TRUE(client_.Records("alerts").empty());
@@ -165,8 +168,8 @@ TEST_F(AlertsApiTest, ReadingAndActingNeedTheirScopes) {
   Start();
   EXPECT_EQ(Ask("GET", "/v1/alerts").status, 401);
   EXPECT_EQ(Ask("GET", "/v1/alerts", "", "reader-key-1").status, 200);
-  EXPECT_EQ(Ask("POST", "/v1/silences", R"({"for":"1h"})", "reader-key-1").status, 403);
-  EXPECT_EQ(Ask("POST", "/v1/silences", R"({"for":"1h"})", "admin-key-1").status, 201);
+  EXPECT_EQ(Ask("POST", "/v1/silences", R"({"rule":"*","for":"1h"})", "reader-key-1").status, 403);
+  EXPECT_EQ(Ask("POST", "/v1/silences", R"({"rule":"*","for":"1h"})", "admin-key-1").status, 201);
 }
 
 TEST_F(AlertsApiTest, APictureWhoseLinkHoldsItNeedsNoKey) {
