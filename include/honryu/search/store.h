@@ -71,6 +71,7 @@ struct IndexStatistics {
   std::uint64_t deleted = 0;    ///< Replaced or deleted, still in their segments.
   std::uint64_t bytes = 0;      ///< Of their segments, in memory and on disk.
   std::uint64_t segments = 0;
+  std::uint64_t lost_segments = 0;  ///< Corrupt ones whose events are not back from the log yet.
 };
 
 struct StoreStatistics {
@@ -88,6 +89,7 @@ struct LostRange {
   std::uint64_t segment = 0;
   std::string index, shard;
   std::uint64_t first = 0, last = 0;  ///< Sequence numbers, both included.
+  std::string reason{};               ///< What was wrong with it.
 };
 
 /// The proof of an erasure.
@@ -100,6 +102,9 @@ struct SearchOptions {
   bool ignore_unavailable = false;               ///< Missing indices are no error.
   const std::atomic<bool>* cancelled = nullptr;  ///< The search ends with kCancelled once true.
   Duration timeout = Duration::max();            ///< Then it answers what it has found until then.
+  /// False: kUnavailable (search_phase_execution_exception) instead of an answer without what corrupt
+  /// segments hold. Such answers name them as failures.
+  bool allow_partial = true;
 };
 
 /// kInvalidArgument (invalid_index_name_exception) for names that OpenSearch would refuse.
@@ -144,9 +149,9 @@ class Store {
                                               const SearchOptions& options = {}) const;
   Result<std::string> Search(const Snapshot& snapshot, std::string_view body,
                              const SearchOptions& options = {}) const;
-  /// Number of matches of {"query":…}.
+  /// Number of matches of {"query":…}. `lost`: how many corrupt segments could not be looked into.
   Result<std::uint64_t> Count(std::string_view indices, std::string_view body,
-                              const SearchOptions& options = {}) const;
+                              const SearchOptions& options = {}, std::uint64_t* lost = nullptr) const;
   /// Which of these ids (of clients) visible documents of the index have.
   std::vector<bool> Present(std::string_view index, const std::vector<std::string>& ids) const;
   /// Removes every match of {"query":…} from memory and disk, by rewriting the segments that hold any. Kept
@@ -175,7 +180,8 @@ class Store {
 
   /// What corrupt segments held. Read it again from the log into Restore, then call Restored.
   std::vector<LostRange> Lost() const;
-  /// Adds those events that are not in the store, wherever their shard's position is.
+  /// Adds those documents that are not in the store, wherever their shard's position is; deletions are left
+  /// out. Those that were replaced or deleted later must not be among them.
   Result<AddResult> Restore(const StoreBatch& batch);
   /// The segment's events are all back, or can no longer be had: it is forgotten.
   Result<void> Restored(std::uint64_t segment);

@@ -2,6 +2,7 @@
 #include "honryu/base/units.h"
 
 #include <algorithm>
+#include <cstdio>
 #include <ctime>
 
 namespace honryu::api::search {
@@ -142,7 +143,8 @@ Answer SearchApi::Impl::Cat(const Call& call) const {
       documents_all += index.documents;
       const std::string count = std::to_string(index.documents), size = Size(index.bytes, unit);
       if (what == "indices")
-        table.rows.push_back({"green", "open", index.name, index.name, "1", "0", count, "0", size, size});
+        table.rows.push_back(
+            {Health(index.lost_segments), "open", index.name, index.name, "1", "0", count, "0", size, size});
       if (what == "shards")
         table.rows.push_back({index.name, "0", "p", "STARTED", count, size, "127.0.0.1", config.node_name});
     }
@@ -155,7 +157,16 @@ Answer SearchApi::Impl::Cat(const Call& call) const {
     return Show(call, std::move(table));
   }
   if (what == "health") {
-    const std::string shards = std::to_string(store.Indices().size());
+    std::uint64_t indices = 0, lost = 0;
+    for (const auto& index : store.Indices()) {
+      ++indices;
+      lost += index.lost_segments;
+    }
+    const std::string shards = std::to_string(indices);
+    char active[16];
+    std::snprintf(
+        active, sizeof active, "%.1f%%",
+        indices + lost == 0 ? 100 : 100 * static_cast<double>(indices) / static_cast<double>(indices + lost));
     table.columns = {"epoch",
                      "timestamp",
                      "cluster",
@@ -171,8 +182,8 @@ Answer SearchApi::Impl::Cat(const Call& call) const {
                      "max_task_wait_time",
                      "active_shards_percent"};
     table.rows.push_back({std::to_string(ToMs(clock.Now()) / 1000),
-                          FormatTimestamp(clock.Now()).substr(11, 8), config.cluster_name, "green", "1", "1",
-                          shards, shards, "0", "0", "0", "0", "-", "100.0%"});
+                          FormatTimestamp(clock.Now()).substr(11, 8), config.cluster_name, Health(lost), "1",
+                          "1", shards, shards, "0", "0", std::to_string(lost), "0", "-", active});
     return Show(call, std::move(table));
   }
   if (what == "aliases") {
@@ -219,7 +230,7 @@ async::Task<Answer> SearchApi::Impl::Stats(const Call& call) {
   const engine::StoreStatistics& statistics = *asked;
   std::string body;
   JsonWriter out(body);
-  std::uint64_t documents_all = 0, bytes_all = 0, segments_all = 0;
+  std::uint64_t documents_all = 0, bytes_all = 0, segments_all = 0, lost_all = 0;
   const auto write = [&](std::uint64_t count, std::uint64_t bytes, std::uint64_t segments) {
     out.BeginObject();
     out.Key("docs");
@@ -256,6 +267,7 @@ async::Task<Answer> SearchApi::Impl::Stats(const Call& call) {
       documents_all += index.documents;
       bytes_all += index.bytes;
       segments_all += index.segments;
+      lost_all += index.lost_segments;
       shown.push_back(std::move(index));
     }
   out.Key("_all");
@@ -285,6 +297,7 @@ async::Task<Answer> SearchApi::Impl::Stats(const Call& call) {
       {"merged_bytes", statistics.merged_bytes},
       {"dropped_segments", statistics.dropped_segments},
       {"quarantined_segments", statistics.quarantined},
+      {"lost_segments", lost_all},
       {"refused", statistics.refused},
       {"duplicates", statistics.duplicates},
       {"ignored_values", statistics.ignored_values},

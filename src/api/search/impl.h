@@ -70,6 +70,9 @@ struct Answer {
                        std::string_view index = {});
 };
 
+/// The state of an index, or of all, with this many corrupt segments that are not rebuilt yet.
+inline const char* Health(std::uint64_t lost_segments) { return lost_segments > 0 ? "red" : "green"; }
+
 /// A write on its way to the log.
 struct Write {
   std::string action;  ///< As the answer names it: index, create, update, delete.
@@ -127,10 +130,10 @@ struct SearchApi::Impl {
   Task ValidateQuery(const Call& call);
   /// One search on the pool; `indices` unresolved.
   async::Task<Result<std::string>> RunSearch(RequestContext ctx, std::string indices, codec::Json body,
-                                             bool ignore_unavailable);
+                                             bool ignore_unavailable, bool allow_partial = true);
   async::Task<Result<std::string>> RunOnSnapshot(RequestContext ctx,
-                                                 std::shared_ptr<const engine::Snapshot> on,
-                                                 std::string body);
+                                                 std::shared_ptr<const engine::Snapshot> on, std::string body,
+                                                 bool allow_partial = true);
   /// The hit with this id as JSON, or nothing.
   async::Task<Result<std::string>> FindDocument(async::Context ctx, std::string index, std::string id,
                                                 std::string source_filter);

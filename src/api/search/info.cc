@@ -56,12 +56,16 @@ Answer SearchApi::Impl::Root(const Call& call) const {
 }
 
 Answer SearchApi::Impl::ClusterHealth(const Call& call) const {
-  const auto indices = static_cast<std::int64_t>(store.Indices().size());
+  std::int64_t indices = 0, lost = 0;
+  for (const auto& index : store.Indices()) {
+    ++indices;
+    lost += static_cast<std::int64_t>(index.lost_segments);
+  }
   std::string body;
   JsonWriter out(body);
   out.BeginObject();
   Member(out, "cluster_name", config.cluster_name);
-  Member(out, "status", "green");
+  Member(out, "status", Health(static_cast<std::uint64_t>(lost)));
   out.Key("timed_out");
   out.Bool(false);
   Number(out, "number_of_nodes", 1);
@@ -73,11 +77,13 @@ Answer SearchApi::Impl::ClusterHealth(const Call& call) const {
   Number(out, "active_primary_shards", indices);
   Number(out, "active_shards", indices);
   for (const char* none :
-       {"relocating_shards", "initializing_shards", "unassigned_shards", "delayed_unassigned_shards",
-        "number_of_pending_tasks", "number_of_in_flight_fetch", "task_max_waiting_in_queue_millis"})
+       {"relocating_shards", "initializing_shards", "delayed_unassigned_shards", "number_of_pending_tasks",
+        "number_of_in_flight_fetch", "task_max_waiting_in_queue_millis"})
     Number(out, none, 0);
+  Number(out, "unassigned_shards", lost);  // corrupt segments that are not rebuilt yet
   out.Key("active_shards_percent_as_number");
-  out.Double(100);
+  out.Double(indices + lost == 0 ? 100
+                                 : 100 * static_cast<double>(indices) / static_cast<double>(indices + lost));
   out.EndObject();
   return Answer::Json(std::move(body));
 }

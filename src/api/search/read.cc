@@ -80,13 +80,16 @@ engine::SearchOptions SearchApi::Impl::OptionsOf(const async::Context& ctx, bool
 }
 
 async::Task<Result<std::string>> SearchApi::Impl::RunSearch(RequestContext ctx, std::string indices,
-                                                            Json body, bool ignore_unavailable) {
+                                                            Json body, bool ignore_unavailable,
+                                                            bool allow_partial) {
   const CancelFlag cancel(ctx);
   running.Add(1);
-  Result<std::string> found = co_await searches.Run(
-      [this, names = settings.Resolve(indices), text = body.Dump(), flag = cancel.flag(),
-       options = OptionsOf(ctx, ignore_unavailable, nullptr)]() mutable -> Result<std::string> {
+  Result<std::string> found =
+      co_await searches.Run([this, names = settings.Resolve(indices), text = body.Dump(),
+                             flag = cancel.flag(), options = OptionsOf(ctx, ignore_unavailable, nullptr),
+                             allow_partial]() mutable -> Result<std::string> {
         options.cancelled = flag.get();
+        options.allow_partial = allow_partial;
         return store.Search(names, text, options);
       });
   running.Add(-1);
@@ -95,13 +98,14 @@ async::Task<Result<std::string>> SearchApi::Impl::RunSearch(RequestContext ctx, 
 
 async::Task<Result<std::string>> SearchApi::Impl::RunOnSnapshot(RequestContext ctx,
                                                                 std::shared_ptr<const engine::Snapshot> on,
-                                                                std::string body) {
+                                                                std::string body, bool allow_partial) {
   const CancelFlag cancel(ctx);
   running.Add(1);
   Result<std::string> found =
-      co_await searches.Run([this, on, body, flag = cancel.flag(),
-                             options = OptionsOf(ctx, true, nullptr)]() mutable -> Result<std::string> {
+      co_await searches.Run([this, on, body, flag = cancel.flag(), options = OptionsOf(ctx, true, nullptr),
+                             allow_partial]() mutable -> Result<std::string> {
         options.cancelled = flag.get();
+        options.allow_partial = allow_partial;
         return store.Search(*on, body, options);
       });
   running.Add(-1);
@@ -112,6 +116,7 @@ async::Task<Answer> SearchApi::Impl::Search(const Call& call) {
   Result<Json> body = SearchBody(call.request);
   if (!body.ok()) co_return Answer::Failed(body.error());
   const std::string indices(call.Part(0).starts_with('_') && call.Part(0) != "_all" ? "" : call.Part(0));
+  const bool allow_partial = call.Param("allow_partial_search_results", "true") != "false";
   Result<std::string> found = Error();
   if (const Json* pit = body->Find("pit"); pit != nullptr) {
     const Json* id_json = pit->Find("id");
@@ -126,7 +131,7 @@ async::Task<Answer> SearchApi::Impl::Search(const Call& call) {
     if (!context.ok()) co_return Answer::Failed(context.error());
     if (body->Find("sort") != nullptr) AddTieBreaker(*body, "_shard_doc");
     RemoveMember(*body, "pit");
-    found = co_await RunOnSnapshot(call.ctx, context->snapshot, body->Dump());
+    found = co_await RunOnSnapshot(call.ctx, context->snapshot, body->Dump(), allow_partial);
     if (found.ok()) found = WithMember(*found, "pit_id", id);
   } else if (const std::string* scroll = call.request.Query("scroll"); scroll != nullptr) {
     Result<Duration> keep_alive = ParseKeepAlive(*scroll);
@@ -138,7 +143,7 @@ async::Task<Answer> SearchApi::Impl::Search(const Call& call) {
         });
     if (!snapshot.ok()) co_return Answer::Failed(snapshot.error());
     AddTieBreaker(*body, "_doc");
-    found = co_await RunOnSnapshot(call.ctx, *snapshot, body->Dump());
+    found = co_await RunOnSnapshot(call.ctx, *snapshot, body->Dump(), allow_partial);
     if (!found.ok()) co_return Answer::Failed(found.error());
     const Result<Json> answer = Json::Parse(*found);
     RemoveMember(*body, "from");
@@ -150,7 +155,8 @@ async::Task<Answer> SearchApi::Impl::Search(const Call& call) {
     if (!id.ok()) co_return Answer::Failed(id.error());
     found = WithMember(*found, "_scroll_id", *id);
   } else {
-    found = co_await RunSearch(call.ctx, indices, std::move(*body), call.Flag("ignore_unavailable"));
+    found = co_await RunSearch(call.ctx, indices, std::move(*body), call.Flag("ignore_unavailable"),
+                               allow_partial);
   }
   if (!found.ok()) co_return Answer::Failed(found.error());
   if (call.Flag("rest_total_hits_as_int")) TotalAsNumber(*found);
@@ -357,16 +363,22 @@ async::Task<Answer> SearchApi::Impl::Count(const Call& call) {
     else if (name != "terminate_after")
       co_return Answer::Failed(400, "parsing_exception", "request does not support [" + name + "]");
   }
+  struct Counted {
+    std::uint64_t matches = 0, lost = 0;
+  };
   const CancelFlag cancel(call.ctx);
-  Result<std::uint64_t> count = co_await searches.Run(
+  Result<Counted> count = co_await searches.Run(
       [this, names = settings.Resolve(indices), text = query.Dump(), flag = cancel.flag(),
-       options = OptionsOf(call.ctx, call.Flag("ignore_unavailable"), nullptr)]() mutable {
+       options = OptionsOf(call.ctx, call.Flag("ignore_unavailable"), nullptr)]() mutable -> Result<Counted> {
         options.cancelled = flag.get();
-        return store.Count(names, text, options);
+        Counted counted;
+        HONRYU_TRY(counted.matches, store.Count(names, text, options, &counted.lost));
+        return counted;
       });
   if (!count.ok()) co_return Answer::Failed(count.error(), indices);
-  co_return Answer::Json(R"({"count":)" + std::to_string(*count) +
-                         R"(,"_shards":{"total":1,"successful":1,"skipped":0,"failed":0}})");
+  co_return Answer::Json(R"({"count":)" + std::to_string(count->matches) + R"(,"_shards":{"total":)" +
+                         std::to_string(1 + count->lost) + R"(,"successful":1,"skipped":0,"failed":)" +
+                         std::to_string(count->lost) + "}}");
 }
 
 async::Task<Answer> SearchApi::Impl::ValidateQuery(const Call& call) {

@@ -15,6 +15,7 @@
 #include <atomic>
 #include <deque>
 #include <map>
+#include <set>
 #include <unordered_map>
 #include <utility>
 
@@ -138,6 +139,8 @@ struct Metrics {
             registry.MakeGauge("honryu_indexer_bytes_per_document", "Bytes of segments for each document")),
         quarantined(registry.MakeGauge("honryu_indexer_quarantined_segments",
                                        "Corrupt segments set aside since the start")),
+        lost_segments(registry.MakeGauge("honryu_indexer_lost_segments",
+                                         "Corrupt segments whose events are not back from the log yet")),
         merged_bytes(
             registry.MakeGauge("honryu_indexer_merged_bytes", "Bytes written by merging since the start")),
         dropped(registry.MakeGauge("honryu_indexer_dropped_segments",
@@ -150,7 +153,7 @@ struct Metrics {
   obs::Counter documents, bytes, duplicates, errors, lost_documents, full;
   obs::Histogram add_seconds, visible_seconds;
   obs::Gauge refresh_lag, waiting, memory, stored_bytes, stored_documents, bytes_per_document, quarantined,
-      merged_bytes, dropped;
+      lost_segments, merged_bytes, dropped;
   std::map<std::string, obs::Counter> rejected;
 };
 
@@ -508,11 +511,13 @@ struct Indexer::Impl {
     metrics.quarantined.Set(static_cast<double>(statistics.quarantined));
     metrics.merged_bytes.Set(static_cast<double>(statistics.merged_bytes));
     metrics.dropped.Set(static_cast<double>(statistics.dropped_segments));
-    double documents = 0, bytes = 0;
+    double documents = 0, bytes = 0, lost = 0;
     for (const search::IndexStatistics& index : indices) {
+      lost += static_cast<double>(index.lost_segments);
       documents += static_cast<double>(index.documents);
       bytes += static_cast<double>(index.bytes);
     }
+    metrics.lost_segments.Set(lost);
     metrics.stored_documents.Set(documents);
     metrics.stored_bytes.Set(bytes);
     metrics.bytes_per_document.Set(documents > 0 ? bytes / documents : 0);
@@ -520,24 +525,36 @@ struct Indexer::Impl {
 
   /// Reads again from the log what corrupt segments held.
   async::Task<void> RestoreLost(std::vector<search::LostRange> lost) {
-    std::map<std::uint64_t, bool> whole;  // segment -> all of its ranges were read
+    struct Rebuilt {
+      bool done = true;   // all of its ranges were read, or cannot be any more
+      bool whole = true;  // and nothing was missing
+    };
+    std::map<std::uint64_t, Rebuilt> segments;
     for (const search::LostRange& range : lost) {
+      if (reported_lost.insert(range.segment).second)
+        LOG(error, "a search segment is corrupt and was set aside, its events are read again from the log",
+            {"segment", range.segment}, {"index", range.index}, {"reason", range.reason});
       Result<void> restored = co_await Restore(range);
       const bool done = restored.ok() || !restored.error().retryable();
       if (!restored.ok())
         LOG_LIMITED(error, "events of a corrupt segment cannot be read again", {"segment", range.segment},
                     {"index", range.index}, {"shard", range.shard}, {"first", range.first},
                     {"last", range.last}, {"error", restored.error()});
-      const auto [place, fresh] = whole.emplace(range.segment, done);
-      if (!fresh) place->second = place->second && done;
+      Rebuilt& rebuilt = segments[range.segment];
+      rebuilt.done = rebuilt.done && done;
+      rebuilt.whole = rebuilt.whole && restored.ok();
     }
-    for (const auto& [segment, done] : whole) {
-      if (!done) continue;
+    for (const auto& [segment, rebuilt] : segments) {
+      if (!rebuilt.done) continue;
       search::Store* const into = &store;
       Result<void> forgotten = co_await upkeep.Run([into, segment] { return into->Restored(segment); });
-      LOG(warn, "a corrupt search segment was rebuilt from the log", {"segment", segment});
       if (!forgotten.ok())
         LOG(error, "a quarantined segment stays", {"segment", segment}, {"error", forgotten.error()});
+      else if (rebuilt.whole)
+        LOG(warn, "a corrupt search segment was rebuilt from the log", {"segment", segment});
+      else
+        LOG(error, "a corrupt search segment is gone and only what the log still has was rebuilt",
+            {"segment", segment});
     }
   }
 
@@ -590,10 +607,13 @@ struct Indexer::Impl {
     request.from = client::FromTrimHorizon{};
     Result<std::shared_ptr<const LastWrites>> last_writes = co_await ReadLastWrites(*reader, request);
     if (!last_writes.ok()) co_return last_writes.error();
+    std::optional<std::uint64_t> begin;  // of what the log still has
     for (;;) {
       Result<client::ReadBatch> read =
           co_await client.Read(async::Context::WithTimeout(kReadTimeout), request);
       if (!read.ok()) co_return read.error();
+      if (!begin.has_value() && !read->records.empty())
+        begin = client::SequenceCounter(read->records.front().sequence);
       std::vector<client::StreamRecord> lost;
       bool behind = false;  // the range has been passed
       for (client::StreamRecord& record : read->records) {
@@ -633,6 +653,8 @@ struct Indexer::Impl {
       }
       const bool end =
           read->next.empty() || (read->records.empty() && read->behind_latest == Duration::zero());
+      if ((behind || end) && (!begin.has_value() || *begin > range.first))
+        co_return Error(ErrorCode::kNotFound, "the log begins behind it: what stood before is gone");
       if (behind || end) co_return Ok();
       request.from = client::FromCursor{read->next};
     }
@@ -660,6 +682,7 @@ struct Indexer::Impl {
   obs::Registry& registry;
   Metrics metrics;
   std::atomic<bool> failing{false};
+  std::set<std::uint64_t> reported_lost;  ///< Corrupt segments that were logged. Runs on: executor.
   Progress progress;
   std::vector<std::unique_ptr<Reader>> readers;
   async::BlockingCalls adds, upkeep;

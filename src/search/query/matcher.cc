@@ -188,7 +188,10 @@ Result<DocSet> SegmentMatcher::Visit(const ExistsQuery& query) {
   if (const auto view = ViewField(segment_, query.field)) docs = MatchPresent(segment_, *view->field);
   const auto prefix = query.field + ".";  // an object exists where a member does
   for (const auto& field : segment_.fields())
-    if (field.name.starts_with(prefix)) docs.Or(MatchPresent(segment_, field));
+    if (field.name.starts_with(prefix)) {
+      segment_.Use(field);
+      docs.Or(MatchPresent(segment_, field));
+    }
   return docs;
 }
 
@@ -283,8 +286,10 @@ std::vector<SegmentMatcher::WeightedView> SegmentMatcher::Views(const MatchQuery
   std::vector<WeightedView> views;
   const auto add_all = [&](std::string_view pattern, double boost) {
     for (const auto& field : segment_.fields())
-      if (!field.name.starts_with('_') && (field.text || field.keywords) && NameFits(pattern, field.name))
+      if (!field.name.starts_with('_') && (field.text || field.keywords) && NameFits(pattern, field.name)) {
+        segment_.Use(field);
         views.push_back({{&field, field.name, field.text.has_value()}, boost});
+      }
   };
   if (query.fields.empty()) add_all("*", 1);
   for (const auto& field : query.fields) {

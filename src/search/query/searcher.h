@@ -22,7 +22,15 @@ struct IndexedSegment {
   std::string index;
   std::shared_ptr<const Segment> segment;  // shared: searches keep what retention or merging drops
   std::shared_ptr<const DocSet> deleted =
-      nullptr;  ///< Documents that are not there any more; null: none. Shared alike.
+      nullptr;               ///< Documents that are not there any more; null: none. Shared alike.
+  std::uint64_t number = 0;  ///< Names its file; 0: in memory only.
+};
+
+/// A corrupt segment, which no search looks into.
+struct LostSegment {
+  std::string index;
+  std::uint64_t number = 0;
+  std::string reason;
 };
 
 /// What to find, in which order, and how much of it.

@@ -90,6 +90,43 @@ Result<bool> ReadMember(SearchRequest& request, const std::string& name, const J
   return true;
 }
 
+/// How many corrupt segments an answer names; the others are only counted.
+constexpr std::size_t kNamedFailures = 5;
+
+void WriteShards(const std::vector<LostSegment>& lost, codec::JsonWriter& out) {
+  out.BeginObject();
+  out.Key("total");
+  out.Uint(1 + lost.size());
+  out.Key("successful");
+  out.Int(1);
+  out.Key("skipped");
+  out.Int(0);
+  out.Key("failed");
+  out.Uint(lost.size());
+  if (!lost.empty()) {
+    out.Key("failures");
+    out.BeginArray();
+    for (std::size_t i = 0; i < std::min(lost.size(), kNamedFailures); ++i) {
+      out.BeginObject();
+      out.Key("shard");
+      out.Int(0);
+      out.Key("index");
+      out.String(lost[i].index);
+      out.Key("reason");
+      out.BeginObject();
+      out.Key("type");
+      out.String("corrupt_index_exception");
+      out.Key("reason");
+      out.String("segment " + std::to_string(lost[i].number) +
+                 " is corrupt and not rebuilt from the log yet: " + lost[i].reason);
+      out.EndObject();
+      out.EndObject();
+    }
+    out.EndArray();
+  }
+  out.EndObject();
+}
+
 }  // namespace
 
 Result<SearchRequest> ParseSearchRequest(const Json& body, std::int64_t now_ms) {
@@ -117,7 +154,8 @@ Result<SearchRequest> ParseSearchRequest(const Json& body, std::int64_t now_ms) 
 }
 
 Result<std::string> RunSearch(const std::vector<IndexedSegment>& segments, const SearchRequest& request,
-                              const QueryContext& context, SearchLimits limits) {
+                              const QueryContext& context, SearchLimits limits,
+                              const std::vector<LostSegment>& lost) {
   const auto begin = limits.clock != nullptr ? limits.clock->Mono() : MonoTime{};
   const Clock* clock = limits.clock;
   if (clock != nullptr && request.timeout > Duration{0}) {
@@ -144,7 +182,7 @@ Result<std::string> RunSearch(const std::vector<IndexedSegment>& segments, const
     out.Bool(true);
   }
   out.Key("_shards");
-  out.Raw(R"({"total":1,"successful":1,"skipped":0,"failed":0})");
+  WriteShards(lost, out);
   out.Key("hits");
   out.BeginObject();
   if (request.show_total) {

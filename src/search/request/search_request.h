@@ -25,8 +25,9 @@ struct SearchRequest {
 /// kInvalidArgument with a type of the API in front of the message names what is unknown or malformed.
 Result<SearchRequest> ParseSearchRequest(const codec::Json& body, std::int64_t now_ms);
 /// The answer of _search as JSON: {"took","timed_out","_shards","hits","aggregations"}. `limits.clock` also
-/// measures "took".
+/// measures "took". Each of `lost` is counted as a shard that failed.
 Result<std::string> RunSearch(const std::vector<IndexedSegment>& segments, const SearchRequest& request,
-                              const QueryContext& context, SearchLimits limits);
+                              const QueryContext& context, SearchLimits limits,
+                              const std::vector<LostSegment>& lost = {});
 
 }  // namespace honryu::search

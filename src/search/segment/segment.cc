@@ -1,5 +1,6 @@
 #include "search/segment/segment.h"
 
+#include "honryu/base/crc32c.h"
 #include "honryu/codec/endian.h"
 
 #include <algorithm>
@@ -27,13 +28,22 @@ PostingsCursor KeywordColumn::Open(const TermEntry& term) const {
   return PostingsCursor(ListOf(postings, term), term.doc_count, false);
 }
 
-Result<std::shared_ptr<const Segment>> Segment::Open(Bytes bytes, bool verify) {
-  HONRYU_TRY(const auto file, SegmentFile::Open(bytes, verify));
+Result<std::shared_ptr<const Segment>> Segment::Open(Bytes bytes, Checking checking) {
+  HONRYU_TRY(const auto file, SegmentFile::Open(bytes, checking == Checking::kNow));
   auto segment = std::shared_ptr<Segment>(new Segment);
   segment->bytes_ = std::move(bytes);
   segment->doc_count_ = file.doc_count;
+  segment->checksum_ = file.checksum;
   HONRYU_TRY(segment->source_, SourceBlocks::Open(file.Find(SectionKind::kSource, kNoField), file.doc_count));
   for (std::uint32_t i = 0; i < file.fields.size(); ++i) HONRYU_TRY_VOID(segment->OpenField(file, i));
+  if (checking == Checking::kWhenUsed) {
+    const auto places = segment->fields_.size() + 1;
+    for (const auto& [key, section] : file.sections)
+      segment->parts_.push_back(
+          {key.first == kNoField ? places - 1 : key.first, section, file.checksums.at(key)});
+    segment->unchecked_ = std::make_unique<std::atomic<bool>[]>(places);
+    for (std::size_t place = 0; place < places; ++place) segment->unchecked_[place] = true;
+  }
   if (const auto* time = segment->Find(kTimeField); time != nullptr && time->dates) {
     const auto& values = time->dates->values();
     for (std::size_t b = 0; b < values.blocks(); ++b) {
@@ -104,7 +114,18 @@ Result<void> Segment::OpenField(const SegmentFile& file, std::uint32_t number) {
 
 const SegmentField* Segment::Find(std::string_view name) const {
   const auto found = by_name_.find(name);
-  return found == by_name_.end() ? nullptr : &fields_[found->second];
+  if (found == by_name_.end()) return nullptr;
+  Check(found->second);
+  return &fields_[found->second];
+}
+
+void Segment::CompareChecksums(std::size_t place) const {
+  const auto [begin, end] = std::equal_range(parts_.begin(), parts_.end(), Part{place, {}, 0},
+                                             [](const Part& a, const Part& b) { return a.place < b.place; });
+  for (auto part = begin; part != end; ++part)
+    if (Crc32c(part->bytes) != part->crc) damaged_.store(true, std::memory_order_release);
+  // Behind the damage: whoever sees it checked sees that, too.
+  unchecked_[place].store(false, std::memory_order_release);
 }
 
 std::string Segment::Id(std::uint32_t doc) const {

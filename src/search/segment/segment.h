@@ -9,6 +9,7 @@
 #include "search/segment/segment_file.h"
 #include "search/segment/source_blocks.h"
 
+#include <atomic>
 #include <functional>
 #include <limits>
 #include <map>
@@ -64,21 +65,39 @@ struct SegmentField {
   std::optional<TextColumn> text;
 };
 
+/// When the checksums of a segment's sections are compared.
+enum class Checking : std::uint8_t {
+  kNow,       ///< All of them before it is opened.
+  kWhenUsed,  ///< Those of a field when it is first looked for, that of the sources when one is first read.
+  kNever,     ///< It was built in this process's memory.
+};
+
 /// An immutable segment over its file's bytes. Thread-safe.
 class Segment {
  public:
-  /// `bytes` keeps the file mapped. kCorrupt when it does not hold together (with `verify`: or a checksum is
+  /// `bytes` keeps the file mapped. kCorrupt when it does not hold together (with kNow: or a checksum is
   /// wrong); kFailedPrecondition when it is of a newer format.
-  static Result<std::shared_ptr<const Segment>> Open(Bytes bytes, bool verify);
+  static Result<std::shared_ptr<const Segment>> Open(Bytes bytes, Checking checking);
 
   std::uint32_t doc_count() const { return doc_count_; }
   std::int64_t min_time() const { return min_time_; }
   std::int64_t max_time() const { return max_time_; }
+  /// A checksum was found to be wrong (kWhenUsed): what was read from it since it was opened may be wrong,
+  /// too, and is to be thrown away.
+  bool damaged() const { return damaged_.load(std::memory_order_acquire); }
   std::size_t byte_size() const { return bytes_.size(); }
+  /// Of its directory, which holds the checksums of all sections.
+  std::uint32_t checksum() const { return checksum_; }
   /// Null pointer when no document has it.
   const SegmentField* Find(std::string_view name) const;
+  /// All fields, of which only the names are checked: call Use before reading anything else of one.
   const std::vector<SegmentField>& fields() const { return fields_; }
-  const SourceBlocks& source() const { return source_; }
+  /// Compares the checksums of a field of fields(), the first time.
+  void Use(const SegmentField& field) const { Check(static_cast<std::size_t>(&field - fields_.data())); }
+  const SourceBlocks& source() const {
+    Check(fields_.size());
+    return source_;
+  }
   BytesView bytes() const { return bytes_; }
   /// "_id" of a document: the client's, or "shard:sequence[:part]".
   std::string Id(std::uint32_t doc) const;
@@ -86,9 +105,23 @@ class Segment {
  private:
   Segment() = default;
   Result<void> OpenField(const SegmentFile& file, std::uint32_t number);
+  void Check(std::size_t place) const {
+    if (unchecked_ != nullptr && unchecked_[place].load(std::memory_order_acquire)) CompareChecksums(place);
+  }
+  void CompareChecksums(std::size_t place) const;
+
+  /// A section of the field at `place`, or of the sources behind the last field.
+  struct Part {
+    std::size_t place = 0;
+    BytesView bytes;
+    std::uint32_t crc = 0;
+  };
 
   Bytes bytes_;
-  std::uint32_t doc_count_ = 0;
+  std::vector<Part> parts_;                         ///< By place; empty unless kWhenUsed.
+  std::unique_ptr<std::atomic<bool>[]> unchecked_;  ///< By place; null unless kWhenUsed.
+  mutable std::atomic<bool> damaged_{false};
+  std::uint32_t doc_count_ = 0, checksum_ = 0;
   std::int64_t min_time_ = std::numeric_limits<std::int64_t>::max();
   std::int64_t max_time_ = std::numeric_limits<std::int64_t>::min();
   std::vector<SegmentField> fields_;

@@ -61,18 +61,20 @@ Result<SegmentFile> SegmentFile::Open(BytesView bytes, bool verify) {
   ByteReader trailer(bytes.substr(bytes.size() - kTrailer));
   const auto offset = trailer.U64();
   const auto size = trailer.U32(), crc = trailer.U32();
-  trailer.U32();
-  if (const auto needs = trailer.U32(); needs > kSegmentVersion)
+  const auto version = trailer.U32(), needs = trailer.U32();
+  if (version == 0 || needs == 0 || needs > version) return Corrupt("its versions contradict each other");
+  if (needs > kSegmentVersion)
     return Error(ErrorCode::kFailedPrecondition, "segment file needs a reader of format version " +
                                                      std::to_string(needs) + ", this one knows " +
                                                      std::to_string(kSegmentVersion));
   const auto end = bytes.size() - kTrailer;
   if (offset > end || size != end - offset) return Corrupt("the directory is not where the trailer says");
   const auto directory = bytes.substr(offset, size);
-  if (verify && Crc32c(directory) != crc)
+  if (Crc32c(directory) != crc)
     return Corrupt("the checksum of the directory at byte " + std::to_string(offset) + " is wrong");
 
   SegmentFile file;
+  file.checksum = crc;
   ByteReader in(directory);
   const auto docs = in.Varint(), fields = in.Varint();
   if (!in.ok() || docs > INT32_MAX || fields > size) return Corrupt("the directory does not hold together");
@@ -98,6 +100,7 @@ Result<SegmentFile> SegmentFile::Open(BytesView bytes, bool verify) {
       return Corrupt("the checksum of section " + std::to_string(i) + " at byte " + std::to_string(begin) +
                      " is wrong");
     file.sections[{field, kind}] = section;
+    file.checksums[{field, kind}] = checksum;
   }
   if (!in.ok()) return Corrupt("the directory ends too early");
   return file;

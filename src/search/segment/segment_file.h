@@ -63,11 +63,14 @@ class SegmentFileWriter {
   std::vector<Section> sections_;
 };
 
-/// The parts of a segment file. `verify`: checks every section's checksum (reads the whole file once).
+/// The parts of a segment file. The directory's checksum is always compared; `verify`: those of the sections,
+/// too (reads the whole file once).
 struct SegmentFile {
   std::uint32_t doc_count = 0;
+  std::uint32_t checksum = 0;  ///< Of the directory, which holds those of the sections.
   std::vector<FieldEntry> fields;
   std::map<std::pair<std::uint32_t, SectionKind>, BytesView> sections;
+  std::map<std::pair<std::uint32_t, SectionKind>, std::uint32_t> checksums;  ///< CRC-32C, of each section.
 
   static Result<SegmentFile> Open(BytesView bytes, bool verify);
   /// Empty view with null data when there is none.

@@ -35,6 +35,16 @@ std::string SegmentRecord::Encode() const {
   out.Int(day);
   out.Key("quarantined");
   out.Bool(quarantined);
+  if (bytes > 0) {
+    out.Key("bytes");
+    out.Uint(bytes);
+    out.Key("checksum");
+    out.Uint(checksum);
+  }
+  if (!reason.empty()) {
+    out.Key("reason");
+    out.String(reason);
+  }
   out.Key("sealed");
   out.Int(sealed_ms);
   out.Key("shards");
@@ -67,6 +77,13 @@ Result<SegmentRecord> SegmentRecord::Decode(std::string_view text) {
   record.index = name->StringOr("");
   record.day = day_member->IntOr(0);
   if (const auto* sealed = json.Find("sealed")) record.sealed_ms = sealed->IntOr(0);
+  const auto* size = json.Find("bytes");
+  const auto* crc = json.Find("checksum");
+  if (size != nullptr && crc != nullptr) {
+    record.bytes = static_cast<std::uint64_t>(size->IntOr(0));
+    record.checksum = static_cast<std::uint32_t>(crc->IntOr(0));
+  }
+  if (const auto* why = json.Find("reason")) record.reason = why->StringOr("");
   if (const auto* aside = json.Find("quarantined")) record.quarantined = aside->BoolOr(false);
   for (const auto& [shard, range] : shard_ranges->object())
     if (range.array().size() == 2)

@@ -21,7 +21,13 @@ struct SegmentRecord {
     std::uint64_t first = 0, last = 0;
   };
   std::map<std::string, Range> shards;  ///< Sequence numbers it holds, both ends included.
+  std::string reason;                   ///< Why it is in quarantine.
   std::int64_t sealed_ms = 0;           ///< When the newest of its documents became visible; 0: not known.
+
+  /// The file's size and the checksum of its directory, which holds those of all sections: that it is this
+  /// file and no other. 0 bytes: not known, of segments written before this was noted.
+  std::uint64_t bytes = 0;
+  std::uint32_t checksum = 0;
 
   std::string FileName() const { return std::to_string(number) + ".seg"; }
   std::string Encode() const;

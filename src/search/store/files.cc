@@ -87,6 +87,12 @@ Result<Bytes> MapFile(const std::string& path) {
   return Bytes(std::shared_ptr<const void>(std::move(owner)), BytesView(static_cast<const char*>(at), size));
 }
 
+std::optional<std::uint64_t> FileSize(const std::string& path) {
+  struct stat info{};
+  if (::stat(path.c_str(), &info) != 0) return std::nullopt;
+  return static_cast<std::uint64_t>(info.st_size);
+}
+
 Result<void> MakeFolder(const std::string& path) {
   std::error_code error;
   std::filesystem::create_directories(path, error);

@@ -3,6 +3,8 @@
 #include "honryu/base/bytes.h"
 #include "honryu/base/result.h"
 
+#include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -14,6 +16,8 @@ Result<void> WriteFileDurably(const std::string& folder, const std::string& name
 /// The file's bytes, mapped for as long as any of them is held (also when the file is removed meanwhile).
 Result<Bytes> MapFile(const std::string& path);
 Result<void> MakeFolder(const std::string& path);
+/// None when there is no such file.
+std::optional<std::uint64_t> FileSize(const std::string& path);
 /// Names of the regular files in a folder.
 Result<std::vector<std::string>> ListFiles(const std::string& folder);
 /// A file that is not there is no error.

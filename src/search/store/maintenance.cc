@@ -10,11 +10,20 @@ namespace {
 
 constexpr Duration kRetentionEvery = std::chrono::minutes(1);
 constexpr std::int64_t kDayMs = 86'400'000;
+/// Segments whose checksums were not compared since the store was opened are read at about this rate; then
+/// all of them again and again, more slowly: a store of 10 GB every 40 minutes.
+constexpr double kCheckBytesPerSecond = 256e6, kCheckAgainBytesPerSecond = 4e6;
+/// Checked in one call of Maintain at most, unless one segment has more.
+constexpr std::uint64_t kCheckBytes = 64ULL << 20;
 
 }  // namespace
 
 std::string Store::Impl::SegmentPath(std::uint64_t number) const {
   return config.path + "/segments/" + std::to_string(number) + ".seg";
+}
+
+std::string Store::Impl::QuarantinePath(std::uint64_t number) const {
+  return config.path + "/quarantine/" + std::to_string(number) + ".seg";
 }
 
 std::vector<GroupKey> Store::Impl::Groups() const {
@@ -74,17 +83,26 @@ Result<void> Store::Impl::Load() {
   }
   refreshed = catalogue->positions();
   added = refreshed;
-  std::vector<std::pair<GroupKey, std::uint64_t>> broken;
+  struct Broken {
+    GroupKey key;
+    std::uint64_t number = 0;
+    std::string reason;
+  };
+  std::vector<Broken> broken;
   for (const auto& [number, record] : catalogue->segments()) {
     MappingOf(record.index, true);
     const GroupKey key{record.index, record.day};
     if (record.quarantined) {
       ++statistics.quarantined;
+      lost[number] = {record.index, number, record.reason};
       continue;
     }
     auto bytes = MapFile(SegmentPath(number));
-    auto segment =
-        bytes.ok() ? Segment::Open(*bytes, false) : Result<std::shared_ptr<const Segment>>(bytes.error());
+    auto segment = bytes.ok() ? Segment::Open(*bytes, Checking::kWhenUsed)
+                              : Result<std::shared_ptr<const Segment>>(bytes.error());
+    if (segment.ok() && record.bytes != 0 &&
+        ((*segment)->byte_size() != record.bytes || (*segment)->checksum() != record.checksum))
+      segment = Error(ErrorCode::kCorrupt, "the file is not the one that was written");
     if (segment.ok()) {
       Entry entry;
       entry.number = number;
@@ -97,12 +115,15 @@ Result<void> Store::Impl::Load() {
         }
       entry.segment = std::move(*segment);
       groups[key].push_back(std::move(entry));
-    } else if (segment.error().code() == ErrorCode::kFailedPrecondition)
+    } else if (segment.error().code() == ErrorCode::kCorrupt ||
+               segment.error().code() == ErrorCode::kNotFound) {
+      broken.push_back({key, number, segment.error().message()});
+    } else {
+      // Of a newer format, or not to be read for now (no memory, no right): nothing is wrong with the file.
       return segment.error().WithContext("segment " + std::to_string(number));
-    else
-      broken.emplace_back(key, number);
+    }
   }
-  for (const auto& [key, number] : broken) HONRYU_TRY_VOID(Quarantine(key, number));
+  for (const auto& one : broken) HONRYU_TRY_VOID(Quarantine(one.key, one.number, one.reason));
   return Ok();
 }
 
@@ -119,11 +140,13 @@ Result<Entry> Store::Impl::Write(const GroupKey& key, BytesView bytes, const std
   HONRYU_TRY_VOID(WriteFileDurably(config.path + "/segments", record.FileName(), bytes));
   HONRYU_TRY(auto mapped, MapFile(SegmentPath(record.number)));
   Entry entry;
-  HONRYU_TRY(entry.segment, Segment::Open(std::move(mapped), true));
+  HONRYU_TRY(entry.segment, Segment::Open(std::move(mapped), Checking::kNow));
   entry.number = record.number;
-  entry.verified = true;
+  entry.verified = clock.Mono();
   entry.sealed_ms = record.sealed_ms;
   record.shards = ShardsOf(*entry.segment);
+  record.bytes = entry.segment->byte_size();
+  record.checksum = entry.segment->checksum();
   change.put.push_back(std::move(record));
   return entry;
 }
@@ -318,53 +341,95 @@ Result<void> Store::Impl::Retain() {
   }
   // Nothing that old can be rebuilt any more.
   Catalogue::Change forget;
+  for (const auto& [number, record] : catalogue->segments())
+    if (record.quarantined && record.day < oldest) forget.remove.push_back(number);
   for (const auto& [name, text] : catalogue->notes())
     if (name.starts_with("erasure/") &&
         std::strtoll(name.c_str() + 8, nullptr, 10) < ToMs(clock.Now()) - ToMs(config.retention) - kDayMs)
       forget.notes[name] = "";
   HONRYU_TRY_VOID(catalogue->Commit(forget));
+  for (const auto number : forget.remove) {
+    {
+      const std::lock_guard inner(view);
+      lost.erase(number);
+    }
+    HONRYU_TRY_VOID(RemoveFile(QuarantinePath(number)));
+  }
   return Ok();
 }
 
 Result<bool> Store::Impl::Verify(const GroupKey& key, const Entry& entry) {
-  if (entry.verified) return true;
-  const auto file = SegmentFile::Open(entry.segment->bytes(), true);
-  if (file.ok()) return true;
+  std::string reason;
+  if (entry.segment->damaged()) {
+    reason = "a checksum is wrong";
+  } else if (const auto size = FileSize(SegmentPath(entry.number)); size != entry.segment->byte_size()) {
+    // Reading behind the end of a mapped file would end the process.
+    reason = size ? "the file has " + std::to_string(*size) + " bytes instead of " +
+                        std::to_string(entry.segment->byte_size())
+                  : "the file is gone";
+  } else if (const auto file = SegmentFile::Open(entry.segment->bytes(), true); !file.ok()) {
+    reason = file.error().message();
+  }
+  if (reason.empty()) return true;
   const std::lock_guard lock(maintenance);
-  HONRYU_TRY_VOID(Quarantine(key, entry.number));
+  HONRYU_TRY_VOID(Quarantine(key, entry.number, std::move(reason)));
   return false;
 }
 
-Result<void> Store::Impl::VerifyOne() {
+Result<void> Store::Impl::VerifySome() {
+  struct Candidate {
+    GroupKey key;
+    Entry entry;
+  };
+  std::vector<Candidate> candidates;
   for (const auto& key : Groups())
-    for (const auto& entry : Entries(key)) {
-      if (entry.verified) continue;
-      HONRYU_TRY(const bool sound, Verify(key, entry));
-      const std::lock_guard lock(view);
-      if (const auto group = groups.find(key); sound && group != groups.end())
-        for (auto& known : group->second)
-          if (known.segment == entry.segment) known.verified = true;
-      return Ok();
-    }
+    for (auto& entry : Entries(key))
+      if (entry.number != 0) candidates.push_back({key, std::move(entry)});
+  const auto now = clock.Mono();
+  std::sort(candidates.begin(), candidates.end(), [](const Candidate& a, const Candidate& b) {
+    if (a.entry.segment->damaged() != b.entry.segment->damaged()) return a.entry.segment->damaged();
+    return a.entry.verified < b.entry.verified;  // none before all
+  });
+  std::uint64_t read = 0;
+  double seconds = 0;
+  for (const auto& [key, entry] : candidates) {
+    const bool due = entry.segment->damaged() || ((!next_check || now >= *next_check) && read < kCheckBytes);
+    if (!due) break;
+    HONRYU_TRY(const bool sound, Verify(key, entry));
+    read += entry.segment->byte_size();
+    seconds += static_cast<double>(entry.segment->byte_size()) /
+               (entry.verified ? kCheckAgainBytesPerSecond : kCheckBytesPerSecond);
+    const std::lock_guard lock(view);
+    if (const auto group = groups.find(key); sound && group != groups.end())
+      for (auto& known : group->second)
+        if (known.segment == entry.segment) known.verified = now;
+    if (entry.verified) break;  // one at a time
+  }
+  if (read > 0)
+    next_check = now + std::chrono::duration_cast<Duration>(std::chrono::duration<double>(seconds));
   return Ok();
 }
 
-Result<void> Store::Impl::Quarantine(const GroupKey& key, std::uint64_t number) {
+Result<void> Store::Impl::Quarantine(const GroupKey& key, std::uint64_t number, std::string reason) {
   const auto found = catalogue->segments().find(number);
   if (found == catalogue->segments().end()) return Ok();
   auto record = found->second;
   record.quarantined = true;
+  record.reason = std::move(reason);
   Catalogue::Change change;
   change.put.push_back(record);
   HONRYU_TRY_VOID(catalogue->Commit(change));
-  std::vector<std::shared_ptr<const Segment>> out;
-  for (const auto& entry : Entries(key))
-    if (entry.number == number) out.push_back(entry.segment);
-  if (!out.empty()) Replace(key, out, {});
+  {
+    const std::lock_guard lock(view);  // at once: a search sees it there or among the lost ones
+    lost[number] = {record.index, number, record.reason};
+    ++statistics.quarantined;
+    if (const auto group = groups.find(key); group != groups.end()) {
+      std::erase_if(group->second, [number](const Entry& entry) { return entry.number == number; });
+      if (group->second.empty()) groups.erase(group);
+    }
+  }
   // A file that is gone altogether cannot be set aside.
-  (void)MoveFile(SegmentPath(number), config.path + "/quarantine/" + record.FileName()).ok();
-  const std::lock_guard lock(view);
-  ++statistics.quarantined;
+  (void)MoveFile(SegmentPath(number), QuarantinePath(number)).ok();
   return Ok();
 }
 
@@ -397,7 +462,7 @@ Result<Duration> Store::Maintain() {
   if (flush) HONRYU_TRY_VOID(impl.Flush());
   HONRYU_TRY_VOID(impl.MergeDisk());
   HONRYU_TRY_VOID(impl.Retain());
-  HONRYU_TRY_VOID(impl.VerifyOne());
+  HONRYU_TRY_VOID(impl.VerifySome());
   return impl.config.refresh_interval;
 }
 

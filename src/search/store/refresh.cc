@@ -126,12 +126,12 @@ Result<void> Store::Impl::Refresh() {
   std::vector<Sealed> sealed;
   for (auto& [key, opened] : sealing) {
     const auto counters = opened.builder->counters();
-    auto segment = Segment::Open(Bytes(opened.builder->Finish()), false);
+    auto segment = Segment::Open(Bytes(opened.builder->Finish()), Checking::kNever);
     // Going on would lose events that count as added; after a restart they are read again.
     HONRYU_CHECK(segment.ok(), "a segment just built cannot be opened");
     Entry entry;
     entry.segment = std::move(*segment);
-    entry.verified = true;
+    entry.verified = clock.Mono();
     entry.sealed_ms = ToMs(clock.Now());
     sealed.push_back({key, std::move(entry)});
     const std::lock_guard lock(view);
@@ -169,10 +169,10 @@ Result<void> Store::Impl::MergeMemory(const GroupKey& key) {
   }
   auto merged = Merge(picked);
   if (!merged.ok()) return Ok();  // only less tidy: the pieces stay as they are
-  HONRYU_TRY(auto segment, Segment::Open(Bytes(std::move(*merged)), false));
+  HONRYU_TRY(auto segment, Segment::Open(Bytes(std::move(*merged)), Checking::kNever));
   Entry entry;
   entry.segment = std::move(segment);
-  entry.verified = true;
+  entry.verified = clock.Mono();
   entry.sealed_ms = NewestSeal(picked);
   Replace(key, SegmentsOf(picked), {std::move(entry)});
   return Ok();

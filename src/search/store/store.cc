@@ -12,6 +12,8 @@
 
 #include <algorithm>
 #include <cstdlib>
+#include <set>
+#include <utility>
 
 namespace honryu::search {
 namespace {
@@ -166,21 +168,47 @@ std::vector<std::string> Store::Impl::Names() const {
   return names;
 }
 
-Result<std::vector<IndexedSegment>> Store::Impl::Visible(std::string_view indices,
-                                                         const SearchOptions& options) const {
+Result<SegmentView> Store::Impl::Visible(std::string_view indices, const SearchOptions& options) const {
   HONRYU_TRY(const auto names, ResolveIndices(indices, Names(), options.ignore_unavailable));
-  std::vector<IndexedSegment> segments;
+  SegmentView all;
   const std::lock_guard lock(view);
   for (const auto& [key, entries] : groups)
     if (std::binary_search(names.begin(), names.end(), key.index))
-      for (const auto& entry : entries) segments.push_back({key.index, entry.segment, entry.deleted});
-  return segments;
+      for (const auto& entry : entries)
+        all.segments.push_back({key.index, entry.segment, entry.deleted, entry.number});
+  for (const auto& [number, segment] : lost)
+    if (std::binary_search(names.begin(), names.end(), segment.index)) all.lost.push_back(segment);
+  return all;
 }
 
 namespace {
 
-Result<std::string> SearchIn(const std::vector<IndexedSegment>& segments, std::string_view body,
-                             const SearchOptions& options, const Clock& clock) {
+/// Moves segments that turned out to be corrupt to those that are lost. False when there were none.
+bool LeaveOutDamaged(SegmentView& view) {
+  return std::erase_if(view.segments, [&view](const IndexedSegment& one) {
+           if (!one.segment->damaged()) return false;
+           view.lost.push_back({one.index, one.number, "a checksum is wrong"});
+           return true;
+         }) > 0;
+}
+
+/// Calls run() until no segment turned out to be corrupt while it ran: what it answered may then be wrong.
+template <typename Run>
+auto WithSoundSegments(SegmentView& view, const SearchOptions& options, Run run) -> decltype(run()) {
+  LeaveOutDamaged(view);
+  for (;;) {
+    if (!view.lost.empty() && !options.allow_partial)
+      return Error(
+          ErrorCode::kUnavailable,
+          "search_phase_execution_exception: " + std::to_string(view.lost.size()) +
+              " corrupt segment(s) are not rebuilt from the log yet, and partial results are not allowed");
+    auto answer = run();
+    if (!LeaveOutDamaged(view)) return answer;
+  }
+}
+
+Result<std::string> SearchIn(SegmentView view, std::string_view body, const SearchOptions& options,
+                             const Clock& clock) {
   HONRYU_TRY(const auto json, ParseBody(body));
   const QueryContext context{ToMs(clock.Now())};
   HONRYU_TRY(auto request, ParseSearchRequest(json, context.now_ms));
@@ -190,32 +218,33 @@ Result<std::string> SearchIn(const std::vector<IndexedSegment>& segments, std::s
   SearchLimits limits;
   limits.clock = &clock;
   limits.cancelled = options.cancelled;
-  return RunSearch(segments, request, context, limits);
+  return WithSoundSegments(view, options,
+                           [&] { return RunSearch(view.segments, request, context, limits, view.lost); });
 }
 
 }  // namespace
 
 Result<std::string> Store::Search(std::string_view indices, std::string_view body,
                                   const SearchOptions& options) const {
-  HONRYU_TRY(const auto segments, impl_->Visible(indices, options));
-  return SearchIn(segments, body, options, impl_->clock);
+  HONRYU_TRY(auto view, impl_->Visible(indices, options));
+  return SearchIn(std::move(view), body, options, impl_->clock);
 }
 
 Result<std::shared_ptr<const Snapshot>> Store::Pin(std::string_view indices,
                                                    const SearchOptions& options) const {
-  HONRYU_TRY(auto segments, impl_->Visible(indices, options));
-  return std::make_shared<const Snapshot>(std::move(segments));
+  HONRYU_TRY(auto view, impl_->Visible(indices, options));
+  return std::make_shared<const Snapshot>(std::move(view));
 }
 
 Result<std::string> Store::Search(const Snapshot& snapshot, std::string_view body,
                                   const SearchOptions& options) const {
-  return SearchIn(snapshot.segments(), body, options, impl_->clock);
+  return SearchIn(snapshot.view(), body, options, impl_->clock);
 }
 
 Result<std::uint64_t> Store::Count(std::string_view indices, std::string_view body,
-                                   const SearchOptions& options) const {
+                                   const SearchOptions& options, std::uint64_t* lost) const {
   HONRYU_TRY(const auto query, OnlyQuery(body));
-  HONRYU_TRY(const auto segments, impl_->Visible(indices, options));
+  HONRYU_TRY(auto view, impl_->Visible(indices, options));
   SearchLimits limits;
   limits.cancelled = options.cancelled;
   if (options.timeout != Duration::max()) {
@@ -223,7 +252,11 @@ Result<std::uint64_t> Store::Count(std::string_view indices, std::string_view bo
     limits.deadline = impl_->clock.Mono() + options.timeout;
   }
   const QueryContext context{ToMs(impl_->clock.Now())};
-  return CountMatches(segments, query, context, limits);
+  HONRYU_TRY(const auto count, WithSoundSegments(view, options, [&] {
+               return CountMatches(view.segments, query, context, limits);
+             }));
+  if (lost != nullptr) *lost = view.lost.size();
+  return count;
 }
 
 std::vector<bool> Store::Present(std::string_view index, const std::vector<std::string>& ids) const {
@@ -424,6 +457,12 @@ Result<void> Store::DropIndex(std::string_view index) {
                  "index_not_found_exception: no such index [" + std::string(index) + "]");
   HONRYU_TRY_VOID(impl.Flush());
   const std::lock_guard lock(impl.maintenance);
+  {
+    // What came since: it was added while the index was being dropped.
+    const std::lock_guard inner(impl.writer);
+    std::erase_if(impl.open, [&](const auto& one) { return one.first.index == index; });
+    if (const auto ids = impl.id_writes.find(index); ids != impl.id_writes.end()) impl.id_writes.erase(ids);
+  }
   Catalogue::Change change;
   change.removed_mappings.emplace_back(index);
   for (const auto& [number, record] : impl.catalogue->segments())
@@ -436,9 +475,13 @@ Result<void> Store::DropIndex(std::string_view index) {
         for (const auto& entry : entries)
           if (entry.number == 0) impl.memory_segment_bytes -= entry.segment->byte_size();
     std::erase_if(impl.groups, [&](const auto& group) { return group.first.index == index; });
+    std::erase_if(impl.lost, [&](const auto& one) { return one.second.index == index; });
     impl.mappings.erase(impl.mappings.find(index));
   }
-  for (const auto number : change.remove) HONRYU_TRY_VOID(RemoveFile(impl.SegmentPath(number)));
+  for (const auto number : change.remove) {
+    HONRYU_TRY_VOID(RemoveFile(impl.SegmentPath(number)));
+    HONRYU_TRY_VOID(RemoveFile(impl.QuarantinePath(number)));
+  }
   return Ok();
 }
 
@@ -456,6 +499,7 @@ std::vector<IndexStatistics> Store::Indices() const {
           index.bytes += entry.segment->byte_size();
           ++index.segments;
         }
+    for (const auto& [number, segment] : impl_->lost) index.lost_segments += segment.index == name ? 1 : 0;
     all.push_back(std::move(index));
   }
   return all;
@@ -481,31 +525,82 @@ std::vector<LostRange> Store::Lost() const {
   for (const auto& [number, record] : impl_->catalogue->segments())
     if (record.quarantined)
       for (const auto& [shard, range] : record.shards)
-        lost.push_back({number, record.index, shard, range.first, range.last});
+        lost.push_back({number, record.index, shard, range.first, range.last, record.reason});
   return lost;
 }
 
+namespace {
+
+/// Place of a document in its shard.
+using Place = std::pair<std::uint64_t, std::uint32_t>;  // sequence number, part
+
+/// The documents of a shard that segments hold from `first` to `last`, deleted ones too.
+Result<std::set<Place>> PlacesIn(const std::vector<IndexedSegment>& segments, std::string_view shard,
+                                 std::uint64_t first, std::uint64_t last, const QueryContext& context) {
+  BoolQuery both;
+  both.filter.push_back({TermsQuery{std::string(kShardField), {Scalar(std::string(shard))}, false}, 1});
+  RangeQuery range;
+  range.field = kSequenceField;
+  range.low = Scalar(static_cast<std::int64_t>(first));
+  range.high = Scalar(static_cast<std::int64_t>(last));
+  both.filter.push_back({std::move(range), 1});
+  const Query query{std::move(both), 1};
+  std::set<Place> places;
+  for (const auto& [index, segment, deleted, number] : segments) {
+    HONRYU_TRY(const auto docs, SegmentMatcher(*segment, context).Match(query));
+    if (docs.empty()) continue;
+    const auto* sequences = segment->Find(kSequenceField);
+    const auto* parts = segment->Find(kPartField);
+    docs.ForEach([&](std::uint32_t doc) {
+      Place place;
+      sequences->longs->Of(doc, [&](std::int64_t value) { place.first = static_cast<std::uint64_t>(value); });
+      if (parts != nullptr && parts->longs)
+        parts->longs->Of(doc, [&](std::int64_t value) { place.second = static_cast<std::uint32_t>(value); });
+      places.insert(place);
+    });
+  }
+  return places;
+}
+
+}  // namespace
+
 Result<AddResult> Store::Restore(const StoreBatch& batch) {
   auto& impl = *impl_;
+  if (impl.MemoryBytes() > impl.config.flush_bytes) HONRYU_TRY_VOID(Flush());
   const std::lock_guard lock(impl.maintenance);
   HONRYU_TRY_VOID(impl.Refresh());
   AddResult result;
   const QueryContext context{ToMs(impl.clock.Now())};
+  std::uint64_t first = UINT64_MAX, last = 0;
+  for (const auto& document : batch.documents) {
+    first = std::min(first, document.sequence);
+    last = std::max(last, document.sequence);
+  }
+  std::map<std::string, std::set<Place>, std::less<>> places;  // by index
   for (std::size_t i = 0; i < batch.documents.size(); ++i) {
     const auto& document = batch.documents[i];
-    auto id = std::string(document.id);
-    if (id.empty()) {
-      id = std::string(batch.shard) + ":" + std::to_string(document.sequence);
-      if (document.part != 0) id += ":" + std::to_string(document.part);
+    if (document.kind == WriteKind::kDelete) continue;
+    auto there = places.find(document.index);
+    if (there == places.end()) {
+      SearchOptions options;
+      options.ignore_unavailable = true;
+      HONRYU_TRY(auto view, impl.Visible(document.index, options));
+      HONRYU_TRY(auto found, WithSoundSegments(view, options, [&] {
+                   return PlacesIn(view.segments, batch.shard, first, last, context);
+                 }));
+      there = places.emplace(std::string(document.index), std::move(found)).first;
     }
-    HONRYU_TRY(const auto segments, impl.Visible(document.index, {true, nullptr}));
-    HONRYU_TRY(const auto present, CountMatches(segments, {IdsQuery{{id}}, 1}, context, {}));
-    if (present > 0) {
+    if (!there->second.emplace(document.sequence, document.part).second) {
       ++result.duplicates;
       continue;
     }
     const std::lock_guard inner(impl.writer);
     HONRYU_TRY_VOID(impl.AddOne(batch.shard, document, result, i));
+    // The segments that its `_id` was compared with then may have become old, or new by merging: all are
+    // looked into, so that a repetition that was left out stays out.
+    if (const auto ids = impl.id_writes.find(document.index);
+        ids != impl.id_writes.end() && !ids->second.empty())
+      ids->second.back().windowed = false;
     if (!impl.waiting_since) impl.waiting_since = impl.clock.Mono();
   }
   HONRYU_TRY_VOID(impl.Refresh());
@@ -521,11 +616,14 @@ Result<void> Store::Restored(std::uint64_t segment) {
   const auto found = impl.catalogue->segments().find(segment);
   if (found == impl.catalogue->segments().end() || !found->second.quarantined)
     return Error(ErrorCode::kNotFound, "segment " + std::to_string(segment) + " is not in quarantine");
-  const auto file = impl.config.path + "/quarantine/" + found->second.FileName();
   Catalogue::Change change;
   change.remove.push_back(segment);
   HONRYU_TRY_VOID(impl.catalogue->Commit(change));
-  return RemoveFile(file);
+  {
+    const std::lock_guard leaf(impl.view);
+    impl.lost.erase(segment);
+  }
+  return RemoveFile(impl.QuarantinePath(segment));
 }
 
 }  // namespace honryu::search

@@ -28,7 +28,8 @@ struct GroupKey {
 struct Entry {
   std::shared_ptr<const Segment> segment;  // shared with the searches that use it
   std::uint64_t number = 0;                ///< 0: in memory only.
-  bool verified = false;                   ///< Its checksums were compared since it was opened.
+  /// When its checksums were compared last; none: not since it was opened.
+  std::optional<MonoTime> verified{};
   std::shared_ptr<const DocSet> deleted;  ///< Replaced or deleted documents; null: none. Shared like segment.
   std::int64_t sealed_ms = 0;             ///< When its newest document became visible.
   std::shared_ptr<const IdFilter> ids;    ///< Made when first needed. Shared like segment.
@@ -37,14 +38,20 @@ struct Entry {
   std::uint32_t living() const { return segment->doc_count() - (deleted != nullptr ? deleted->size() : 0); }
 };
 
+/// What a search looks at, and what it would have looked at if it were not corrupt.
+struct SegmentView {
+  std::vector<IndexedSegment> segments;
+  std::vector<LostSegment> lost;
+};
+
 /// What a search may look at again.
 class Snapshot {
  public:
-  explicit Snapshot(std::vector<IndexedSegment> segments) : segments_(std::move(segments)) {}
-  const std::vector<IndexedSegment>& segments() const { return segments_; }
+  explicit Snapshot(SegmentView view) : view_(std::move(view)) {}
+  const SegmentView& view() const { return view_; }
 
  private:
-  std::vector<IndexedSegment> segments_;
+  SegmentView view_;
 };
 
 /// A write that says what is to happen to other documents with its id.
@@ -91,11 +98,13 @@ struct Store::Impl {
   Result<void> Flush();
   Result<void> MergeDisk();
   Result<void> Retain();
-  Result<void> VerifyOne();
-  /// False when the segment was corrupt, and is now in quarantine.
+  /// Sets aside what searches found to be corrupt, and compares the checksums of those segments that were not
+  /// compared for longest, as many as its share of reading allows.
+  Result<void> VerifySome();
+  /// Compares the checksums. False when the segment was corrupt, and is now in quarantine.
   Result<bool> Verify(const GroupKey& key, const Entry& entry);
   /// With `maintenance`.
-  Result<void> Quarantine(const GroupKey& key, std::uint64_t number);
+  Result<void> Quarantine(const GroupKey& key, std::uint64_t number, std::string reason);
   /// Writes a segment that takes the place of `from` (documents that are deleted in them left out).
   Result<Entry> Write(const GroupKey& key, BytesView bytes, const std::vector<Entry>& from,
                       Catalogue::Change& change);
@@ -114,6 +123,7 @@ struct Store::Impl {
   std::vector<Entry> Entries(const GroupKey& key) const;
   std::optional<Entry> Find(const GroupKey& key, const std::shared_ptr<const Segment>& segment) const;
   std::string SegmentPath(std::uint64_t number) const;
+  std::string QuarantinePath(std::uint64_t number) const;
   std::uint64_t MemoryBytes() const;
 
   // Erasing (store.cc); `housekeeping` is held.
@@ -123,13 +133,13 @@ struct Store::Impl {
 
   // Reading (store.cc).
   std::vector<std::string> Names() const;
-  Result<std::vector<IndexedSegment>> Visible(std::string_view indices, const SearchOptions& options) const;
+  Result<SegmentView> Visible(std::string_view indices, const SearchOptions& options) const;
 
   const StoreConfig config;
   const Clock& clock;
 
   mutable std::mutex housekeeping;
-  std::optional<MonoTime> next_merge, next_retention;
+  std::optional<MonoTime> next_merge, next_retention, next_check;
 
   mutable std::mutex maintenance;
   std::unique_ptr<Catalogue> catalogue;
@@ -147,6 +157,7 @@ struct Store::Impl {
 
   mutable std::mutex view;
   std::map<GroupKey, std::vector<Entry>> groups;
+  std::map<std::uint64_t, LostSegment> lost;  ///< In quarantine.
   std::map<std::string, std::shared_ptr<Mapping>, std::less<>> mappings;
   std::function<std::string(std::string_view)> new_index;
   std::uint64_t memory_segment_bytes = 0;

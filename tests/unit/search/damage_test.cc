@@ -21,7 +21,7 @@ TEST(DamagedSegment, SearchesAndMergesEndAndStayWithinTheFile) {
     auto damaged = bytes;
     for (auto n = 1 + events.random().Below(6); n > 0; --n)
       damaged[events.random().Below(damaged.size())] = static_cast<char>(events.random().Next());
-    auto segment = Segment::Open(Bytes(std::move(damaged)), false);
+    auto segment = Segment::Open(Bytes(std::move(damaged)), Checking::kNever);
     if (!segment.ok()) continue;
     ++opened;
     const std::vector<IndexedSegment> segments{{"i", *segment}};

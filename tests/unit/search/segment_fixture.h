@@ -30,7 +30,7 @@ inline std::string SegmentBytes(Mapping& mapping, const std::vector<std::string>
 }
 
 inline std::shared_ptr<const Segment> OpenSegment(std::string bytes) {
-  auto segment = Segment::Open(Bytes(std::move(bytes)), true);
+  auto segment = Segment::Open(Bytes(std::move(bytes)), Checking::kNow);
   EXPECT_TRUE(segment.ok()) << (segment.ok() ? "" : segment.error().ToString());
   return segment.ok() ? *segment : nullptr;
 }

@@ -108,7 +108,7 @@ TEST(Segment, RefusesEveryDamagedSectionWithItsPlace) {
     auto damaged = bytes;
     const auto offset = static_cast<std::size_t>(section.data() - bytes.data());
     damaged[offset + section.size() / 2] ^= 0x10;
-    const auto opened = Segment::Open(Bytes(std::move(damaged)), true);
+    const auto opened = Segment::Open(Bytes(std::move(damaged)), Checking::kNow);
     ASSERT_FALSE(opened.ok());
     EXPECT_EQ(opened.error().code(), ErrorCode::kCorrupt);
     EXPECT_NE(opened.error().message().find("at byte " + std::to_string(offset)), std::string::npos)
@@ -120,16 +120,22 @@ TEST(Segment, RefusesWhatIsCutShortOrNewer) {
   Mapping mapping;
   const auto bytes = SegmentBytes(mapping, Sample());
   for (std::size_t size = 0; size < bytes.size(); size += 1 + bytes.size() / 500) {
-    const auto opened = Segment::Open(Bytes(bytes.substr(0, size)), true);
+    const auto opened = Segment::Open(Bytes(bytes.substr(0, size)), Checking::kNow);
     ASSERT_FALSE(opened.ok()) << size;
     EXPECT_EQ(opened.error().code(), ErrorCode::kCorrupt);
   }
   auto newer = bytes;
   newer[newer.size() - 12] = 99;  // the least version that can read it
-  const auto opened = Segment::Open(Bytes(std::move(newer)), true);
+  auto contradicting = newer;
+  newer[newer.size() - 16] = 100;  // its own version
+  const auto opened = Segment::Open(Bytes(std::move(newer)), Checking::kNow);
   ASSERT_FALSE(opened.ok());
   EXPECT_EQ(opened.error().code(), ErrorCode::kFailedPrecondition);
   EXPECT_NE(opened.error().message().find("99"), std::string::npos);
+  // A flipped bit there must not look like a newer format: the store would refuse to open instead of healing.
+  const auto damaged = Segment::Open(Bytes(std::move(contradicting)), Checking::kNow);
+  ASSERT_FALSE(damaged.ok());
+  EXPECT_EQ(damaged.error().code(), ErrorCode::kCorrupt);
 }
 
 TEST(Segment, AnyDamageLeavesReadingSafe) {
@@ -139,7 +145,7 @@ TEST(Segment, AnyDamageLeavesReadingSafe) {
   for (int round = 0; round < 400; ++round) {
     auto damaged = bytes;
     for (int n = 0; n < 4; ++n) damaged[random.Below(damaged.size())] = static_cast<char>(random.Next());
-    const auto opened = Segment::Open(Bytes(std::move(damaged)), false);
+    const auto opened = Segment::Open(Bytes(std::move(damaged)), Checking::kNever);
     if (!opened.ok()) continue;
     const auto& segment = **opened;
     SourceBlocks::Cache cache;
