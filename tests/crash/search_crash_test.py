@@ -117,13 +117,29 @@ def compare(server, documents):
     wrong = [key for key in documents if documents[key] != found[key]]
     assert not wrong, f"{len(wrong)} of another version: {wrong[:5]}"
     answer = search(server, {"size": 0, "track_total_hits": True, "query": {"match": {"message": "東京"}},
-                             "aggs": {"groups": {"terms": {"field": "group.keyword", "size": 10}}}})
+                             "aggs": {"groups": {"terms": {"field": "group.keyword", "size": 10}, "aggs": {"n": {"stats": {"field": "n"}}}},
+                                      "steps": {"histogram": {"field": "n", "interval": 50, "min_doc_count": 1}},
+                                      "marks": {"cardinality": {"field": "mark.keyword"}},
+                                      "middle": {"percentiles": {"field": "n", "percents": [50]}}}})
+    assert answer["_shards"]["failed"] == 0, answer["_shards"]
     assert answer["hits"]["total"]["value"] == len(documents), answer["hits"]["total"]
-    counts = {bucket["key"]: bucket["doc_count"] for bucket in answer["aggregations"]["groups"]["buckets"]}
-    wanted = {}
+    groups, steps = {}, {}
     for document in documents.values():
-        wanted[document["group"]] = wanted.get(document["group"], 0) + 1
-    assert counts == wanted, (counts, wanted)
+        groups.setdefault(document["group"], []).append(document["n"])
+        steps[document["n"] // 50 * 50] = steps.get(document["n"] // 50 * 50, 0) + 1
+    found_groups = {b["key"]: (b["doc_count"], b["n"]["min"], b["n"]["max"], b["n"]["sum"]) for b in answer["aggregations"]["groups"]["buckets"]}
+    wanted = {key: (len(numbers), min(numbers), max(numbers), sum(numbers)) for key, numbers in groups.items()}
+    assert found_groups == wanted, (found_groups, wanted)
+    found_steps = {bucket["key"]: bucket["doc_count"] for bucket in answer["aggregations"]["steps"]["buckets"]}
+    assert found_steps == steps, (found_steps, steps)
+    assert answer["aggregations"]["marks"]["value"] == len({document["mark"] for document in documents.values()})
+    numbers = sorted(document["n"] for document in documents.values())
+    assert answer["aggregations"]["middle"]["values"]["50.0"] == numbers[(len(numbers) + 1) // 2 - 1]
+
+
+def segment_files(server):
+    folder = os.path.join(server.data_dir, "data", "search", "segments")
+    return set(os.listdir(folder)) if os.path.isdir(folder) else set()
 
 
 def settle(server):
@@ -142,6 +158,16 @@ def settle(server):
     assert status == 200, answer
 
 
+def await_half_written(server, dice):
+    """Until a segment is being written, and an instant longer; a second at most."""
+    wanted = dice.randrange(1, 12)  # of a flush, or of a merge after it
+    until = time.monotonic() + 1
+    while wanted > 0 and time.monotonic() < until:
+        if any(name.endswith(".tmp") for name in segment_files(server)):
+            wanted -= 1
+    time.sleep(dice.uniform(0, 0.002))
+
+
 def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("--rounds", type=int, default=5)
@@ -154,11 +180,26 @@ def main():
         writers = [Writer(server, number, dice.random()) for number in range(options.writers)]
         for writer in writers:
             writer.start()
+        flushes = merges = halves = 0
         for round_number in range(options.rounds):
             time.sleep(dice.uniform(0.3, 2.5))
+            status, stats = server.json("search", "GET", "/_stats")
+            assert status == 200, stats
+            flushes += stats["honryu"]["flushes"]
+            merges += stats["honryu"]["merges"]
+            time.sleep(dice.uniform(0, 0.2))
+            if round_number % 2 == 1:
+                await_half_written(server, dice)
             server.kill()
+            written = segment_files(server)
             server.start()
-            print(f"round {round_number + 1}: killed and back, {sum(len(w.acknowledged) for w in writers)} acknowledged", flush=True)
+            # A flush or a merge was being written when the kill came.
+            half = sum(name.endswith(".tmp") for name in written)
+            halves += 1 if half else 0
+            gone = len(written - segment_files(server))
+            print(f"round {round_number + 1}: killed after {stats['honryu']['flushes']} flushes and {stats['honryu']['merges']} merges, "
+                  f"{half} file(s) half written, {gone} gone after the start, {sum(len(w.acknowledged) for w in writers)} acknowledged", flush=True)
+        assert flushes > 0 and merges > 0, (flushes, merges)
         time.sleep(1)
         for writer in writers:
             writer.stopping = True
@@ -178,7 +219,8 @@ def main():
         compare(server, documents)
         _, stats = server.json("search", "GET", "/_stats")
         assert stats["honryu"]["quarantined_segments"] == 0, stats["honryu"]
-        print(f"ok: {len(operations)} operations, {len(documents)} documents, {len(logged)} sources")
+        print(f"ok: {len(operations)} operations, {len(documents)} documents, {len(logged)} sources; {flushes} flushes and {merges} merges, "
+              f"{halves} of {options.rounds} kills left a file half written")
 
 
 if __name__ == "__main__":

@@ -79,7 +79,7 @@ std::unique_ptr<Aggregation> MakeAggregation(const AggSpec& spec, AggContext& co
 
 Result<void> Bucket::Add(const AggSpec& parent, AggContext& context, AggSegment& segment,
                          std::span<const std::uint32_t> docs) {
-  HONRYU_TRY_VOID(context.query().Check());
+  HONRYU_TRY_VOID(context.query().limits.Check());
   count += docs.size();
   if (inner.empty() && !parent.children.empty()) {
     HONRYU_TRY_VOID(context.Reserve(kInnerBytes * parent.children.size()));

@@ -52,18 +52,24 @@ DocSet DocsOf(const Segment& segment, const FieldView& view, const std::vector<T
   return ToDocs(segment, view, std::move(ordinals));
 }
 
+/// Terms (sources of long values) that are tried between two looks at the limits.
+constexpr std::size_t kLookEvery = 256, kLookEverySource = 32;
+
 /// Long values are in no dictionary: documents that have some are tried by their source.
-void AddLong(const FieldView& view, const std::function<bool(std::string_view)>& accept, SourceReader& source,
-             DocSet& docs) {
+Result<void> AddLong(const FieldView& view, const std::function<bool(std::string_view)>& accept,
+                     SourceReader& source, const SearchLimits& limits, DocSet& docs) {
   const auto* exact = view.exact();
-  if (exact == nullptr || exact->overlong.empty()) return;
+  if (exact == nullptr || exact->overlong.empty()) return Ok();
   std::vector<std::uint32_t> found;
+  std::size_t tried = 0;
   for (const auto doc : exact->overlong) {
+    if (++tried % kLookEverySource == 0) HONRYU_TRY_VOID(limits.Check());
     bool any = false;
     source.Strings(doc, view.path, [&](std::string_view text) { any |= accept(text); });
     if (any) found.push_back(doc);
   }
   docs.Or(DocSet::FromSorted(docs.doc_count(), std::move(found)));
+  return Ok();
 }
 
 /// Documents whose stored numbers fit; skip(min, max) rules whole blocks out.
@@ -154,23 +160,27 @@ DocSet ToDocs(const Segment& segment, const FieldView& view, std::vector<std::ui
       });
 }
 
-DocSet MatchStrings(const Segment& segment, const FieldView& view, const StringTest& test,
-                    SourceReader& source) {
+Result<DocSet> MatchStrings(const Segment& segment, const FieldView& view, const StringTest& test,
+                            SourceReader& source, const SearchLimits& limits) {
   const auto* exact = view.exact();
   const auto* text = view.text();
   if (exact == nullptr && text == nullptr) return DocSet(segment.doc_count());
   const auto& terms = exact != nullptr ? exact->terms : text->terms;
   std::vector<TermEntry> entries;
+  std::size_t tried = 0;
+  Result<void> going = Ok();
   terms.Scan(terms.LowerBound(test.first), [&](BytesView term, const TermEntry& entry) {
     if (!test.within(term)) return false;
+    if (++tried % kLookEvery == 0) going = limits.Check();
     if (test.accept(term)) entries.push_back(entry);
-    return true;
+    return going.ok();
   });
+  HONRYU_TRY_VOID(std::move(going));
   auto docs = DocsOf(segment, view, entries);
-  AddLong(
+  HONRYU_TRY_VOID(AddLong(
       view,
       [&](std::string_view value) { return value >= test.first && test.within(value) && test.accept(value); },
-      source, docs);
+      source, limits, docs));
   return docs;
 }
 
@@ -184,12 +194,13 @@ DocSet MatchExactStrings(const Segment& segment, const FieldView& view,
     if (const auto entry = (exact != nullptr ? exact->terms : text->terms).Find(string))
       entries.push_back(*entry);
   auto docs = DocsOf(segment, view, entries);
-  AddLong(
+  (void)AddLong(
       view,
       [&](std::string_view value) {
         return std::find(strings.begin(), strings.end(), value) != strings.end();
       },
-      source, docs);
+      source, SearchLimits(), docs)
+      .ok();  // without limits it cannot fail
   return docs;
 }
 

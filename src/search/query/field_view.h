@@ -48,8 +48,9 @@ struct StringTest {
   std::function<bool(std::string_view)> within;  ///< False ends the scan of the sorted strings.
   std::function<bool(std::string_view)> accept;
 };
-DocSet MatchStrings(const Segment& segment, const FieldView& view, const StringTest& test,
-                    SourceReader& source);
+/// kCancelled, kDeadlineExceeded by `limits`.
+Result<DocSet> MatchStrings(const Segment& segment, const FieldView& view, const StringTest& test,
+                            SourceReader& source, const SearchLimits& limits);
 /// Documents with one of these strings (tokens).
 DocSet MatchExactStrings(const Segment& segment, const FieldView& view,
                          const std::vector<std::string>& strings, SourceReader& source);

@@ -1,6 +1,6 @@
 #include "search/query/matcher.h"
 
-#include "search/query/pattern.h"
+#include "honryu/search/api_error.h"
 
 #include <algorithm>
 #include <charconv>
@@ -42,14 +42,26 @@ std::size_t RequiredClauses(std::string_view minimum, std::size_t count, std::si
   std::int64_t number = 0;
   std::from_chars(minimum.data(), minimum.data() + minimum.size(), number);
   const auto all = static_cast<std::int64_t>(count);
+  number = std::clamp<std::int64_t>(number, -1'000'000, 1'000'000);  // keeps the product in range
   if (percent) number = all * number / 100;
   if (number < 0) number += all;
   return static_cast<std::size_t>(std::max<std::int64_t>(number, 0));
 }
 
 Result<DocSet> SegmentMatcher::Match(const Query& query) {
-  HONRYU_TRY_VOID(context_.Check());
+  HONRYU_TRY_VOID(context_.limits.Check());
   return std::visit([this](const auto& node) { return Visit(node); }, query.node);
+}
+
+Result<DocSet> SegmentMatcher::MatchPattern(const FieldView& view, const Pattern& pattern) {
+  const auto& prefix = pattern.literal_prefix();
+  HONRYU_TRY(auto docs, MatchStrings(segment_, view,
+                                     {prefix, [&](std::string_view term) { return term.starts_with(prefix); },
+                                      [&](std::string_view term) { return pattern.Matches(term); }},
+                                     source_, context_.limits));
+  if (pattern.gave_up())
+    return IllegalArgument("the regular expression takes too many steps or too deep a stack for some values");
+  return docs;
 }
 
 Result<DocSet> SegmentMatcher::Visit(const MatchAllQuery&) { return DocSet::All(segment_.doc_count()); }
@@ -137,19 +149,21 @@ Result<DocSet> SegmentMatcher::Visit(const TermsQuery& query) {
   std::vector<std::string> strings;
   for (const auto& value : query.values) {
     strings.push_back(ToText(value));
+    if (strings.size() % 64 == 0) HONRYU_TRY_VOID(context_.limits.Check());
     HONRYU_TRY_VOID(MatchOne(*view, value, docs));
   }
   if (query.case_insensitive) {
     Analyzer analyzer(AnalyzerKind::kWords);
     for (auto& string : strings) string = analyzer.Fold(string);
-    docs.Or(MatchStrings(segment_, *view,
-                         {{},
-                          [](std::string_view) { return true; },
-                          [&](std::string_view term) {
-                            return std::find(strings.begin(), strings.end(), analyzer.Fold(term)) !=
-                                   strings.end();
-                          }},
-                         source_));
+    HONRYU_TRY(const auto folded, MatchStrings(segment_, *view,
+                                               {{},
+                                                [](std::string_view) { return true; },
+                                                [&](std::string_view term) {
+                                                  return std::find(strings.begin(), strings.end(),
+                                                                   analyzer.Fold(term)) != strings.end();
+                                                }},
+                                               source_, context_.limits));
+    docs.Or(folded);
   } else {
     docs.Or(MatchExactStrings(segment_, *view, strings, source_));
   }
@@ -196,7 +210,6 @@ Result<DocSet> SegmentMatcher::Visit(const ExistsQuery& query) {
 }
 
 Result<DocSet> SegmentMatcher::Visit(const PatternQuery& query) {
-  const auto always = [](std::string_view) { return true; };
   std::optional<Pattern> pattern;
   if (query.kind == PatternQuery::Kind::kRegexp) {
     HONRYU_TRY(pattern, Pattern::Regexp(query.pattern, query.case_insensitive));
@@ -214,10 +227,11 @@ Result<DocSet> SegmentMatcher::Visit(const PatternQuery& query) {
   }
   const auto view = ViewField(segment_, query.field);
   if (!view) return DocSet(segment_.doc_count());
-  const auto prefix = pattern ? pattern->literal_prefix() : query.pattern;
-  StringTest test{prefix, [&](std::string_view term) { return term.starts_with(prefix); }, always};
-  if (pattern) test.accept = [&](std::string_view term) { return pattern->Matches(term); };
-  return MatchStrings(segment_, *view, test, source_);
+  if (pattern) return MatchPattern(*view, *pattern);
+  return MatchStrings(segment_, *view,
+                      {query.pattern, [&](std::string_view term) { return term.starts_with(query.pattern); },
+                       [](std::string_view) { return true; }},
+                      source_, context_.limits);
 }
 
 Result<DocSet> SegmentMatcher::Visit(const RangeQuery& query) {
@@ -277,7 +291,8 @@ Result<DocSet> SegmentMatcher::Visit(const RangeQuery& query) {
                       return query.include_high ? order <= 0 : order < 0;
                     },
                     [&](std::string_view term) { return query.include_low || !query.low || term != from; }};
-    docs.Or(MatchStrings(segment_, *view, test, source_));
+    HONRYU_TRY(const auto matched, MatchStrings(segment_, *view, test, source_, context_.limits));
+    docs.Or(matched);
   }
   return docs;
 }
@@ -330,11 +345,7 @@ Result<DocSet> SegmentMatcher::MatchFieldPattern(const FieldView& view, const Ma
   } else {
     pattern = Pattern::Wildcard(text, false);
   }
-  const auto& prefix = pattern->literal_prefix();
-  return MatchStrings(segment_, view,
-                      {prefix, [&](std::string_view term) { return term.starts_with(prefix); },
-                       [&](std::string_view term) { return pattern->Matches(term); }},
-                      source_);
+  return MatchPattern(view, *pattern);
 }
 
 Result<DocSet> SegmentMatcher::MatchField(const FieldView& view, const MatchQuery& query) {
@@ -361,6 +372,7 @@ Result<DocSet> SegmentMatcher::MatchField(const FieldView& view, const MatchQuer
   std::vector<std::uint16_t> hits(needed > 1 && needed < clauses.size() ? doc_count : 0);
   bool first = true;
   for (const auto& clause : clauses) {
+    HONRYU_TRY_VOID(context_.limits.Check());
     auto matched = ToDocs(segment_, view, FindClause(*view.text(), clause, query.slop, false).targets);
     if (!hits.empty())
       matched.ForEach([&hits](std::uint32_t doc) { ++hits[doc]; });

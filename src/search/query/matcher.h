@@ -5,6 +5,7 @@
 #include "search/query/date_math.h"
 #include "search/query/doc_set.h"
 #include "search/query/field_view.h"
+#include "search/query/pattern.h"
 #include "search/query/query.h"
 #include "search/query/text_match.h"
 
@@ -52,6 +53,8 @@ class SegmentMatcher {
   std::vector<WeightedView> Views(const MatchQuery& query) const;
   std::vector<TextClause> Clauses(const FieldView& view, const MatchQuery& query);
   D MatchField(const FieldView& view, const MatchQuery& query);
+  /// kInvalidArgument when a regular expression gives up on a value: leaving it out would be silent.
+  D MatchPattern(const FieldView& view, const Pattern& pattern);
   D MatchFieldPattern(const FieldView& view, const MatchQuery& query);
   void ScoreField(const FieldView& view, const MatchQuery& query, const DocSet& within, double boost,
                   std::span<float> scores);

@@ -3,6 +3,7 @@
 #include "honryu/search/api_error.h"
 #include "search/query/query_string.h"
 
+#include <algorithm>
 #include <array>
 #include <charconv>
 #include <functional>
@@ -16,6 +17,9 @@ using Parser = Result<Query> (*)(const Json&, std::size_t depth);
 
 constexpr std::size_t kMaxDepth = 50;
 constexpr std::size_t kMaxTerms = 65'536;
+/// Of one list of a bool query.
+constexpr std::size_t kMaxClauses = 16'384;
+constexpr std::int64_t kMaxSlop = 1000;
 
 Result<Query> Parse(const Json& json, std::size_t depth);
 
@@ -27,6 +31,12 @@ std::string Text(const Json& json) {
 std::string MinimumOf(const Json& json) {
   const auto* minimum = json.Find("minimum_should_match");
   return minimum == nullptr ? std::string() : Text(*minimum);
+}
+
+/// How far the words of a phrase may stand from their places; 0 when it is not given.
+std::uint32_t SlopOf(const Json* json) {
+  return json == nullptr ? 0
+                         : static_cast<std::uint32_t>(std::clamp<std::int64_t>(json->IntOr(0), 0, kMaxSlop));
 }
 
 double BoostOf(const Json& json) {
@@ -75,6 +85,10 @@ Result<void> ParseClauses(const Json* json, std::size_t depth, std::vector<Query
     out.push_back(std::move(query));
     return Ok();
   }
+  if (json->array().size() > kMaxClauses)
+    return Error(ErrorCode::kInvalidArgument, "too_many_clauses_exception: a bool query has " +
+                                                  std::to_string(json->array().size()) +
+                                                  " clauses, the limit is " + std::to_string(kMaxClauses));
   for (const auto& clause : json->array()) {
     HONRYU_TRY(auto query, Parse(clause, depth));
     out.push_back(std::move(query));
@@ -231,9 +245,7 @@ Result<Query> ParseMatchKind(const Json& json, std::string_view name, MatchQuery
   query.text = Text(*text);
   if (const auto* op = field.body->Find("operator"))
     query.all = op->StringOr("") == "and" || op->StringOr("") == "AND";
-  if (const auto* slop = field.body->Find("slop"))
-    query.slop =
-        static_cast<std::uint32_t>(std::min<std::int64_t>(1000, std::max<std::int64_t>(0, slop->IntOr(0))));
+  query.slop = SlopOf(field.body->Find("slop"));
   query.minimum = MinimumOf(*field.body);
   boost = BoostOf(*field.body);
   return Make(std::move(query), boost);
@@ -276,7 +288,7 @@ Result<Query> ParseMultiMatch(const Json& json, std::size_t) {
                         "]. unknown type.");
   if (const auto* op = json.Find("operator"))
     query.all = op->StringOr("") == "and" || op->StringOr("") == "AND";
-  if (const auto* slop = json.Find("slop")) query.slop = static_cast<std::uint32_t>(slop->IntOr(0));
+  query.slop = SlopOf(json.Find("slop"));
   query.minimum = MinimumOf(json);
   return Make(std::move(query), BoostOf(json));
 }
@@ -321,8 +333,7 @@ Result<Query> ParseQueryStringBody(const Json& json, std::size_t) {
   if (const auto* op = json.Find("default_operator"))
     options.all = op->StringOr("") == "and" || op->StringOr("") == "AND";
   if (const auto* zone = json.Find("time_zone")) options.time_zone = zone->StringOr("");
-  if (const auto* slop = json.Find("phrase_slop"))
-    options.phrase_slop = static_cast<std::uint32_t>(slop->IntOr(0));
+  options.phrase_slop = SlopOf(json.Find("phrase_slop"));
   HONRYU_TRY(auto query, ParseQueryString(text->StringOr(""), options));
   query.boost *= BoostOf(json);
   return query;

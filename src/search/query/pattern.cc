@@ -146,11 +146,14 @@ bool Pattern::Matches(std::string_view text) const {
     case Kind::kFuzzy:
       return WithinEdits(characters_, Characters(text, false), edits_);
     case Kind::kRegexp: {
+      if (gave_up_) return false;  // what is found is thrown away
       const auto wide =
           icu::UnicodeString::fromUTF8(icu::StringPiece(text.data(), static_cast<std::int32_t>(text.size())));
       regex_->matcher->reset(wide);
       UErrorCode status = U_ZERO_ERROR;
-      return regex_->matcher->matches(status) && U_SUCCESS(status);
+      const bool matched = regex_->matcher->matches(status);
+      if (U_FAILURE(status)) gave_up_ = true;
+      return matched && U_SUCCESS(status);
     }
   }
   return false;

@@ -122,13 +122,12 @@ struct SearchLimits {
   MonoTime deadline{};
   const std::atomic<bool>* cancelled = nullptr;  ///< kCancelled once true.
 
-  /// kCancelled, kDeadlineExceeded. Asked for every clause of a query and every bucket, so that one large
-  /// segment does not hold up the end.
+  /// kCancelled, kDeadlineExceeded.
   Result<void> Check() const {
     if (cancelled != nullptr && cancelled->load(std::memory_order_relaxed))
-      return Error(ErrorCode::kCancelled, "task_cancelled_exception: the search was cancelled");
+      return Error(ErrorCode::kCancelled, "the search was cancelled");
     if (clock != nullptr && clock->Mono() >= deadline)
-      return Error(ErrorCode::kDeadlineExceeded, "the time for the search is over");
+      return Error(ErrorCode::kDeadlineExceeded, "the search took too long");
     return Ok();
   }
 };
@@ -136,8 +135,7 @@ struct SearchLimits {
 /// What does not depend on the segment.
 struct QueryContext {
   std::int64_t now_ms = 0;
-  const SearchLimits* limits = nullptr;  ///< Outlives the search; null pointer: none.
-  Result<void> Check() const { return limits != nullptr ? limits->Check() : Ok(); }
+  SearchLimits limits{};  ///< Looked at between the parts of a query, and while dictionaries are scanned.
 };
 
 }  // namespace honryu::search

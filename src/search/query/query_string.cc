@@ -8,6 +8,11 @@
 namespace honryu::search {
 namespace {
 
+/// A number of a query as a count; what is no count is 0.
+std::uint32_t Count(double number, std::uint32_t most) {
+  return number > 0 ? static_cast<std::uint32_t>(std::min(number, static_cast<double>(most))) : 0;
+}
+
 constexpr int kMaxDepth = 50;
 
 bool IsBlank(char c) { return c == ' ' || c == '\t' || c == '\n' || c == '\r'; }
@@ -175,7 +180,7 @@ class Parser {
     if (Take("~")) {
       const auto edits = TakeNumber();
       match.kind = MatchQuery::Kind::kFuzzy;
-      match.slop = static_cast<std::uint32_t>(std::min(2.0, edits.value_or(2)));
+      match.slop = Count(edits.value_or(2), 2);
       match.text = word.text;
       return Query{std::move(match), 1};
     }
@@ -217,7 +222,7 @@ class Parser {
       match.text += text_[at_];
     }
     if (!Take("\"")) return Failed("a phrase is not closed");
-    if (Take("~")) match.slop = static_cast<std::uint32_t>(TakeNumber().value_or(0));
+    if (Take("~")) match.slop = Count(TakeNumber().value_or(0), 1000);
     return Query{std::move(match), 1};
   }
 
@@ -400,7 +405,7 @@ class SimpleParser {
       if (text_[at_] == '\\' && at_ + 1 < text_.size()) {
         ++at_;
       } else if (text_[at_] == '~') {
-        match.slop = TakeCount();
+        match.slop = std::min(2u, TakeCount());
         match.kind = MatchQuery::Kind::kFuzzy;
         break;
       } else if (text_[at_] == '*' &&

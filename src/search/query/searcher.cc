@@ -64,7 +64,8 @@ class Search {
          const SearchLimits& limits, MatchCollector* collector)
       : segments_(segments),
         request_(request),
-        context_{context.now_ms, &limits},
+        context_{context.now_ms, limits},
+        limits_(limits),
         collector_(collector),
         sort_(request.sort.empty() ? std::vector<SortField>{{SortField::By::kScore, {}, true, false, {}, {}}}
                                    : request.sort),
@@ -78,7 +79,7 @@ class Search {
 
   Result<SearchResult> Run() {
     for (const auto number : Order()) {
-      Result<void> visited = context_.Check();
+      auto visited = limits_.Check();
       if (visited.ok() && Hopeless(number)) {
         result_.total_is_least = true;
         continue;
@@ -88,7 +89,7 @@ class Search {
         result_.timed_out = true;
         break;
       }
-      if (!visited.ok()) return visited.error();
+      HONRYU_TRY_VOID(std::move(visited));
       if (result_.terminated_early) break;
     }
     if (result_.total > request_.track_total) {
@@ -211,6 +212,7 @@ class Search {
   const std::vector<IndexedSegment>& segments_;
   const HitsRequest& request_;
   const QueryContext context_;
+  const SearchLimits& limits_;
   MatchCollector* collector_;
   std::vector<SortField> sort_;
   TopHits top_;

@@ -1,22 +1,27 @@
 #include "search/query/text_match.h"
 
 #include <algorithm>
+#include <compare>
+#include <map>
+#include <memory>
 #include <numeric>
+#include <string_view>
 
 namespace honryu::search {
 namespace {
 
-/// How many tokens an open end may stand for inside a phrase.
-constexpr std::size_t kMaxExpansions = 1024;
+/// Tokens that an open end may stand for inside a phrase with a cursor each; for more, their lists are merged
+/// before. Cursors of all parts of a phrase together, likewise.
+constexpr std::size_t kCursorsOfPart = 256, kCursorsOfPhrase = 8192;
 
-std::vector<TermEntry> Entries(const TextColumn& column, const TextClause::Part& part, std::size_t limit) {
+std::vector<TermEntry> Entries(const TextColumn& column, const TextClause::Part& part) {
   std::vector<TermEntry> entries;
   if (!part.prefix) {
     if (const auto entry = column.terms.Find(part.term)) entries.push_back(*entry);
     return entries;
   }
   column.terms.Scan(column.terms.LowerBound(part.term), [&](BytesView term, const TermEntry& entry) {
-    if (!term.starts_with(part.term) || entries.size() >= limit) return false;
+    if (!term.starts_with(part.term)) return false;
     entries.push_back(entry);
     return true;
   });
@@ -52,14 +57,39 @@ TextHits FindAny(const TextColumn& column, const std::vector<TermEntry>& entries
   return hits;
 }
 
-/// One part of a phrase: the cursors of the tokens it stands for.
+/// The lists of many tokens as one.
+struct MergedList {
+  struct At {
+    std::uint32_t target = 0, position = 0;
+    auto operator<=>(const At&) const = default;
+  };
+  std::vector<At> all;  // rising
+
+  MergedList(const TextColumn& column, const std::vector<TermEntry>& entries) {
+    std::vector<std::uint32_t> positions;
+    for (const auto& entry : entries)
+      for (auto cursor = column.Open(entry); cursor.Next();) {
+        cursor.Positions(positions);
+        for (const auto position : positions) all.push_back({cursor.target(), position});
+      }
+    std::sort(all.begin(), all.end());
+  }
+  auto Begin(std::uint32_t target) const { return std::lower_bound(all.begin(), all.end(), At{target, 0}); }
+};
+
+/// One part of a phrase: the cursors of the tokens it stands for, or their merged list.
 struct PhrasePart {
   std::uint32_t offset = 0;
   std::uint64_t count = 0;
   std::vector<PostingsCursor> cursors;
+  std::shared_ptr<const MergedList> merged;  // shared by parts with the same token
   std::vector<std::uint32_t> positions, scratch;
 
   bool SeekTo(std::uint32_t target) {
+    if (merged != nullptr) {
+      const auto at = merged->Begin(target);
+      return at != merged->all.end() && at->target == target;
+    }
     bool found = false;
     for (auto& cursor : cursors) found |= cursor.SeekTo(target) && cursor.target() == target;
     return found;
@@ -67,6 +97,9 @@ struct PhrasePart {
   /// Positions in `target` less the offset; those before the offset cannot begin a phrase.
   void Load(std::uint32_t target, std::uint32_t slop) {
     positions.clear();
+    if (merged != nullptr)
+      for (auto at = merged->Begin(target); at != merged->all.end() && at->target == target; ++at)
+        if (at->position + slop >= offset) positions.push_back(at->position + slop - offset);
     for (auto& cursor : cursors) {
       if (!cursor.SeekTo(target) || cursor.target() != target) continue;
       cursor.Positions(scratch);
@@ -114,21 +147,29 @@ std::uint32_t CountSloppy(std::vector<PhrasePart>& parts, std::uint32_t slop) {
 TextHits FindPhrase(const TextColumn& column, const TextClause& clause, std::uint32_t slop,
                     bool frequencies) {
   std::vector<PhrasePart> parts(clause.parts.size());
+  std::size_t cursors = 0;
+  std::map<std::string_view, std::shared_ptr<const MergedList>> merged;
   for (std::size_t i = 0; i < parts.size(); ++i) {
-    const auto entries = Entries(column, clause.parts[i], kMaxExpansions);
+    const auto entries = Entries(column, clause.parts[i]);
     if (entries.empty()) return {};
     parts[i].offset = clause.parts[i].offset;
-    for (const auto& entry : entries) {
-      parts[i].cursors.push_back(column.Open(entry));
-      parts[i].count += entry.doc_count;
+    for (const auto& entry : entries) parts[i].count += entry.doc_count;
+    if (entries.size() == 1 ||
+        (entries.size() <= kCursorsOfPart && cursors + entries.size() <= kCursorsOfPhrase)) {
+      cursors += entries.size();
+      for (const auto& entry : entries) parts[i].cursors.push_back(column.Open(entry));
+      continue;
     }
+    auto& list = merged[clause.parts[i].term];
+    if (list == nullptr) list = std::make_shared<const MergedList>(column, entries);
+    parts[i].merged = list;
   }
   // The rarest part proposes, the others agree or not, and only then positions are read.
   std::vector<std::size_t> order(parts.size());
   std::iota(order.begin(), order.end(), std::size_t{0});
   std::sort(order.begin(), order.end(), [&](auto a, auto b) { return parts[a].count < parts[b].count; });
   const auto& rarest = clause.parts[order[0]];
-  const auto candidates = FindAny(column, Entries(column, rarest, kMaxExpansions), false).targets;
+  const auto candidates = FindAny(column, Entries(column, rarest), false).targets;
   TextHits hits;
   for (const auto target : candidates) {
     bool all = true;
@@ -185,7 +226,7 @@ TextHits FindClause(const TextColumn& column, const TextClause& clause, std::uin
                     bool frequencies) {
   if (clause.parts.empty()) return {};
   if (clause.parts.size() > 1) return FindPhrase(column, clause, slop, frequencies);
-  const auto entries = Entries(column, clause.parts[0], SIZE_MAX);
+  const auto entries = Entries(column, clause.parts[0]);
   if (entries.size() == 1) return FindTerm(column, entries[0], frequencies);
   return FindAny(column, entries, frequencies);
 }

@@ -163,12 +163,12 @@ Result<std::string> RunSearch(const std::vector<IndexedSegment>& segments, const
     limits.deadline = limits.deadline == MonoTime{} ? until : std::min(limits.deadline, until);
   }
   if (limits.deadline == MonoTime{}) limits.clock = nullptr;
-  const QueryContext bounded{context.now_ms, &limits};
+  QueryContext bounded{context.now_ms, limits};
   std::optional<AggCollector> aggs;
   if (!request.aggs.empty() || !request.pipelines.empty()) aggs.emplace(request.aggs, bounded);
   HONRYU_TRY(const auto result,
              SearchSegments(segments, request.hits, bounded, limits, aggs ? &*aggs : nullptr));
-  limits.clock = nullptr;  // what was found is shown, also when the time is over
+  bounded.limits.clock = nullptr;  // what was found is shown, also when the time is over
 
   std::string text;
   codec::JsonWriter out(text);
