@@ -3,9 +3,11 @@
 #include "honryu/base/result.h"
 #include "honryu/search/analyzer.h"
 
+#include <atomic>
 #include <cstdint>
 #include <map>
 #include <mutex>
+#include <set>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -64,8 +66,9 @@ struct MappingLimits {
 class Mapping {
  public:
   explicit Mapping(MappingLimits limits = {});
-  /// Takes the `properties`, `dynamic` (true, or anything else: new fields are kept in the source only) and
-  /// `dynamic_templates` of an OpenSearch mapping (JSON text of {"properties":{…}}, or of the whole
+  /// Takes the `properties`, `dynamic` (true; false: new fields are kept in the source only; strict:
+  /// documents with new fields are refused, see Allows; also of single objects) and `dynamic_templates` of an
+  /// OpenSearch mapping (JSON text of {"properties":{…}}, or of the whole
   /// {"mappings":…}) over what is known. kInvalidArgument for unknown types and analysers, and for a type
   /// other than the one that documents have already.
   Result<void> Merge(std::string_view json);
@@ -75,6 +78,11 @@ class Mapping {
   /// The field of `path`, made from the first value's kind when it is new. False when the limit forbids a new
   /// one.
   bool Resolve(std::string_view path, ValueKind kind, FieldSpec* spec);
+  /// False when nothing is strict, so that Allows need not be asked.
+  bool strict() const { return strict_.load(std::memory_order_relaxed); }
+  /// Whether a document may have a member at `path`: false where the object that holds it (`parent`; "" is
+  /// the document) is strict and knows none of that name.
+  bool Allows(std::string_view parent, std::string_view path) const;
   /// False when there is no such field.
   bool Find(std::string_view path, FieldSpec* spec) const;
   void MarkConflicting(std::string_view path);
@@ -87,7 +95,11 @@ class Mapping {
   mutable std::mutex mutex_;  // leaf: nothing is called while it is held
   std::map<std::string, FieldSpec, std::less<>> fields_;
   std::vector<DynamicTemplate> templates_;
-  bool dynamic_ = true;
+  enum class Dynamic : std::uint8_t { kTrue, kFalse, kStrict };
+  Dynamic DynamicOf(std::string_view object) const;
+  std::map<std::string, Dynamic, std::less<>> dynamic_;  // by object; those inside have it, too
+  std::set<std::string, std::less<>> objects_;           // declared ones
+  std::atomic<bool> strict_{false};
 };
 
 }  // namespace honryu::search

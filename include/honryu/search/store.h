@@ -160,6 +160,9 @@ class Store {
 
   /// Makes the index if there is none. See Mapping::Merge.
   Result<void> PutMapping(std::string_view index, std::string_view json);
+  /// Whether a document (a JSON object) may go into the index: kInvalidArgument
+  /// (strict_dynamic_mapping_exception) for members that a strict mapping does not know. Makes the index.
+  Result<void> CheckFields(std::string_view index, BytesView source) const;
   /// Gives the mapping (see PutMapping) of every index that is made from now on, by its name. Called under
   /// locks of the store: it must not call the store, nor block. Null: none. Thread-safe.
   void SetNewIndex(std::function<std::string(std::string_view index)> mapping_of);

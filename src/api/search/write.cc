@@ -309,7 +309,7 @@ engine::WriteKind KindOf(std::string_view action, std::string_view id) {
   return engine::WriteKind::kIndex;
 }
 
-void Check(Write& write, const IndexSettings& settings) {
+void Check(Write& write, const IndexSettings& settings, const engine::Store& store) {
   if (write.error) return;
   if (write.index.empty()) {
     Refuse(write, 400, "action_request_validation_exception", "Validation Failed: 1: index is missing;");
@@ -333,7 +333,10 @@ void Check(Write& write, const IndexSettings& settings) {
     return;
   }
   if (write.kind == engine::WriteKind::kDelete) return;
-  if (const auto sound = CheckSource(write.source); !sound.ok()) {
+  Result<void> sound = CheckSource(write.source);
+  if (sound.ok()) sound = store.CheckFields(write.index, write.source);
+  if (sound.ok() && write.update) sound = store.CheckFields(write.index, write.update->doc);
+  if (!sound.ok()) {
     const engine::ApiError error = engine::ToApiError(sound.error());
     Refuse(write, error.status, error.type, error.reason);
   }
@@ -365,7 +368,7 @@ async::Task<Answer> SearchApi::Impl::Bulk(const Call& call) {
           if (write.action == "update") ReadUpdate(write, item.source, false);
           if (write.action == "delete" && write.id.empty())
             Refuse(write, 400, "action_request_validation_exception", "Validation Failed: 1: id is missing;");
-          Check(write, settings);
+          Check(write, settings, store);
           result->writes.push_back(std::move(write));
         }
         return result;
@@ -396,7 +399,7 @@ async::Task<Answer> SearchApi::Impl::Bulk(const Call& call) {
 // Checks the one write of `writes`, puts it into the log, and says what came of it.
 async::Task<Answer> SearchApi::Impl::LogOne(const Call& call, std::vector<Write> writes) {
   Write& write = writes[0];
-  Check(write, settings);
+  Check(write, settings, store);
   if (!write.error) {
     Result<void> logged = co_await Log(call.ctx, writes, RefreshOf(call));
     if (!logged.ok()) co_return Answer::Failed(logged.error(), write.index);

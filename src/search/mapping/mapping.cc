@@ -52,8 +52,14 @@ Result<FieldSpec> ReadField(const std::string& path, const Json& field) {
   return spec;
 }
 
+/// What a mapping declares beside its fields.
+struct Objects {
+  std::map<std::string, const Json*> dynamic;  ///< By object.
+  std::vector<std::string> declared;
+};
+
 Result<void> Walk(const std::string& prefix, const Json& properties, std::size_t depth,
-                  std::map<std::string, FieldSpec>& out) {
+                  std::map<std::string, FieldSpec>& out, Objects& objects) {
   if (depth == 0) return Error(ErrorCode::kInvalidArgument, "the mapping is nested too deeply");
   for (const auto& [name, field] : properties.object()) {
     const auto path = prefix.empty() ? name : prefix + "." + name;
@@ -61,8 +67,14 @@ Result<void> Walk(const std::string& prefix, const Json& properties, std::size_t
     const Json* inner = field.Find("properties");
     if (enabled != nullptr && !enabled->BoolOr(true)) {
       out[path].type = FieldType::kDisabled;
-    } else if (inner != nullptr) {
-      HONRYU_TRY_VOID(Walk(path, *inner, depth - 1, out));
+      continue;
+    }
+    if (const Json* dynamic = field.Find("dynamic")) objects.dynamic[path] = dynamic;
+    const Json* kind = field.Find("type");
+    if (kind == nullptr || kind->StringOr("") == "object" || kind->StringOr("") == "nested")
+      objects.declared.push_back(path);
+    if (inner != nullptr) {
+      HONRYU_TRY_VOID(Walk(path, *inner, depth - 1, out, objects));
     } else if (const Json* type = field.Find("type");
                type != nullptr && type->StringOr("") != "object" && type->StringOr("") != "nested") {
       HONRYU_TRY(out[path], ReadField(path, field));
@@ -159,12 +171,13 @@ Result<DynamicTemplate> ReadTemplate(const std::string& name, const Json& body) 
 /// Fields as a tree, for {"properties":{"a":{"properties":{"b":…}}}}.
 struct Node {
   const FieldSpec* spec = nullptr;
+  std::string beside;  ///< Members beside "properties".
   std::map<std::string, Node> children;
 };
 
-void WriteTree(const Node& node, codec::JsonWriter& out, const std::string& beside = {}) {
+void WriteTree(const Node& node, codec::JsonWriter& out) {
   out.BeginObject();
-  if (!beside.empty()) out.Raw(beside);
+  if (!node.beside.empty()) out.Raw(node.beside);
   out.Key("properties");
   out.BeginObject();
   for (const auto& [name, child] : node.children) {
@@ -208,8 +221,23 @@ Result<void> Mapping::Merge(std::string_view json) {
   HONRYU_TRY(const auto parsed, Json::Parse(json));
   const Json* root = parsed.Find("mappings") != nullptr ? parsed.Find("mappings") : &parsed;
   std::map<std::string, FieldSpec> read;
+  Objects objects;
   if (const Json* properties = root->Find("properties"))
-    HONRYU_TRY_VOID(Walk("", *properties, limits_.depth, read));
+    HONRYU_TRY_VOID(Walk("", *properties, limits_.depth, read, objects));
+  if (const Json* dynamic = root->Find("dynamic")) objects.dynamic[""] = dynamic;
+  std::map<std::string, Dynamic, std::less<>> modes;
+  for (const auto& [path, mode] : objects.dynamic) {
+    const auto text = mode->is_bool() ? (mode->BoolOr(true) ? "true" : "false") : mode->StringOr("");
+    if (text == "true" || text == "runtime")
+      modes[path] = Dynamic::kTrue;
+    else if (text == "false")
+      modes[path] = Dynamic::kFalse;
+    else if (text == "strict")
+      modes[path] = Dynamic::kStrict;
+    else
+      return Error(ErrorCode::kInvalidArgument,
+                   "Could not convert [dynamic] to boolean: [" + std::string(text) + "]");
+  }
   std::vector<DynamicTemplate> templates;
   const Json* listed = root->Find("dynamic_templates");
   if (listed != nullptr)
@@ -228,34 +256,58 @@ Result<void> Mapping::Merge(std::string_view json) {
   }
   for (auto& [path, spec] : read) fields_[path] = std::move(spec);
   if (listed != nullptr) templates_ = std::move(templates);
-  if (const Json* dynamic = root->Find("dynamic"))
-    dynamic_ = dynamic->is_string() ? dynamic->StringOr("") == "true" : dynamic->BoolOr(true);
+  for (const auto& [path, mode] : modes) dynamic_[path] = mode;
+  objects_.insert(objects.declared.begin(), objects.declared.end());
+  bool strict = false;
+  for (const auto& [path, mode] : dynamic_) strict = strict || mode == Dynamic::kStrict;
+  strict_.store(strict);
   return Ok();
+}
+
+/// Of the object, or of the nearest around it. `mutex_` is held.
+Mapping::Dynamic Mapping::DynamicOf(std::string_view object) const {
+  for (;;) {
+    if (const auto found = dynamic_.find(object); found != dynamic_.end()) return found->second;
+    if (object.empty()) return Dynamic::kTrue;
+    const auto dot = object.rfind('.');
+    object = object.substr(0, dot == std::string_view::npos ? 0 : dot);
+  }
+}
+
+bool Mapping::Allows(std::string_view parent, std::string_view path) const {
+  const std::lock_guard lock(mutex_);
+  if (DynamicOf(parent) != Dynamic::kStrict) return true;
+  if (fields_.contains(path) || objects_.contains(path)) return true;
+  const std::string inside = std::string(path) + ".";
+  const auto next = fields_.lower_bound(inside);
+  return next != fields_.end() && next->first.starts_with(inside);
 }
 
 std::string Mapping::ToJson() const {
   const auto fields = Fields();
   Node root;
-  for (const auto& [path, spec] : fields) {
+  const auto node_of = [&root](std::string_view path) {
     Node* node = &root;
-    for (std::size_t begin = 0; begin <= path.size();) {
+    for (std::size_t begin = 0; !path.empty() && begin <= path.size();) {
       const auto end = std::min(path.find('.', begin), path.size());
-      node = &node->children[path.substr(begin, end - begin)];
+      node = &node->children[std::string(path.substr(begin, end - begin))];
       begin = end + 1;
     }
-    node->spec = &spec;
-  }
-  std::string text;
-  codec::JsonWriter out(text);
-  std::string beside;
+    return node;
+  };
+  for (const auto& [path, spec] : fields) node_of(path)->spec = &spec;
   {
     const std::lock_guard lock(mutex_);
-    codec::JsonWriter members(beside);
-    if (!dynamic_) {
+    for (const auto& path : objects_) node_of(path);
+    for (const auto& [path, mode] : dynamic_) {
+      if (path.empty() && mode == Dynamic::kTrue) continue;
+      codec::JsonWriter members(node_of(path)->beside);
       members.Key("dynamic");
-      members.String("false");
+      members.String(mode == Dynamic::kStrict ? "strict" : mode == Dynamic::kTrue ? "true" : "false");
     }
     if (!templates_.empty()) {
+      if (!root.beside.empty()) root.beside += ',';
+      codec::JsonWriter members(root.beside);
       members.Key("dynamic_templates");
       members.BeginArray();
       for (const auto& made : templates_) {
@@ -267,7 +319,9 @@ std::string Mapping::ToJson() const {
       members.EndArray();
     }
   }
-  WriteTree(root, out, beside);
+  std::string text;
+  codec::JsonWriter out(text);
+  WriteTree(root, out);
   return text;
 }
 
@@ -283,7 +337,9 @@ bool Mapping::Resolve(std::string_view path, ValueKind kind, FieldSpec* spec) {
         return true;
       }
     }
-    if (!dynamic_ || fields_.size() >= limits_.fields) return false;
+    const auto dot = path.rfind('.');
+    const auto parent = path.substr(0, dot == std::string_view::npos ? 0 : dot);
+    if (DynamicOf(parent) != Dynamic::kTrue || fields_.size() >= limits_.fields) return false;
     found = fields_.emplace(std::string(path), MakeField(path, kind)).first;
   }
   *spec = found->second;

@@ -120,6 +120,42 @@ TEST_F(SearchWriteTest, WritesUnderAConditionNeedTheDocumentTheyName) {
       200);
 }
 
+TEST_F(SearchWriteTest, StrictMappingsRefuseWhatTheyDoNotKnow) {
+  EXPECT_EQ(Call("PUT", "/_index_template/strict", R"({"index_patterns":["strict-*"],"template":{"mappings":
+    {"dynamic":"strict","properties":{"n":{"type":"long"},"at":{"type":"geo_point"},"user":{"properties":{"name":{"type":"keyword"}}},
+     "free":{"type":"object","dynamic":true},"raw":{"enabled":false}}}}})")
+                .status,
+            200);
+  EXPECT_EQ(Call("PUT", "/strict-1/_doc/1",
+                 R"({"n":1,"at":{"lat":1,"lon":2},"user":{"name":"a"},"free":{"x":{"y":1}},"raw":{"z":1}})")
+                .status,
+            201);
+  const Reply refused = Call("PUT", "/strict-1/_doc/2", R"({"n":1,"other":2})");
+  EXPECT_EQ(refused.status, 400);
+  EXPECT_EQ(refused.Text("error.type"), "strict_dynamic_mapping_exception");
+  EXPECT_EQ(refused.Text("error.reason"),
+            "mapping set to strict, dynamic introduction of [other] within [_doc] is not allowed");
+  EXPECT_EQ(Call("PUT", "/strict-1/_doc/2", R"({"user":[{"name":"a"},{"age":2}]})").Text("error.reason"),
+            "mapping set to strict, dynamic introduction of [age] within [user] is not allowed");
+  EXPECT_EQ(Call("POST", "/strict-1/_update/1", R"({"doc":{"other":null}})").status, 400);
+  const Reply bulk =
+      Call("POST", "/strict-1/_bulk?refresh=true", "{\"index\":{}}\n{\"x\":1}\n{\"index\":{}}\n{\"n\":2}\n");
+  EXPECT_EQ(bulk.Text("items.0.index.error.type"), "strict_dynamic_mapping_exception");
+  EXPECT_EQ(bulk.Number("items.1.index.status"), 201);
+  EXPECT_EQ(Call("GET", "/strict-1/_count").Number("count"), 2);
+  // It outlives a restart, and can be loosened: then new fields stay in the source.
+  Close();
+  Open();
+  EXPECT_EQ(Call("GET", "/strict-1/_mapping").Text("strict-1.mappings.dynamic"), "strict");
+  EXPECT_EQ(Call("GET", "/strict-1/_mapping").Text("strict-1.mappings.properties.free.dynamic"), "true");
+  EXPECT_EQ(Call("PUT", "/strict-1/_doc/2", R"({"other":2})").status, 400);
+  EXPECT_EQ(Call("PUT", "/strict-1/_mapping", R"({"dynamic":false})").status, 200);
+  EXPECT_EQ(Call("PUT", "/strict-1/_doc/2?refresh=true", R"({"other":2})").status, 201);
+  EXPECT_EQ(Call("GET", "/strict-1/_source/2").Number("other"), 2);
+  EXPECT_EQ(Call("GET", "/strict-1/_count?q=other:2").Number("count"), 0);
+  EXPECT_EQ(Call("PUT", "/x", R"({"mappings":{"dynamic":"sometimes"}})").status, 400);
+}
+
 /// Sends the requests at once, each from its own thread, while the log holds the first back.
 std::vector<int> Race(const std::function<Reply(int)>& call, int count, testing::FakeStreamClient& client) {
   client.HoldPuts();
