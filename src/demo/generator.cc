@@ -1,6 +1,7 @@
 #include "honryu/demo/generator.h"
 
 #include "app_model.h"
+#include "details.h"
 #include "honryu/codec/json.h"
 
 #include <algorithm>
@@ -277,6 +278,7 @@ struct DemoGenerator::Impl {
       WriteProperties(session.page, person, place, random, json);
     }
     json.EndObject();
+    if (options.detailed) WriteDetails(person, user, session.number, crash || error, random, json);
     json.EndObject();
   }
 

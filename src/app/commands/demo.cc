@@ -74,6 +74,8 @@ void AddDemoCommand(CLI::App& app, int* exit_code) {
   command->add_option("--count", options->demo.max_events, "Stop after this many events (0: never)")
       ->capture_default_str();
   command->add_flag("--flat", options->flat, "The same rate all day, without Tokyo's daily curve");
+  command->add_flag("--detailed", options->demo.generator.detailed,
+                    "Events of about 1 KB, with what a server logs about a request");
   command->add_option(
       "--incident", options->incidents,
       "error-burst, traffic-drop, hot-user, platform-drop or reserve-cancel, with @AFTER and +LENGTH as "

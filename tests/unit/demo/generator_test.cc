@@ -46,6 +46,26 @@ std::map<std::string, double> Shares(const std::vector<DemoEvent>& events, std::
   return shares;
 }
 
+TEST(DemoGenerator, DetailsAreAddedToTheSameEvents) {
+  GeneratorOptions detailed = Options();
+  detailed.detailed = true;
+  const std::vector<DemoEvent> events = Make(detailed, std::chrono::seconds(20));
+  ASSERT_GT(events.size(), 1000U);
+  std::size_t bytes = 0, japanese = 0;
+  std::set<std::string> traces;
+  for (const DemoEvent& event : events) {
+    bytes += event.json.size();
+    const codec::Json json = *codec::Json::Parse(event.json);
+    EXPECT_TRUE(json.Find("event_id") != nullptr && json.Find("properties") != nullptr);
+    traces.insert(Text(*json.Find("request"), "trace_id"));
+    japanese += Text(*json.Find("log"), "message").find("。") != std::string::npos ? 1 : 0;
+  }
+  EXPECT_EQ(traces.size(), events.size());
+  EXPECT_NEAR(static_cast<double>(bytes) / static_cast<double>(events.size()), 1050, 100);
+  EXPECT_NEAR(static_cast<double>(japanese) / static_cast<double>(events.size()), 0.5, 0.1);
+  EXPECT_EQ(events[5].json, Make(detailed, std::chrono::seconds(20))[5].json);
+}
+
 TEST(DemoGenerator, SameOptionsGiveTheSameBytesWhateverTheSteps) {
   const std::vector<DemoEvent> whole = Make(Options(), std::chrono::seconds(20));
   DemoGenerator generator(Options());
