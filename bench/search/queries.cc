@@ -1,0 +1,97 @@
+#include "queries.h"
+
+#include "events.h"
+
+#include <algorithm>
+#include <cstdio>
+#include <cstdlib>
+
+namespace honryu::bench {
+namespace {
+
+constexpr std::size_t kOfTheProof = 8;
+
+std::string Newest(const std::string& query) {
+  return R"({"size":50,"sort":[{"timestamp":"desc"}],"query":)" + query + "}";
+}
+
+std::string Panel(const std::string& query, const std::string& aggregation) {
+  return R"({"size":0,"query":)" + query + R"(,"aggs":{"a":)" + aggregation + "}}";
+}
+
+}  // namespace
+
+std::vector<NamedQuery> Queries(std::int64_t start_ms, std::size_t events) {
+  const auto length = static_cast<std::int64_t>(events);  // ms, at 1,000 a second
+  const auto range = [](std::int64_t from, std::int64_t to) {
+    return R"({"range":{"timestamp":{"gte":)" + std::to_string(from) + R"(,"lt":)" + std::to_string(to) +
+           "}}}";
+  };
+  const auto filter = [](const std::string& a, const std::string& b) {
+    return R"({"bool":{"filter":[)" + a + "," + b + "]}}";
+  };
+  const std::string all = R"({"match_all":{}})", ios = R"({"term":{"device.type.keyword":"ios"}})",
+                    rare = R"({"match":{"log.message":"oomkiller"}})",
+                    common = R"({"match":{"log.message":"request"}})",
+                    phrase = R"({"match_phrase":{"log.message":"決済の予約を確認"}})";
+  const std::string minutes = filter(ios, range(start_ms + length / 2, start_ms + length / 2 + 120'000));
+  const std::string terms = R"({"terms":{"field":"log.host.keyword","size":10}})",
+                    histogram = R"({"date_histogram":{"field":"timestamp","fixed_interval":"1m"}})",
+                    users = R"({"cardinality":{"field":"user_id.keyword"}})",
+                    percentiles = R"({"percentiles":{"field":"request.latency_ms","percents":[50,95,99]}})";
+  const auto some = range(start_ms + length / 10 + 777, start_ms + length - length / 20 - 555);
+  const auto errors = filter(R"({"term":{"log.level.keyword":"warn"}})", some);
+  const auto count = [](const std::string& query) { return R"({"query":)" + query + "}"; };
+  return {
+      {"term + time range, newest 50", Newest(minutes), count(minutes)},
+      {"rare word, newest 50", Newest(rare), count(rare)},
+      {"common word, newest 50", Newest(common), count(common)},
+      {"Japanese phrase, newest 50", Newest(phrase), count(phrase)},
+      {"terms top 10", Panel(all, terms), count(all)},
+      {"date_histogram by minute", Panel(all, histogram), count(all)},
+      {"cardinality of user_id", Panel(all, users), count(all)},
+      {"percentiles", Panel(all, percentiles), count(all)},
+      {"panel: range, terms", Panel(some, terms), count(some)},
+      {"panel: range, percentiles", Panel(some, percentiles), count(some)},
+      {"panel: term + range, histogram", Panel(errors, histogram), count(errors)},
+  };
+}
+
+Times Measure(const search::Store& store, const NamedQuery& query, std::size_t runs) {
+  Times result;
+  std::vector<double> times(runs);
+  for (auto& time : times) {
+    const double begin = WallSeconds();
+    const auto found = store.Search("events", query.body);
+    time = (WallSeconds() - begin) * 1e3;
+    if (found.ok()) continue;
+    std::printf("%s: %s\n", query.name.c_str(), found.error().ToString().c_str());
+    std::exit(1);
+  }
+  result.first_ms = times[0];
+  std::sort(times.begin(), times.end());
+  result.p50_ms = times[runs / 2];
+  result.p99_ms = times[std::min(runs - 1, runs * 99 / 100)];
+  return result;
+}
+
+double PrintQueries(const search::Store& store, const std::vector<NamedQuery>& queries, std::size_t runs,
+                    bool counts) {
+  std::vector<double> medians;
+  for (const auto& query : queries) {
+    const auto times = Measure(store, query, runs);
+    if (medians.size() < kOfTheProof) medians.push_back(times.p50_ms);
+    std::printf("%-32s first %8.2f ms  p50 %8.2f ms  p99 %8.2f ms", query.name.c_str(), times.first_ms,
+                times.p50_ms, times.p99_ms);
+    if (counts) {
+      const auto matches = store.Count("events", query.count);
+      std::printf("  matches %llu", static_cast<unsigned long long>(matches.ok() ? *matches : 0));
+    }
+    std::printf("\n");
+    std::fflush(stdout);
+  }
+  std::sort(medians.begin(), medians.end());
+  return (medians[medians.size() / 2 - 1] + medians[medians.size() / 2]) / 2;
+}
+
+}  // namespace honryu::bench
