@@ -128,7 +128,7 @@ std::optional<SequenceNumber> Feed::TakeChunks(Shard& shard, std::int64_t until_
   return out.back().sequence;
 }
 
-std::optional<Cut> Feed::Next(std::int64_t now_ms, CutRecords& records) {
+std::optional<Cut> Feed::Next(std::int64_t now_ms, CutRecords& records, bool wanted) {
   Cut cut;
   cut.number = last_cut_ + 1;
   std::int64_t time = now_ms;
@@ -169,7 +169,7 @@ std::optional<Cut> Feed::Next(std::int64_t now_ms, CutRecords& records) {
   std::sort(cut.steps.begin(), cut.steps.end(),
             [](const ShardStep& a, const ShardStep& b) { return a.shard < b.shard; });
   AssignLanes(cut, records);
-  if (cut.steps.empty() && cut.now_ms == last_ms_) return std::nullopt;
+  if (cut.steps.empty() && cut.now_ms == last_ms_ && !wanted) return std::nullopt;
   last_cut_ = cut.number;
   last_ms_ = cut.now_ms;
   return cut;

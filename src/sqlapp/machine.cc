@@ -13,7 +13,7 @@ namespace {
 
 // docs/formats/sql-application.md. On disk: never renumber.
 constexpr std::uint64_t kAdded = 1, kRestarted = 2, kUpto = 4, kBehindSet = 8, kBehind = 16, kClosed = 32,
-                        kNextLane = 64;
+                        kNextLane = 64, kTable = 128;
 constexpr std::string_view kMagic = "HRYUSAM1";
 
 void AppendSequence(std::string& out, const SequenceNumber& sequence) {
@@ -56,7 +56,12 @@ const consumer::OpeningConfig& ConfigOf(Opening opening) {
 void AppendCut(const Cut& cut, std::string& out) {
   codec::AppendVarint(out, cut.number);
   codec::AppendVarint(out, static_cast<std::uint64_t>(cut.now_ms));
-  codec::AppendVarint(out, cut.steps.size());
+  codec::AppendVarint(out, cut.tables.size() + cut.steps.size());
+  for (const TableStep& step : cut.tables) {
+    codec::AppendVarint(out, step.table);
+    codec::AppendVarint(out, kTable);
+    codec::AppendVarint(out, step.content);
+  }
   for (const ShardStep& step : cut.steps) {
     codec::AppendVarint(out, step.shard);
     std::uint64_t flags = (step.added ? kAdded : 0) | (step.restarted ? kRestarted : 0) |
@@ -83,6 +88,12 @@ std::optional<Cut> TakeCut(std::string_view& in) {
     ShardStep step;
     std::uint64_t shard = 0, flags = 0, stream = 0;
     if (!codec::TakeVarint(&in, &shard) || !codec::TakeVarint(&in, &flags)) return std::nullopt;
+    if ((flags & kTable) != 0) {
+      TableStep& table = cut.tables.emplace_back();
+      table.table = static_cast<std::uint32_t>(shard);
+      if (!codec::TakeVarint(&in, &table.content)) return std::nullopt;
+      continue;
+    }
     step.shard = static_cast<std::uint32_t>(shard);
     step.added = (flags & kAdded) != 0;
     step.restarted = (flags & kRestarted) != 0;

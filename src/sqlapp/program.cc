@@ -2,6 +2,7 @@
 
 #include "honryu/base/units.h"
 #include "honryu/sql/parser.h"
+#include "honryu/sqlapp/preview.h"
 
 #include <algorithm>
 #include <charconv>
@@ -95,7 +96,7 @@ struct Survey {
   std::set<std::string> inner;                             ///< Views: nothing goes out unless it says so.
   std::set<std::string> read;
   std::map<std::string, std::string> settings;
-  std::vector<const sql::CreateTable*> tables;
+  std::vector<const sql::Statement*> tables;  ///< Reference tables.
 };
 
 Survey Look(const sql::Script& script) {
@@ -110,7 +111,7 @@ Survey Look(const sql::Script& script) {
       survey.declared[Upper(stream->name.text)] = &stream->with;
     } else if (const auto* table = std::get_if<sql::CreateTable>(&body->body)) {
       if (table->reference || !PropertyOf(table->with, "source").empty()) {
-        survey.tables.push_back(table);
+        survey.tables.push_back(body);
       } else {
         survey.declared[Upper(table->name.text)] = &table->with;
       }
@@ -203,8 +204,7 @@ Result<Table> TableFrom(const sql::CreateTable& create) {
   table.path = source.substr(5);
   if (table.path.starts_with("//")) table.path.erase(0, 2);
   table.format = Lower(PropertyOf(create.with, "format"));
-  if (table.format.empty())
-    table.format = table.path.ends_with(".csv") ? "csv" : table.path.ends_with(".json") ? "json" : "ndjson";
+  if (table.format.empty()) table.format = FormatOfPath(table.path);
   if (table.format != "csv" && table.format != "json" && table.format != "ndjson")
     return wrong("format is 'csv', 'json' or 'ndjson', found '" + table.format + "'");
   if (const std::string refresh = PropertyOf(create.with, "refresh"); !refresh.empty()) {
@@ -287,8 +287,9 @@ Result<Program> LoadProgram(std::string_view name, std::string_view text,
   program.late_stream = StreamSetting(survey, "late.stream", std::string(name) + "-late");
   program.outputs["ERROR_STREAM"].stream = program.error_stream;
   program.outputs["LATE_ROWS"].stream = program.late_stream;
-  for (const sql::CreateTable* table : survey.tables) {
-    HONRYU_TRY(Table made, TableFrom(*table));
+  for (const sql::Statement* table : survey.tables) {
+    HONRYU_TRY(Table made, TableFrom(std::get<sql::CreateTable>(table->body)));
+    made.declaration = sql::ToSql(*table) + ";";
     program.tables.push_back(std::move(made));
   }
   program.epochs = StreamSetting(survey, "epochs", "false") == "true";

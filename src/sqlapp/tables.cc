@@ -1,12 +1,14 @@
 #include "honryu/sqlapp/tables.h"
 
+#include "honryu/base/crc32c.h"
 #include "honryu/codec/json.h"
+#include "sqlapp/csv.h"
 
 #include <sys/stat.h>
 
 #include <algorithm>
+#include <filesystem>
 #include <fstream>
-#include <iterator>
 #include <optional>
 
 namespace honryu::sqlapp {
@@ -35,52 +37,25 @@ std::optional<std::size_t> ColumnOf(const sql::Columns& columns, std::string_vie
   return std::nullopt;
 }
 
-// One record of CSV; false at the end. A quoted field may run over several lines.
-bool TakeCsv(std::string_view& text, std::vector<std::string>& fields, std::size_t& lines) {
-  fields.clear();
-  if (text.empty()) return false;
-  std::string field;
-  bool quoted = false;
-  std::size_t at = 0;
-  for (; at < text.size(); ++at) {
-    const char c = text[at];
-    if (c == '\n') ++lines;
-    if (quoted) {
-      if (c != '"') {
-        field += c;
-      } else if (at + 1 < text.size() && text[at + 1] == '"') {
-        field += text[++at];
-      } else {
-        quoted = false;
-      }
-    } else if (c == '"' && field.empty()) {
-      quoted = true;
-    } else if (c == ',') {
-      fields.push_back(std::move(field));
-      field.clear();
-    } else if (c == '\n') {
-      break;
-    } else {
-      field += c;
-    }
-  }
-  if (!field.empty() && field.back() == '\r') field.pop_back();
-  fields.push_back(std::move(field));
-  text.remove_prefix(std::min(at + 1, text.size()));
-  return true;
-}
-
 Result<Rows> ReadCsv(const Table& table, const sql::Columns& columns, std::string_view text) {
   if (text.starts_with("\xEF\xBB\xBF")) text.remove_prefix(3);
   std::vector<std::string> fields;
   std::size_t lines = 0;
   std::vector<std::optional<std::size_t>> places;
-  if (TakeCsv(text, fields, lines))
+  const auto take = [&]() -> Result<bool> {
+    Result<bool> more = TakeCsv(text, fields, lines);
+    if (!more.ok()) return Wrong(table, more.error().message());
+    return more;
+  };
+  HONRYU_TRY(bool more, take());
+  if (more)
     for (const std::string& name : fields) places.push_back(ColumnOf(columns, name));
   if (std::none_of(places.begin(), places.end(), [](const auto& place) { return place.has_value(); }))
     return Wrong(table, "its first line names none of the table's columns");
   Rows rows;
-  while (TakeCsv(text, fields, lines)) {
+  for (;;) {
+    HONRYU_TRY(more, take());
+    if (!more) return rows;
     if (fields.size() == 1 && fields[0].empty()) continue;
     if (fields.size() > places.size())
       return Wrong(table, "line " + std::to_string(lines) + " has more fields than the first one");
@@ -95,7 +70,6 @@ Result<Rows> ReadCsv(const Table& table, const sql::Columns& columns, std::strin
       row[*places[i]] = *value;
     }
   }
-  return rows;
 }
 
 Result<void> AddObject(const Table& table, const sql::Columns& columns, const codec::Json& object,
@@ -147,13 +121,36 @@ std::string TableStamp(const Table& table) {
          std::to_string(status.st_mtim.tv_sec) + "." + std::to_string(status.st_mtim.tv_nsec);
 }
 
-Result<Rows> LoadTable(const Table& table, const sql::Columns& columns) {
-  std::ifstream file(table.path, std::ios::binary);
+Result<std::string> ReadTableFile(const Table& table) {
+  std::error_code failed;
+  const std::filesystem::file_status status = std::filesystem::status(table.path, failed);
+  if (failed || !std::filesystem::exists(status)) return Error(ErrorCode::kIo, "cannot open " + table.path);
+  if (!std::filesystem::is_regular_file(status)) return Error(ErrorCode::kIo, table.path + " is no file");
+  const std::string stamp = TableStamp(table);
+  std::ifstream file(table.path, std::ios::binary | std::ios::ate);
   if (!file) return Error(ErrorCode::kIo, "cannot open " + table.path);
-  const std::string text((std::istreambuf_iterator<char>(file)), std::istreambuf_iterator<char>());
-  if (file.bad()) return Error(ErrorCode::kIo, "cannot read " + table.path);
-  if (text.size() > kMaxFile) return Error(ErrorCode::kTooLarge, table.path + " is larger than 1 GiB");
+  const std::streamoff size = file.tellg();
+  if (size < 0) return Error(ErrorCode::kIo, "cannot read " + table.path);
+  if (static_cast<std::uint64_t>(size) > kMaxFile)
+    return Error(ErrorCode::kTooLarge, table.path + " is larger than 1 GiB");
+  std::string text(static_cast<std::size_t>(size), '\0');
+  file.seekg(0);
+  file.read(text.data(), size);
+  // Half of a file may look like a whole one: it counts when nobody wrote to it meanwhile.
+  if (file.gcount() != size || TableStamp(table) != stamp)
+    return Error(ErrorCode::kUnavailable, table.path + " was being written while it was read");
+  return text;
+}
+
+Result<Rows> ParseTable(const Table& table, const sql::Columns& columns, std::string_view text) {
   return table.format == "csv" ? ReadCsv(table, columns, text) : ReadJson(table, columns, text);
 }
+
+Result<Rows> LoadTable(const Table& table, const sql::Columns& columns) {
+  HONRYU_TRY(const std::string text, ReadTableFile(table));
+  return ParseTable(table, columns, text);
+}
+
+std::uint64_t ContentId(std::string_view text) { return Hash64(text) >> 1; }
 
 }  // namespace honryu::sqlapp

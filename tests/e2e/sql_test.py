@@ -131,6 +131,84 @@ def opening(server, directory):
     print("ok: packed records")
 
 
+def preview(server, directory):
+    """A table's file before a program joins it: here, read by the server, and as a program declares it."""
+    path = os.path.join(directory, "cities.csv")
+    with open(path, "w", encoding="utf-8") as file:
+        file.write('id,city,since\n007,"Sendai, Miyagi",2026-11-21\n12,Oslo,\n')
+    here = sql(server, "preview", path).stdout.decode()
+    assert "2 rows" in here and "since                            DATE" in here and "id                               VARCHAR" in here, here
+    declaration = here.splitlines()[-1]
+    assert declaration.startswith("CREATE REFERENCE TABLE cities (id VARCHAR, city VARCHAR, since DATE) WITH (source = 'file:/"), declaration
+    there = json.loads(sql(server, "preview", "file:" + path, "--json", "-n", "1").stdout)["tables"]
+    assert len(there) == 1 and there[0]["row_count"] == 2 and there[0]["rows"] == [{"id": "007", "city": "Sendai, Miyagi", "since": "2026-11-21"}], there
+    program = os.path.join(directory, "joins.sql")
+    with open(program, "w", encoding="utf-8") as file:
+        file.write(declaration.replace("since DATE", "since INT") + " SELECT c.city FROM events e JOIN cities c ON c.id = e.user_id;")
+    wrong = sql(server, "preview", program, check=False)
+    assert wrong.returncode == 1 and b"line 2, column 'SINCE'" in wrong.stderr, wrong.stderr
+    refused = sql(server, "preview", "file:" + path, key="key-to-read", check=False)
+    assert refused.returncode == 1 and b"admin" in refused.stderr, refused.stderr
+    print("ok: preview")
+
+
+def tables(directory):
+    """Windows whose rows were joined before a kill -9 keep what the table had then, whatever its file has when they are repeated."""
+    path = os.path.join(directory, "teams.csv")
+
+    def team(name):
+        with open(path + ".new", "w", encoding="utf-8") as file:
+            file.write("user_id,team\n" + "".join(f"u{i},{name}\n" for i in range(5)))
+        os.rename(path + ".new", path)
+
+    def joined():
+        found = {}
+        for row in records(server, "joined"):
+            assert found.setdefault(row["_id"], row["TEAM"]) == row["TEAM"], f"{row['_id']} came again with another team"
+        return found
+
+    def await_rows(posted, team_name):
+        hp.eventually(lambda: len(joined()) >= posted and team_name in joined().values(), what=f"rows of team {team_name}")
+
+    team("red")
+    program = os.path.join(directory, "teams.sql")
+    with open(program, "w", encoding="utf-8") as file:
+        file.write(f"CREATE REFERENCE TABLE teams (user_id VARCHAR, team VARCHAR) WITH (source = 'file:{path}', refresh = '100ms');\n"
+                   "CREATE STREAM joined (team VARCHAR) WITH (stream = 'joined');\n"
+                   "INSERT INTO joined SELECT t.team FROM events e JOIN teams t ON e.user_id = t.user_id;\n"
+                   "INSERT INTO counts SELECT team, COUNT(*) AS n FROM joined GROUP BY team, FLOOR(ROWTIME TO HOUR);\n")
+    server = hp.Server(os.path.join(directory, "tables"), settings=["aggregator.idle_timeout=60s", "aggregator.checkpoint_interval=10m",
+                                                                   "aggregator.lease_duration=2s", "aggregator.emit_interval=50ms", KEYS]).start()
+    try:
+        post(server, events(0, 100))
+        sql(server, "run", program, "--from", "trim_horizon")
+        await_rows(100, "red")
+        team("blue")
+        time.sleep(0.5)
+        post(server, events(100, 50))
+        await_rows(150, "blue")
+        before = joined()
+        server.kill()
+        team("green")
+        server.start()
+        hp.eventually(lambda: json.loads(sql(server, "preview", "--app", "teams", "--json").stdout)["tables"][0]["rows"][0]["TEAM"] == "green",
+                      what="the file's change after the repetition")
+        post(server, events(150, 30))
+        await_rows(180, "green")
+        after = joined()
+        assert all(after[key] == value for key, value in before.items())
+        # In no team, and enough to reach every shard: the window of 10:00 closes.
+        post(server, [{"event_type": "end", "user_id": f"nobody-{i}", "timestamp": "2024-05-01T12:30:00Z"} for i in range(64)])
+        hp.eventually(lambda: len(records(server, "counts")) >= 3, what="the window")
+        counts = {row["TEAM"]: row["N"] for row in records(server, "counts")}
+        expected = {name: sum(value == name for value in after.values()) for name in ("red", "blue", "green")}
+        assert counts == expected and sum(counts.values()) == 180, (counts, expected)
+        assert server.stop() == 0, "graceful stop failed"
+    finally:
+        server.kill()
+    print("ok: reference tables over a kill -9")
+
+
 def forest(server):
     """The users' own program, against a clear burst of errors. Its windows are of arrival; so the events arrive as records of the past
     cannot, and what is shown here is that it plans, runs and gives rows: the scores are tested beside the forest."""
@@ -156,8 +234,11 @@ def main():
         asking(server)
         applying(server, directory)
         opening(server, directory)
+        preview(server, directory)
         forest(server)
         assert server.stop() == 0, "graceful stop failed"
+    with hp.temporary_directory() as directory:
+        tables(directory)
 
 
 if __name__ == "__main__":

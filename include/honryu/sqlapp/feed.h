@@ -56,8 +56,9 @@ class Feed {
   /// It is not read any more, for now.
   void OnLost(std::uint32_t stream, const std::string& shard);
 
-  /// The next cut with its records; nullopt: nothing has changed, not even time.
-  std::optional<Cut> Next(std::int64_t now_ms, CutRecords& records);
+  /// The next cut with its records; nullopt: nothing has changed, not even time, and none is `wanted` for
+  /// another reason.
+  std::optional<Cut> Next(std::int64_t now_ms, CutRecords& records, bool wanted = false);
 
   /// Tells which cut of an earlier run comes next, so that there is room for its records.
   void Await(const Cut& cut);

@@ -34,6 +34,14 @@ struct ShardStep {
   friend bool operator==(const ShardStep&, const ShardStep&) = default;
 };
 
+/// From a cut on a reference table has another content. Whoever applies the cut puts it in before.
+struct TableStep {
+  std::uint32_t table = 0;    ///< Index into Program::tables.
+  std::uint64_t content = 0;  ///< ContentId.
+
+  friend bool operator==(const TableStep&, const TableStep&) = default;
+};
+
 /// One step of an application: all that the outcome of its work depends on, besides the records themselves. A
 /// list of cuts, written down before their results go out, is what makes a run repeatable. Which records go
 /// through which lane stands in it, so that a process with other settings, or another number of cores, gives
@@ -41,6 +49,7 @@ struct ShardStep {
 struct Cut {
   std::uint64_t number = 0;
   std::int64_t now_ms = 0;
+  std::vector<TableStep> tables;
   std::vector<ShardStep> steps;
 
   friend bool operator==(const Cut&, const Cut&) = default;

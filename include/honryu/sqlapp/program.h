@@ -32,7 +32,8 @@ struct Output {
 struct Table {
   std::string name;
   std::string path;
-  std::string format;  ///< "csv", "json" or "ndjson".
+  std::string format;       ///< "csv", "json" or "ndjson".
+  std::string declaration;  ///< Its statement.
   Duration refresh = std::chrono::seconds(10);
 };
 

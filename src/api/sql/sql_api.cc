@@ -1,14 +1,18 @@
 #include "honryu/api/sql/sql_api.h"
 
 #include "honryu/api/keys/front.h"
+#include "honryu/codec/compression.h"
 #include "honryu/codec/json.h"
 #include "honryu/sqlapp/catalog.h"
+#include "honryu/sqlapp/preview.h"
 #include "honryu/sqlapp/program.h"
 #include "honryu/sqlapp/query.h"
+#include "honryu/sqlapp/state_store.h"
 
 #include <algorithm>
 #include <atomic>
 #include <charconv>
+#include <limits>
 #include <map>
 #include <optional>
 #include <utility>
@@ -19,6 +23,9 @@ namespace {
 
 constexpr std::string_view kApps = "/v1/sql/apps/";
 constexpr std::size_t kMaxProgram = 1 << 20;
+constexpr std::size_t kMaxTable = 1ULL << 30;  // as a file may be
+constexpr std::size_t kMaxPreviews = 2;        // at a time: each may hold a whole table
+constexpr std::size_t kPreviewRows = 10, kMostPreviewRows = 10'000;
 
 using keys::ErrorAnswer;
 
@@ -55,6 +62,79 @@ std::string ValueOr(const http::Request& request, std::string_view name, std::st
   const std::string* value = request.Query(name);
   if (value == nullptr) return fallback;
   return *value;
+}
+
+/// A number in the query string.
+Result<std::uint64_t> NumberOf(const http::Request& request, std::string_view name, std::uint64_t fallback,
+                               std::uint64_t most) {
+  const std::string* text = request.Query(name);
+  if (text == nullptr) return fallback;
+  std::uint64_t number = 0;
+  const auto [end, error] = std::from_chars(text->data(), text->data() + text->size(), number);
+  if (error == std::errc() && end == text->data() + text->size() && number <= most) return number;
+  return Error(ErrorCode::kInvalidArgument, std::string(name) + ": expected a number from 0 to " +
+                                                std::to_string(most) + ", found \"" + text->substr(0, 100) +
+                                                "\"");
+}
+
+/// What is previewed: the tables of a program, or one file.
+struct PreviewRequest {
+  std::string program;
+  std::string path, format;
+};
+
+Result<PreviewRequest> PreviewOf(const http::Request& request) {
+  PreviewRequest wanted;
+  const Result<codec::Json> json = codec::Json::Parse(request.body.view());
+  const codec::Json* source = json.ok() ? json->Find("source") : nullptr;
+  if (source == nullptr) {
+    HONRYU_TRY(wanted.program, ProgramOf(request));
+    return wanted;
+  }
+  wanted.path = source->StringOr("");
+  if (!wanted.path.starts_with("file:") || wanted.path.size() == 5)
+    return Error(ErrorCode::kInvalidArgument, "source: expected \"file:PATH\"");
+  wanted.path.erase(0, 5);
+  if (const codec::Json* format = json->Find("format"); format != nullptr)
+    wanted.format = format->StringOr("");
+  return wanted;
+}
+
+/// A reference table of a running application, as its lease tells of it.
+struct KeptTable {
+  std::string declaration, since;
+  sqlapp::StatePlace place;
+};
+
+Result<std::vector<KeptTable>> TablesOf(const client::Lease& lease) {
+  std::vector<KeptTable> tables;
+  const Result<codec::Json> state = codec::Json::Parse(lease.state);
+  const codec::Json* kept = state.ok() ? state->Find("tables") : nullptr;
+  if (kept == nullptr) return tables;
+  for (const codec::Json& one : kept->array()) {
+    const codec::Json* current = one.Find("current");
+    const codec::Json* place = one.Find("place");
+    const codec::Json* declaration = one.Find("declaration");
+    const codec::Json* since = one.Find("since_ms");
+    if (current == nullptr || !current->BoolOr(false) || place == nullptr || declaration == nullptr) continue;
+    KeptTable& table = tables.emplace_back();
+    HONRYU_TRY(table.place, sqlapp::ReadPlace(*place));
+    table.declaration = declaration->StringOr("");
+    table.since = FormatTimestamp(TimestampFromMs(since == nullptr ? 0 : since->IntOr(0)));
+  }
+  return tables;
+}
+
+http::Response PreviewAnswer(const std::vector<std::string>& previews) {
+  std::string text;
+  codec::JsonWriter json(text);
+  json.BeginObject();
+  json.Key("tables");
+  json.BeginArray();
+  for (const std::string& preview : previews) json.Raw(preview);
+  json.EndArray();
+  json.EndObject();
+  return http::Response::JsonText(200, std::move(text));
 }
 
 void WriteDeployment(codec::JsonWriter& json, const sqlapp::Deployment& one, const client::Lease* lease,
@@ -133,6 +213,9 @@ struct SqlApi::Impl {
 
   using Method = async::Task<http::Response> (Impl::*)(async::Context, const http::Request&);
   async::Task<http::Response> Explain(async::Context ctx, const http::Request& request);
+  async::Task<http::Response> Preview(async::Context ctx, const http::Request& request);
+  async::Task<http::Response> Tables(async::Context ctx, const http::Request& request, std::string name);
+  async::Task<Result<std::string>> TableOf(std::string application, KeptTable table, std::size_t rows);
   async::Task<http::Response> Ask(async::Context ctx, const http::Request& request);
   async::Task<http::Response> List(async::Context ctx, const http::Request& request);
   async::Task<http::Response> Show(async::Context ctx, const http::Request& request);
@@ -151,6 +234,7 @@ struct SqlApi::Impl {
   sql::TableFunctionRegistry functions;
   obs::Gauge asking;
   std::atomic<std::size_t> queries = 0;
+  std::atomic<std::size_t> previews = 0;
 };
 
 async::Task<http::Response> SqlApi::Impl::Explain(async::Context /*ctx*/, const http::Request& request) {
@@ -181,6 +265,102 @@ async::Task<http::Response> SqlApi::Impl::Explain(async::Context /*ctx*/, const 
   co_return http::Response::JsonText(200, std::move(text));
 }
 
+/// One of the few previews at a time.
+class PreviewSlot {
+ public:
+  explicit PreviewSlot(std::atomic<std::size_t>& count) : count_(count), taken_(++count_ <= kMaxPreviews) {}
+  ~PreviewSlot() { --count_; }
+  PreviewSlot(const PreviewSlot&) = delete;
+  PreviewSlot& operator=(const PreviewSlot&) = delete;
+  bool taken() const { return taken_; }
+  static http::Response Full() {
+    http::Response full = ErrorAnswer(503, "too many previews at a time: " + std::to_string(kMaxPreviews));
+    full.headers.Set("Retry-After", "2");
+    return full;
+  }
+
+ private:
+  std::atomic<std::size_t>& count_;
+  const bool taken_;
+};
+
+async::Task<http::Response> SqlApi::Impl::Preview(async::Context /*ctx*/, const http::Request& request) {
+  const PreviewSlot slot(previews);
+  if (!slot.taken()) co_return PreviewSlot::Full();
+  Result<PreviewRequest> wanted = PreviewOf(request);
+  if (!wanted.ok()) co_return Failed(wanted.error());
+  const Result<std::uint64_t> rows = NumberOf(request, "rows", kPreviewRows, kMostPreviewRows);
+  if (!rows.ok()) co_return Failed(rows.error());
+  using Found = Result<std::vector<std::string>>;
+  Found found =
+      co_await runtime.Blocking([what = std::move(*wanted), most = *rows, known = functions]() -> Found {
+        std::vector<std::string> previews_found;
+        if (!what.path.empty()) {
+          sqlapp::Table table;
+          table.path = what.path;
+          HONRYU_TRY(const std::string text, sqlapp::ReadTableFile(table));
+          HONRYU_TRY(const sqlapp::TablePreview one, sqlapp::PreviewFile(what.path, what.format, text, most));
+          previews_found.push_back(sqlapp::ToJson(one));
+          return previews_found;
+        }
+        HONRYU_TRY(const std::vector<sqlapp::TablePreview> all,
+                   sqlapp::PreviewProgram(what.program, known, sqlapp::ReadTableFile, most));
+        for (const sqlapp::TablePreview& one : all) previews_found.push_back(sqlapp::ToJson(one));
+        return previews_found;
+      });
+  if (!found.ok() && found.error().code() == ErrorCode::kIo)
+    co_return ErrorAnswer(400, found.error().message());
+  if (!found.ok()) co_return Failed(found.error());
+  co_return PreviewAnswer(*found);
+}
+
+async::Task<Result<std::string>> SqlApi::Impl::TableOf(std::string application, KeptTable table,
+                                                       std::size_t rows) {
+  sqlapp::StateStore store(client, config.state_stream, std::move(application));
+  HONRYU_CO_TRY(std::string packed, co_await store.Get(MonoTime::max(), table.place));
+  Result<std::string> preview =
+      co_await runtime.Blocking([packed = std::move(packed), table = std::move(table), rows,
+                                 known = functions]() -> Result<std::string> {
+        HONRYU_TRY(const std::string text, codec::Decompress(codec::Compression::kZstd, packed, kMaxTable));
+        HONRYU_TRY(const std::vector<sqlapp::TablePreview> all,
+                   sqlapp::PreviewProgram(
+                       table.declaration, known,
+                       [&text](const sqlapp::Table&) -> Result<std::string> { return text; }, rows));
+        if (all.empty()) return Error(ErrorCode::kCorrupt, "the declaration of the table is damaged");
+        std::string json = sqlapp::ToJson(all.front());
+        json.pop_back();
+        return json + ",\"since\":\"" + table.since + "\"}";
+      });
+  co_return preview;
+}
+
+// What an application joins at present: not the files, which may have changed since.
+async::Task<http::Response> SqlApi::Impl::Tables(async::Context ctx, const http::Request& request,
+                                                 std::string name) {
+  const PreviewSlot slot(previews);
+  if (!slot.taken()) co_return PreviewSlot::Full();
+  const Result<std::uint64_t> rows = NumberOf(request, "rows", kPreviewRows, kMostPreviewRows);
+  if (!rows.ok()) co_return Failed(rows.error());
+  Result<std::map<std::string, sqlapp::Deployment>> listed = co_await catalog.List(ctx);
+  if (!listed.ok()) co_return Failed(listed.error());
+  if (!listed->contains(name)) co_return ErrorAnswer(404, "no application '" + name.substr(0, 100) + "'");
+  Result<std::optional<client::Lease>> lease = co_await LeaseOf(ctx, name);
+  if (!lease.ok()) co_return Failed(lease.error());
+  std::vector<KeptTable> tables;
+  if (lease->has_value()) {
+    Result<std::vector<KeptTable>> kept = TablesOf(**lease);
+    if (!kept.ok()) co_return Failed(kept.error());
+    tables = std::move(*kept);
+  }
+  std::vector<std::string> found;
+  for (KeptTable& table : tables) {
+    Result<std::string> one = co_await TableOf(name, std::move(table), *rows);
+    if (!one.ok()) co_return Failed(one.error());
+    found.push_back(std::move(*one));
+  }
+  co_return PreviewAnswer(found);
+}
+
 async::Task<void> SqlApi::Impl::Feed(Impl* impl, std::shared_ptr<sqlapp::Query> query,
                                      http::BodyWriter& writer) {
   http::BodyWriter* const out = &writer;
@@ -206,11 +386,14 @@ async::Task<http::Response> SqlApi::Impl::Ask(async::Context /*ctx*/, const http
   Result<std::string> from = sqlapp::ParseFrom(ValueOr(request, "from", "latest"), clock.Now());
   if (!from.ok()) co_return Failed(from.error());
   options.from = std::move(*from);
-  options.to_end = ValueOr(request, "to_end", "false") == "true";
-  const std::string limit = ValueOr(request, "limit", "0");
-  const auto [end, error] = std::from_chars(limit.data(), limit.data() + limit.size(), options.limit);
-  if (error != std::errc() || end != limit.data() + limit.size())
-    co_return ErrorAnswer(400, "limit: expected a number, found \"" + limit.substr(0, 100) + "\"");
+  const std::string to_end = ValueOr(request, "to_end", "false");
+  if (to_end != "true" && to_end != "false")
+    co_return ErrorAnswer(400, "to_end: expected true or false, found \"" + to_end.substr(0, 100) + "\"");
+  options.to_end = to_end == "true";
+  const Result<std::uint64_t> limit =
+      NumberOf(request, "limit", 0, std::numeric_limits<std::uint64_t>::max());
+  if (!limit.ok()) co_return Failed(limit.error());
+  options.limit = *limit;
   options.files = front.keys().Identify(request, "admin").verdict == keys::ApiKeys::Verdict::kAllowed;
   options.idle_timeout = config.idle_timeout;
   options.lanes = config.lanes;
@@ -268,6 +451,14 @@ async::Task<http::Response> SqlApi::Impl::List(async::Context ctx, const http::R
 
 async::Task<http::Response> SqlApi::Impl::Show(async::Context ctx, const http::Request& request) {
   const std::string name = request.path.substr(kApps.size());
+  constexpr std::string_view kTables = "/tables";
+  if (name.ends_with(kTables)) {
+    if (front.keys().Identify(request, "admin").verdict != keys::ApiKeys::Verdict::kAllowed)
+      co_return ErrorAnswer(403, "the API key lacks the scope \"admin\"");
+    http::Response tables =
+        co_await Tables(std::move(ctx), request, name.substr(0, name.size() - kTables.size()));
+    co_return tables;
+  }
   Result<std::map<std::string, sqlapp::Deployment>> listed = co_await catalog.List(ctx);
   if (!listed.ok()) co_return Failed(listed.error());
   const auto found = listed->find(name);
@@ -373,11 +564,14 @@ void SqlApi::Register(http::Router& router) {
     Impl::Method handler;
     std::string_view scope;
   };
-  const Route routes[] = {
-      {"POST", "/v1/sql/explain", &Impl::Explain, "read"}, {"POST", "/v1/sql/query", &Impl::Ask, "read"},
-      {"GET", "/v1/sql/apps", &Impl::List, "read"},        {"GET", "/v1/sql/apps/*", &Impl::Show, "read"},
-      {"PUT", "/v1/sql/apps/*", &Impl::Apply, "admin"},    {"POST", "/v1/sql/apps/*", &Impl::Act, "admin"},
-      {"DELETE", "/v1/sql/apps/*", &Impl::Remove, "admin"}};
+  const Route routes[] = {{"POST", "/v1/sql/explain", &Impl::Explain, "read"},
+                          {"POST", "/v1/sql/query", &Impl::Ask, "read"},
+                          {"POST", "/v1/sql/preview", &Impl::Preview, "admin"},
+                          {"GET", "/v1/sql/apps", &Impl::List, "read"},
+                          {"GET", "/v1/sql/apps/*", &Impl::Show, "read"},
+                          {"PUT", "/v1/sql/apps/*", &Impl::Apply, "admin"},
+                          {"POST", "/v1/sql/apps/*", &Impl::Act, "admin"},
+                          {"DELETE", "/v1/sql/apps/*", &Impl::Remove, "admin"}};
   for (const Route& route : routes) {
     impl_->front.Add(
         router, route.method, route.path, route.scope,

@@ -1,6 +1,7 @@
 #include "command.h"
 #include "connection.h"
 #include "honryu/sqlapp/catalog.h"
+#include "honryu/sqlapp/preview.h"
 
 #include <cstdio>
 #include <filesystem>
@@ -17,8 +18,10 @@ struct SqlOptions {
   std::string api_key;
   std::string program;  ///< A file, "-", or SQL itself.
   std::string name, from, savepoint;
+  std::string format;
   bool to_end = false, json = false;
   std::uint64_t limit = 0;
+  std::size_t rows = 10;
 };
 
 /// A file's text, standard input for "-", else the argument itself.
@@ -34,7 +37,8 @@ Result<std::string> ProgramText(const std::string& argument, bool must_be_file) 
   const bool is_file = argument.size() < 4096 && std::filesystem::is_regular_file(argument, ignored);
   if (!is_file && !must_be_file) return argument;
   std::ifstream file(argument, std::ios::binary);
-  if (!file) return Error(ErrorCode::kNotFound, "cannot open " + argument);
+  if (!file || std::filesystem::is_directory(argument, ignored))
+    return Error(ErrorCode::kNotFound, "cannot open " + argument);
   return std::string(std::istreambuf_iterator<char>(file), std::istreambuf_iterator<char>());
 }
 
@@ -128,6 +132,8 @@ std::string TextOf(const codec::Json& json, std::string_view key) {
 int RunRun(SqlOptions options) {
   const Result<std::string> text = ProgramText(options.program, true);
   if (!text.ok()) return Fail(text.error());
+  if (options.name.empty() && options.program == "-")
+    return Fail(Error(ErrorCode::kInvalidArgument, "a program from standard input needs a --name"));
   if (options.name.empty()) options.name = std::filesystem::path(options.program).stem().string();
   if (const Result<void> good = sqlapp::CheckApplicationName(options.name); !good.ok())
     return Fail(good.error().WithContext("--name"));
@@ -229,6 +235,78 @@ int RunList(const SqlOptions& options) {
   return 0;
 }
 
+/// What the columns, the rows and the sums of a table look like to a person.
+void PrintPreview(const codec::Json& table) {
+  const auto number = [&table](const char* key) {
+    const codec::Json* member = table.Find(key);
+    return static_cast<long long>(member == nullptr ? 0 : member->IntOr(0));
+  };
+  std::printf("table %s from %s, %s, %lld rows\n", TextOf(table, "table").c_str(),
+              TextOf(table, "source").c_str(), TextOf(table, "format").c_str(), number("row_count"));
+  if (const std::string since = TextOf(table, "since"); !since.empty())
+    std::printf("as it is joined since %s\n", since.c_str());
+  const codec::Json* inferred = table.Find("inferred");
+  const bool guessed = inferred != nullptr && inferred->BoolOr(false);
+  std::printf("\n%-32s %s\n", "COLUMN", guessed ? "TYPE THAT FITS" : "TYPE");
+  if (const codec::Json* columns = table.Find("columns"); columns != nullptr)
+    for (const codec::Json& column : columns->array())
+      std::printf("%-32s %s\n", TextOf(column, "name").c_str(), TextOf(column, "type").c_str());
+  std::printf("\n");
+  if (const codec::Json* rows = table.Find("rows"); rows != nullptr)
+    for (const codec::Json& row : rows->array()) std::puts(row.Dump().c_str());
+  if (guessed) std::printf("\n%s\n", TextOf(table, "declaration").c_str());
+}
+
+/// A file of this machine; no server is asked.
+Result<codec::Json> PreviewHere(const SqlOptions& options) {
+  sqlapp::Table table;
+  std::error_code failed;
+  table.path = std::filesystem::absolute(options.program, failed).lexically_normal().string();
+  HONRYU_TRY(const std::string text, sqlapp::ReadTableFile(table));
+  HONRYU_TRY(const sqlapp::TablePreview preview,
+             sqlapp::PreviewFile(table.path, options.format, text, options.rows));
+  return codec::Json::Parse("{\"tables\":[" + sqlapp::ToJson(preview) + "]}");
+}
+
+int RunPreview(const SqlOptions& options) {
+  if (options.program.empty() == options.name.empty())
+    return Fail(Error(ErrorCode::kInvalidArgument, "name a file, or an application by --app"));
+  int exit_code = 0;
+  const std::string rows = "rows=" + std::to_string(options.rows);
+  Result<codec::Json> done = codec::Json();
+  if (!options.name.empty()) {
+    done = Call(options, "GET", "/v1/sql/apps/" + Encoded(options.name) + "/tables?" + rows, "", &exit_code);
+  } else if (options.program.starts_with("file:")) {
+    std::string body;
+    codec::JsonWriter json(body);
+    json.BeginObject();
+    json.Key("source");
+    json.String(options.program);
+    json.Key("format");
+    json.String(options.format);
+    json.EndObject();
+    done = Call(options, "POST", "/v1/sql/preview?" + rows, std::move(body), &exit_code);
+  } else if (options.program.ends_with(".sql")) {
+    const Result<std::string> text = ProgramText(options.program, true);
+    if (!text.ok()) return Fail(text.error());
+    done = Call(options, "POST", "/v1/sql/preview?" + rows, *text, &exit_code);
+  } else {
+    done = PreviewHere(options);
+    if (!done.ok()) return Fail(done.error());
+  }
+  if (exit_code != 0) return exit_code;
+  if (!done.ok()) return Fail(done.error());
+  if (options.json) {
+    std::puts(done->Dump().c_str());
+    return 0;
+  }
+  const codec::Json* tables = done->Find("tables");
+  if (tables == nullptr || tables->array().empty()) std::printf("no reference tables\n");
+  if (tables != nullptr)
+    for (const codec::Json& table : tables->array()) PrintPreview(table);
+  return 0;
+}
+
 int RunAct(const SqlOptions& options, const char* method, const std::string& what) {
   std::string path = "/v1/sql/apps/" + Encoded(options.name);
   if (!what.empty()) path += "/" + what;
@@ -281,6 +359,21 @@ void AddSqlCommand(CLI::App& app, int* exit_code) {
   common(explain);
   explain->callback([options, exit_code] { *exit_code = RunExplain(*options); });
 
+  CLI::App* preview =
+      command->add_subcommand("preview", "Show what a reference table has: columns, types, the first rows");
+  preview->add_option(
+      "file", options->program,
+      "A file of CSV or JSON (what types fit is found out), file:PATH for one of the server's, "
+      "or a program ending in .sql, whose tables the server reads");
+  preview->add_option("--app", options->name, "The tables of a running application, as it joins them");
+  preview->add_option("--format", options->format, "csv, json or ndjson; by the file's name by default");
+  preview->add_option("-n,--rows", options->rows, "How many rows")
+      ->capture_default_str()
+      ->check(CLI::Range(0, 10000));
+  preview->add_flag("--json", options->json, "As JSON");
+  common(preview);
+  preview->callback([options, exit_code] { *exit_code = RunPreview(*options); });
+
   CLI::App* list = command->add_subcommand("list", "List the applications");
   list->add_flag("--json", options->json, "As JSON");
   common(list);
@@ -305,6 +398,7 @@ void AddSqlCommand(CLI::App& app, int* exit_code) {
       "MINUTE)'\n"
       "  honryu sql query new.sql --from -24h --to-end     try a program on yesterday's data\n"
       "  honryu sql run new.sql --from -24h                promote it\n"
+      "  honryu sql preview teams.csv                      before a program joins it\n"
       "  honryu sql list");
 }
 

@@ -8,9 +8,9 @@
 #include "honryu/sqlapp/feed.h"
 #include "honryu/sqlapp/machine.h"
 #include "honryu/sqlapp/row_writer.h"
+#include "honryu/sqlapp/state_store.h"
 #include "processors/sql/application_state.h"
 #include "processors/sql/reference_tables.h"
-#include "processors/sql/state_store.h"
 
 #include <atomic>
 #include <deque>
@@ -70,6 +70,7 @@ struct Application::Impl {
   struct Flight {
     sqlapp::Cut cut;
     sqlapp::CutRecords records;
+    ReferenceTables::Contents tables;  ///< That change with it.
     std::vector<sqlapp::OutputRecord> rows;
     bool repeated = false;  ///< Of an earlier owner: it stands in the lease.
     bool saved = false;
@@ -87,7 +88,8 @@ struct Application::Impl {
   async::Task<void> EndWorkers();
   std::int64_t BeginMs() const;
   std::uint64_t RunId() const;
-  async::Task<Result<void>> RestoreFrom(SnapshotPlace place);
+  static std::uint64_t NewId();
+  async::Task<Result<void>> RestoreFrom(sqlapp::StatePlace place);
   async::Task<void> Work();
   async::Task<Result<void>> Step();
   async::Task<Result<void>> EnsureOutputs();
@@ -95,6 +97,8 @@ struct Application::Impl {
   async::Task<Result<void>> Store(std::vector<sqlapp::OutputRecord>& rows);
   async::Task<Result<void>> SnapshotIfDue();
   async::Task<Result<void>> TakeSnapshot();
+  bool StoredLongAgo() const;
+  async::Task<Result<void>> StoreAnew();
   async::Task<void> TellWorkers();
   async::Task<void> StopOnHome(MonoTime deadline, bool graceful);
   async::Task<void> SetSavepoint(std::string name);
@@ -119,7 +123,7 @@ struct Application::Impl {
   obs::Registry& registry;
   Metrics metrics;
   const std::string owner_id;
-  StateStore store;
+  sqlapp::StateStore store;
   Random random;
   ReferenceTables tables;
 

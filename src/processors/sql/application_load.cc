@@ -84,9 +84,9 @@ std::int64_t Application::Impl::BeginMs() const {
   return ms;
 }
 
-async::Task<Result<void>> Application::Impl::RestoreFrom(SnapshotPlace place) {
-  if (place.pieces == 0 && place.here.empty()) co_return Ok();
-  HONRYU_CO_TRY(std::string packed, co_await store.Get(Call(), std::move(place)));
+async::Task<Result<void>> Application::Impl::RestoreFrom(sqlapp::StatePlace place) {
+  if (place.empty()) co_return Ok();
+  HONRYU_CO_TRY(std::string packed, co_await store.Get(stop_deadline, std::move(place)));
   const std::shared_ptr<WorkSet> set = work;
   Result<void> restored = co_await runtime.Blocking([set, packed = std::move(packed)]() -> Result<void> {
     HONRYU_TRY(const std::string snapshot,
@@ -117,8 +117,7 @@ async::Task<Result<void>> Application::Impl::Load() {
   Result<void> restored = Ok();
   if (same) {
     restored = co_await RestoreFrom(saved.snapshot);
-    if (restored.ok() &&
-        !CutsFit(saved.cuts, work->machine->shards().size(), work->program.InputStreams().size()))
+    if (restored.ok() && !CutsFit(saved, work->program, work->machine->shards().size()))
       restored = Error(ErrorCode::kCorrupt, "its cuts do not fit to its snapshot");
     if (!restored.ok() && restored.error().retryable()) co_return restored;
     if (!restored.ok()) {
@@ -145,6 +144,7 @@ async::Task<Result<void>> Application::Impl::Load() {
         co_return Error(ErrorCode::kNotFound, "no savepoint '" + name + "'");
       HONRYU_CO_TRY_VOID(co_await RestoreFrom(found->place));
       state.snapshot = found->place;
+      state.snapshot_ms = found->kept_ms;
       state.emitted = work->machine->last_cut();
     }
   }

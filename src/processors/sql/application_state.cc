@@ -3,28 +3,13 @@
 #include "honryu/codec/base64.h"
 #include "honryu/codec/json.h"
 
+#include <algorithm>
+#include <cstdlib>
+
 namespace honryu::processors::sql_app {
 namespace {
 
-constexpr int kVersion = 1;
-
-void WritePlace(codec::JsonWriter& json, const SnapshotPlace& place) {
-  json.BeginObject();
-  if (place.pieces > 0) {
-    json.Key("shard");
-    json.String(place.shard);
-    json.Key("marker");
-    json.PlainString(place.marker.ToDecimal());
-    json.Key("id");
-    json.Uint(place.id);
-    json.Key("pieces");
-    json.Uint(place.pieces);
-  } else if (!place.here.empty()) {
-    json.Key("here");
-    json.PlainString(codec::Base64Encode(place.here));
-  }
-  json.EndObject();
-}
+constexpr int kVersion = 2;  // 1 had no reference tables
 
 std::uint64_t NumberOf(const codec::Json& json, std::string_view key) {
   const codec::Json* member = json.Find(key);
@@ -34,18 +19,6 @@ std::uint64_t NumberOf(const codec::Json& json, std::string_view key) {
 std::string TextOf(const codec::Json& json, std::string_view key) {
   const codec::Json* member = json.Find(key);
   return std::string(member == nullptr ? std::string_view() : member->StringOr(""));
-}
-
-Result<SnapshotPlace> ReadPlace(const codec::Json& json) {
-  SnapshotPlace place;
-  place.pieces = static_cast<std::uint32_t>(NumberOf(json, "pieces"));
-  place.id = NumberOf(json, "id");
-  place.shard = TextOf(json, "shard");
-  if (place.pieces > 0) {
-    HONRYU_TRY(place.marker, SequenceNumber::FromDecimal(TextOf(json, "marker")));
-  }
-  HONRYU_TRY(place.here, codec::Base64Decode(std::string_view(TextOf(json, "here"))));
-  return place;
 }
 
 }  // namespace
@@ -78,7 +51,9 @@ std::string EncodeState(const ApplicationState& state) {
   json.Key("saved_ms");
   json.Int(state.saved_ms);
   json.Key("snapshot");
-  WritePlace(json, state.snapshot);
+  sqlapp::WritePlace(json, state.snapshot);
+  json.Key("snapshot_ms");
+  json.Int(state.snapshot_ms);
   json.Key("savepoints");
   json.BeginArray();
   for (const Savepoint& savepoint : state.savepoints) {
@@ -88,8 +63,33 @@ std::string EncodeState(const ApplicationState& state) {
     number("id", savepoint.id);
     json.Key("taken_ms");
     json.Int(savepoint.taken_ms);
+    json.Key("kept_ms");
+    json.Int(savepoint.kept_ms);
     json.Key("place");
-    WritePlace(json, savepoint.place);
+    sqlapp::WritePlace(json, savepoint.place);
+    json.EndObject();
+  }
+  json.EndArray();
+  json.Key("tables");
+  json.BeginArray();
+  for (const KeptTable& table : state.tables) {
+    json.BeginObject();
+    json.Key("name");
+    json.String(table.name);
+    json.Key("content");
+    json.PlainString(std::to_string(table.content));
+    json.Key("at_snapshot");
+    json.Bool(table.at_snapshot);
+    json.Key("current");
+    json.Bool(table.current);
+    json.Key("declaration");
+    json.String(table.declaration);
+    json.Key("since_ms");
+    json.Int(table.since_ms);
+    json.Key("kept_ms");
+    json.Int(table.kept_ms);
+    json.Key("place");
+    sqlapp::WritePlace(json, table.place);
     json.EndObject();
   }
   json.EndArray();
@@ -107,9 +107,9 @@ Result<ApplicationState> DecodeState(std::string_view bytes) {
   };
   const Result<codec::Json> json = codec::Json::Parse(bytes);
   if (!json.ok()) return corrupt("no JSON");
-  if (const std::uint64_t version = NumberOf(*json, "v"); version != kVersion)
+  if (const std::uint64_t version = NumberOf(*json, "v"); version < 1 || version > kVersion)
     return Error(ErrorCode::kFailedPrecondition, "saved state of the application has version " +
-                                                     std::to_string(version) + ", this one reads 1");
+                                                     std::to_string(version) + ", this one reads 1 and 2");
   ApplicationState state;
   state.program = std::strtoull(TextOf(*json, "program").c_str(), nullptr, 10);
   state.version = NumberOf(*json, "version");
@@ -126,17 +126,41 @@ Result<ApplicationState> DecodeState(std::string_view bytes) {
   state.saved_ms = static_cast<std::int64_t>(NumberOf(*json, "saved_ms"));
   const codec::Json* snapshot = json->Find("snapshot");
   if (snapshot == nullptr) return corrupt("no snapshot");
-  const Result<SnapshotPlace> place = ReadPlace(*snapshot);
+  const Result<sqlapp::StatePlace> place = sqlapp::ReadPlace(*snapshot);
   if (!place.ok()) return corrupt("its snapshot");
   state.snapshot = *place;
+  state.snapshot_ms = static_cast<std::int64_t>(NumberOf(*json, "snapshot_ms"));
   if (const codec::Json* savepoints = json->Find("savepoints")) {
     for (const codec::Json& item : savepoints->array()) {
       const codec::Json* where = item.Find("place");
       if (where == nullptr) return corrupt("a savepoint");
-      Result<SnapshotPlace> saved = ReadPlace(*where);
+      Result<sqlapp::StatePlace> saved = sqlapp::ReadPlace(*where);
       if (!saved.ok()) return corrupt("a savepoint");
-      state.savepoints.push_back({TextOf(item, "name"), NumberOf(item, "id"),
-                                  static_cast<std::int64_t>(NumberOf(item, "taken_ms")), std::move(*saved)});
+      Savepoint& savepoint = state.savepoints.emplace_back();
+      savepoint.name = TextOf(item, "name");
+      savepoint.id = NumberOf(item, "id");
+      savepoint.taken_ms = static_cast<std::int64_t>(NumberOf(item, "taken_ms"));
+      savepoint.kept_ms = static_cast<std::int64_t>(NumberOf(item, "kept_ms"));
+      savepoint.place = std::move(*saved);
+    }
+  }
+  if (const codec::Json* tables = json->Find("tables")) {
+    for (const codec::Json& item : tables->array()) {
+      const codec::Json* where = item.Find("place");
+      if (where == nullptr) return corrupt("a reference table");
+      Result<sqlapp::StatePlace> saved = sqlapp::ReadPlace(*where);
+      if (!saved.ok()) return corrupt("a reference table");
+      KeptTable& table = state.tables.emplace_back();
+      table.name = TextOf(item, "name");
+      table.content = std::strtoull(TextOf(item, "content").c_str(), nullptr, 10);
+      const codec::Json* at_snapshot = item.Find("at_snapshot");
+      table.at_snapshot = at_snapshot != nullptr && at_snapshot->BoolOr(false);
+      const codec::Json* current = item.Find("current");
+      table.current = current != nullptr && current->BoolOr(false);
+      table.declaration = TextOf(item, "declaration");
+      table.since_ms = static_cast<std::int64_t>(NumberOf(item, "since_ms"));
+      table.kept_ms = static_cast<std::int64_t>(NumberOf(item, "kept_ms"));
+      table.place = std::move(*saved);
     }
   }
   const Result<std::string> cuts = codec::Base64Decode(std::string_view(TextOf(*json, "cuts")));
@@ -149,8 +173,19 @@ Result<ApplicationState> DecodeState(std::string_view bytes) {
   return state;
 }
 
-bool CutsFit(const std::vector<sqlapp::Cut>& cuts, std::size_t shards, std::size_t streams) {
-  for (const sqlapp::Cut& cut : cuts) {
+bool CutsFit(const ApplicationState& state, const sqlapp::Program& program, std::size_t shards) {
+  const std::size_t streams = program.InputStreams().size();
+  for (const sqlapp::Cut& cut : state.cuts) {
+    for (const sqlapp::TableStep& step : cut.tables) {
+      const bool kept =
+          step.table < program.tables.size() && std::any_of(
+                                                    state.tables.begin(), state.tables.end(),
+                                                    [&](const KeptTable& table) {
+                                                      return table.name == program.tables[step.table].name &&
+                                                             table.content == step.content;
+                                                    });
+      if (!kept) return false;
+    }
     for (const sqlapp::ShardStep& step : cut.steps) {
       if (step.added && (step.shard != shards++ || step.stream >= streams)) return false;
       if (step.shard >= shards) return false;

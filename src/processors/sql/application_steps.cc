@@ -16,14 +16,23 @@ constexpr std::size_t kPutEntries = 500;        // as many as the Kinesis API ta
 constexpr std::size_t kMaxJournal = 128 << 10;  // bytes of cuts in a lease; then a snapshot is due
 constexpr std::size_t kMaxSavepoints = 20;
 constexpr int kFailuresBeforeTrouble = 3;
+// A lease is rewritten with every step that gives rows; what stands in it must be small, and at most 1 MiB.
+constexpr std::size_t kMostSnapshotHere = 32 << 10;
+constexpr std::size_t kMostSavepointHere = 4 << 10;
+// What lies in the state stream expires; long before, it is put there anew.
+constexpr std::int64_t kStoredAnewMs = 48LL * 3'600'000;
 
-std::uint64_t NewId() {
+bool IsOld(const sqlapp::StatePlace& place, std::int64_t stored_ms, std::int64_t now_ms) {
+  return place.pieces > 0 && now_ms - stored_ms > kStoredAnewMs;
+}
+
+}  // namespace
+
+std::uint64_t Application::Impl::NewId() {
   std::uint64_t id = 0;
   SecureRandomBytes(&id, sizeof id);
   return id >> 12;  // a JSON number
 }
-
-}  // namespace
 
 async::Task<Result<void>> Application::Impl::Save() {
   state.saved_ms = NowMs();
@@ -83,13 +92,15 @@ async::Task<Result<void>> Application::Impl::Step() {
         feed->Await(pending.front());
         co_return Ok();
       }
+      HONRYU_CO_TRY(next.tables, co_await tables.Recall(*this, pending.front()));
       next.cut = pending.front();
       next.repeated = true;
       feed->Take(next.cut, next.records);
     } else {
-      std::optional<sqlapp::Cut> cut = feed->Next(NowMs(), next.records);
+      std::optional<sqlapp::Cut> cut = feed->Next(NowMs(), next.records, tables.Changed());
       if (cut.has_value()) {
         next.cut = std::move(*cut);
+        next.tables = tables.Announce(*this, next.cut);
         std::string bytes;
         sqlapp::AppendCut(next.cut, bytes);
         journal_bytes += bytes.size();
@@ -99,7 +110,9 @@ async::Task<Result<void>> Application::Impl::Step() {
     }
     const std::shared_ptr<WorkSet> set = work;
     Result<void> applied =
-        co_await runtime.Blocking([set, cut = next.cut, records = std::move(next.records)]() -> Result<void> {
+        co_await runtime.Blocking([set, cut = next.cut, records = std::move(next.records),
+                                   changed = std::move(next.tables)]() mutable -> Result<void> {
+          for (auto& [name, rows] : changed) HONRYU_TRY_VOID(set->machine->SetTable(name, std::move(rows)));
           set->machine->Apply(cut, records);
           return set->machine->Status();
         });
@@ -113,7 +126,7 @@ async::Task<Result<void>> Application::Impl::Step() {
     }
     if (sqlapp::Machine::LanesOf(next.cut) > 1) metrics.lane_cuts.Add();
     next.rows = std::exchange(work->rows, {});
-    dirty = dirty || !next.cut.steps.empty() || !next.rows.empty();
+    dirty = dirty || !next.cut.steps.empty() || !next.cut.tables.empty() || !next.rows.empty();
     if (next.repeated) {
       pending.pop_front();
       if (next.cut.number <= emitted_before) next.rows.clear();
@@ -121,7 +134,8 @@ async::Task<Result<void>> Application::Impl::Step() {
     flight = std::move(next);
     Publish();
   }
-  if (!flight->rows.empty() && !flight->repeated && !flight->saved) {
+  const bool tells = !flight->rows.empty() || !flight->cut.tables.empty();
+  if (tells && !flight->repeated && !flight->saved) {
     HONRYU_CO_TRY_VOID(co_await Save());
     flight->saved = true;
   }
@@ -187,9 +201,45 @@ async::Task<Result<void>> Application::Impl::Store(std::vector<sqlapp::OutputRec
 
 async::Task<Result<void>> Application::Impl::SnapshotIfDue() {
   const bool due = dirty && std::chrono::steady_clock::now() >= next_snapshot;
-  if (due || journal_bytes > kMaxJournal || !savepoint_name.empty()) {
+  if (due || journal_bytes > kMaxJournal || !savepoint_name.empty() || StoredLongAgo()) {
     HONRYU_CO_TRY_VOID(co_await TakeSnapshot());
   }
+  co_return Ok();
+}
+
+bool Application::Impl::StoredLongAgo() const {
+  const std::int64_t now = NowMs();
+  return IsOld(state.snapshot, state.snapshot_ms, now) ||
+         std::any_of(state.tables.begin(), state.tables.end(),
+                     [now](const KeptTable& one) { return IsOld(one.place, one.kept_ms, now); }) ||
+         std::any_of(state.savepoints.begin(), state.savepoints.end(),
+                     [now](const Savepoint& one) { return IsOld(one.place, one.kept_ms, now); });
+}
+
+// Puts what else lies in the state stream there again, when it is old. What is lost is left out.
+async::Task<Result<void>> Application::Impl::StoreAnew() {
+  const std::int64_t now = NowMs();
+  std::vector<std::pair<sqlapp::StatePlace*, std::int64_t*>> places;
+  for (KeptTable& one : state.tables)
+    if (IsOld(one.place, one.kept_ms, now)) places.emplace_back(&one.place, &one.kept_ms);
+  for (Savepoint& one : state.savepoints)
+    if (IsOld(one.place, one.kept_ms, now)) places.emplace_back(&one.place, &one.kept_ms);
+  for (const auto& [place, stored_ms] : places) {
+    Result<std::string> packed = co_await store.Get(stop_deadline, *place);
+    if (!packed.ok() && (packed.error().retryable() || packed.error().code() == ErrorCode::kCancelled))
+      co_return packed.error();
+    if (!packed.ok()) {
+      LOG(error, "a savepoint or a reference table has expired", {"application", deployment.name},
+          {"error", packed.error()});
+      *place = sqlapp::StatePlace();
+      continue;
+    }
+    Result<sqlapp::StatePlace> anew = co_await store.Put(stop_deadline, std::move(*packed), NewId(), 0);
+    if (!anew.ok()) co_return anew.error();
+    *place = std::move(*anew);
+    *stored_ms = now;
+  }
+  std::erase_if(state.savepoints, [](const Savepoint& one) { return one.place.empty(); });
   co_return Ok();
 }
 
@@ -202,17 +252,27 @@ async::Task<Result<void>> Application::Impl::TakeSnapshot() {
   }));
   const std::size_t size = packed.size();
   metrics.snapshot_bytes.Set(static_cast<double>(size));
-  HONRYU_CO_TRY(SnapshotPlace place, co_await store.Put(Call(), std::move(packed), NewId()));
+  const std::string savepoint = savepoint_name;
+  HONRYU_CO_TRY(sqlapp::StatePlace place,
+                co_await store.Put(stop_deadline, std::move(packed), NewId(),
+                                   savepoint.empty() ? kMostSnapshotHere : kMostSavepointHere));
   ApplicationState before = state;
   state.snapshot = place;
+  state.snapshot_ms = NowMs();
   state.cuts.clear();
-  const std::string savepoint = savepoint_name;
+  std::erase_if(state.tables, [](const KeptTable& one) { return !one.current; });
+  for (KeptTable& one : state.tables) one.at_snapshot = true;
   if (!savepoint.empty()) {
     std::erase_if(state.savepoints, [&savepoint](const Savepoint& one) { return one.name == savepoint; });
-    state.savepoints.push_back({savepoint, place.id, NowMs(), place});
+    Savepoint& taken = state.savepoints.emplace_back();
+    taken.name = savepoint;
+    taken.id = place.id;
+    taken.taken_ms = taken.kept_ms = state.snapshot_ms;
+    taken.place = place;
     if (state.savepoints.size() > kMaxSavepoints) state.savepoints.erase(state.savepoints.begin());
   }
-  Result<void> saved = co_await Save();
+  Result<void> saved = co_await StoreAnew();
+  if (saved.ok()) saved = co_await Save();
   if (!saved.ok()) {
     before.counters = state.counters;
     state = std::move(before);

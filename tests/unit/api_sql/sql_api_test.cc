@@ -4,9 +4,14 @@
 #include "honryu/codec/json.h"
 #include "honryu/codec/kpl.h"
 #include "honryu/sqlapp/catalog.h"
+#include "honryu/sqlapp/state_store.h"
 #include "tests/support/fake_stream_client.h"
 
 #include <gtest/gtest.h>
+#include <unistd.h>
+
+#include <cstdio>
+#include <fstream>
 
 namespace honryu::api::sql_api {
 namespace {
@@ -153,6 +158,88 @@ TEST_F(SqlApiTest, ApplicationsAreAppliedShownAndTakenOut) {
   EXPECT_EQ(Body().Find("applications")->array().size(), 1u);
   EXPECT_EQ(Call("DELETE", "/v1/sql/apps/one", ""), 200);
   EXPECT_EQ(Call("GET", "/v1/sql/apps/one", ""), 404);
+}
+
+TEST_F(SqlApiTest, TablesArePreviewedBeforeAndWhileTheyAreJoined) {
+  keys::ApiKey reader, boss;
+  reader.name = "reader";
+  reader.key = "reader-key";
+  reader.scopes = {"read"};
+  boss.name = "boss";
+  boss.key = "boss-key-1";
+  boss.scopes = {"admin"};
+  Make({reader, boss});
+  const std::string path =
+      ::testing::TempDir() + "honryu_sql_api_test_" + std::to_string(::getpid()) + ".csv";
+  std::ofstream(path) << "user_id,age\nu1,7\nu2,9\n";
+  const std::string program =
+      "CREATE REFERENCE TABLE ages (user_id VARCHAR, age VARCHAR) WITH (source = 'file:" + path +
+      "'); SELECT a.age FROM events e JOIN ages a ON a.user_id = e.user_id";
+  EXPECT_EQ(Call("POST", "/v1/sql/preview", program, {}, "reader-key"), 403);
+  EXPECT_EQ(Call("POST", "/v1/sql/preview", program, {{"rows", "1"}}, "boss-key-1"), 200) << body_;
+  const codec::Json declared = Body().Find("tables")->array().at(0);
+  EXPECT_EQ(declared.Find("table")->StringOr(""), "AGES");
+  EXPECT_EQ(declared.Find("columns")->array().at(1).Find("type")->StringOr(""), "VARCHAR");
+  EXPECT_EQ(declared.Find("row_count")->IntOr(0), 2);
+  EXPECT_EQ(declared.Find("rows")->array().size(), 1u);
+  EXPECT_EQ(Call("POST", "/v1/sql/preview", R"({"source":"file:)" + path + R"("})", {}, "boss-key-1"), 200)
+      << body_;
+  EXPECT_EQ(Body().Find("tables")->array().at(0).Find("columns")->array().at(1).Find("type")->StringOr(""),
+            "BIGINT");
+  EXPECT_EQ(Call("POST", "/v1/sql/preview", R"({"source":"/etc/x"})", {}, "boss-key-1"), 400);
+  EXPECT_EQ(Call("POST", "/v1/sql/preview", R"({"source":"file:/nowhere.csv"})", {}, "boss-key-1"), 400);
+  EXPECT_NE(body_.find("cannot open /nowhere.csv"), std::string::npos);
+  EXPECT_EQ(Call("POST", "/v1/sql/preview", program, {{"rows", "many"}}, "boss-key-1"), 400);
+  EXPECT_NE(body_.find("rows: expected a number"), std::string::npos) << body_;
+  // A running one: what its lease tells of, not what the file has by now.
+  EXPECT_EQ(Call("PUT", "/v1/sql/apps/one", program, {}, "boss-key-1"), 200);
+  EXPECT_EQ(Call("GET", "/v1/sql/apps/one/tables", "", {}, "boss-key-1"), 200);
+  EXPECT_TRUE(Body().Find("tables")->array().empty());
+  const std::string packed = codec::Compress(codec::Compression::kZstd, "user_id,age\nu3,11\n").value();
+  std::string state;
+  codec::JsonWriter json(state);
+  json.BeginObject();
+  json.Key("tables");
+  json.BeginArray();
+  json.BeginObject();
+  json.Key("current");
+  json.Bool(true);
+  json.Key("declaration");
+  json.String("CREATE REFERENCE TABLE ages (user_id VARCHAR, age INT) WITH (source = 'file:x.csv');");
+  json.Key("since_ms");
+  json.Int(1'790'000'000'000);
+  json.Key("place");
+  sqlapp::StatePlace place;
+  place.here = packed;
+  sqlapp::WritePlace(json, place);
+  json.EndObject();
+  json.EndArray();
+  json.EndObject();
+  client::Lease lease =
+      runtime_
+          .BlockOn(client_.AcquireLease({}, sqlapp::ApplicationLease("one"), "sql-state",
+                                        std::string(client::kStreamSlot), "me", std::chrono::seconds(10)))
+          .value();
+  lease.state = state;
+  ASSERT_TRUE(runtime_.BlockOn(client_.SaveCheckpoint({}, lease)).ok());
+  EXPECT_EQ(Call("GET", "/v1/sql/apps/one/tables", "", {}, "reader-key"), 403);
+  EXPECT_EQ(Call("GET", "/v1/sql/apps/one/tables", "", {}, "boss-key-1"), 200) << body_;
+  const codec::Json joined = Body().Find("tables")->array().at(0);
+  EXPECT_EQ(joined.Find("rows")->array().at(0).Find("AGE")->IntOr(0), 11);
+  EXPECT_EQ(joined.Find("since")->StringOr(""), FormatTimestamp(clock_.Now()));
+  EXPECT_EQ(Call("GET", "/v1/sql/apps/two/tables", "", {}, "boss-key-1"), 404);
+  std::remove(path.c_str());
+}
+
+TEST_F(SqlApiTest, WhatIsNoQuestionIsRefused) {
+  Make();
+  const std::string sql = "SELECT user_id FROM events";
+  EXPECT_EQ(Call("POST", "/v1/sql/query", sql, {{"to_end", "maybe"}}), 400);
+  EXPECT_NE(body_.find("to_end: expected true or false"), std::string::npos) << body_;
+  EXPECT_EQ(Call("POST", "/v1/sql/query", sql, {{"limit", "-1"}}), 400);
+  EXPECT_NE(body_.find("limit: expected a number"), std::string::npos) << body_;
+  EXPECT_EQ(Call("POST", "/v1/sql/query", sql, {{"from", "yesterday"}}), 400);
+  EXPECT_EQ(Call("POST", "/v1/sql/query", ""), 400);
 }
 
 TEST_F(SqlApiTest, ReadersAskAndOnlyAdministratorsChange) {

@@ -8,7 +8,10 @@
 #include "tests/support/fake_stream_client.h"
 
 #include <gtest/gtest.h>
+#include <unistd.h>
 
+#include <algorithm>
+#include <filesystem>
 #include <fstream>
 #include <functional>
 #include <iterator>
@@ -350,6 +353,121 @@ TEST_F(ApplicationTest, RecordsAreOpenedAndWhatDoesNotOpenStopsNobody) {
     errors[std::string(row.Find("_id")->StringOr(""))] = row.Find("MESSAGE")->StringOr("");
   }
   EXPECT_EQ(errors.size(), 3u);
+}
+
+TEST_F(ApplicationTest, ARepetitionJoinsWhatAReferenceTableHadThen) {
+  const std::string path =
+      ::testing::TempDir() + "honryu_application_test_" + std::to_string(::getpid()) + ".csv";
+  const auto write = [&path](const std::string& team) {
+    std::ofstream file(path + ".new");
+    file << "user_id,team,filler\n";
+    for (int i = 0; i < 7; ++i) file << "u" << i << "," << team << ",\n";
+    for (int i = 0; i < 4000; ++i) file << "nobody-" << i * 7919 % 100003 << "," << team << ",x\n";
+    file.close();
+    std::filesystem::rename(path + ".new", path);
+  };
+  write("red");
+  deployment_.sql =
+      "CREATE REFERENCE TABLE teams (user_id VARCHAR, team VARCHAR) WITH (source = 'file:" + path +
+      "', refresh = '100ms');"
+      "CREATE STREAM joined (team VARCHAR) WITH (stream = 'joined');"
+      "INSERT INTO joined SELECT t.team FROM events e JOIN teams t ON e.\"user_id\" = t.user_id;"
+      "INSERT INTO counts SELECT team, COUNT(*) AS n FROM joined GROUP BY team, FLOOR(ROWTIME TO HOUR);";
+  config_.idle_timeout = seconds(30);
+  config_.checkpoint_interval = std::chrono::hours(1);  // all of it is repeated
+  // By id: what comes again must be the same.
+  const auto rows = [this](const std::string& stream, const char* column) {
+    std::map<std::string, std::string> found;
+    for (const client::StreamRecord& record : client_.Records(stream)) {
+      const codec::Json row = codec::Json::Parse(record.data.view()).value();
+      const auto [place, fresh] = found.emplace(row.Find("_id")->StringOr(""), row.Find(column)->Dump());
+      if (!fresh) EXPECT_EQ(place->second, row.Find(column)->Dump());
+    }
+    return found;
+  };
+  const auto count = [&rows](const std::string& team) {
+    const auto found = rows("joined", "TEAM");
+    return std::count_if(found.begin(), found.end(),
+                         [&team](const auto& row) { return row.second == "\"" + team + "\""; });
+  };
+  auto killed = Start();
+  Put(0, 100);
+  EXPECT_TRUE(Await([&] { return count("red") == 100; }));
+  write("blue");
+  int put = 100;
+  EXPECT_TRUE(Await([&] {
+    Put(put, put + 10);
+    put += 10;
+    std::this_thread::sleep_for(milliseconds(20));
+    return count("blue") > 0;
+  }));
+  EXPECT_TRUE(Await([&] { return count("red") + count("blue") == put; }));
+  const auto red = count("red"), blue = count("blue");
+  runtime_.BlockOn(killed->Abandon());
+  write("green");
+  auto heir = Start();
+  clock_.Advance(seconds(11));
+  EXPECT_TRUE(Await([&] {
+    Put(put, put + 10);
+    put += 10;
+    std::this_thread::sleep_for(milliseconds(20));
+    return count("green") > 0;
+  }));
+  std::filesystem::remove(path);  // what it had stays
+  Put(put, put + 10);
+  put += 10;
+  EXPECT_TRUE(Await([&] { return count("red") + count("blue") + count("green") == put; }));
+  EXPECT_EQ(count("red"), red);
+  EXPECT_TRUE(Await([&] {
+    clock_.Advance(milliseconds(100));
+    std::this_thread::sleep_for(milliseconds(1));
+    return client_.Records("counts").size() >= 3;
+  }));
+  Stop(*heir);
+  EXPECT_GE(count("blue"), blue);
+  std::map<std::string, std::int64_t> counts;
+  for (const client::StreamRecord& record : client_.Records("counts")) {
+    const codec::Json row = codec::Json::Parse(record.data.view()).value();
+    counts[std::string(row.Find("TEAM")->StringOr(""))] = row.Find("N")->IntOr(0);
+  }
+  EXPECT_EQ(counts["red"], red);
+  EXPECT_EQ(counts["blue"], count("blue"));
+  EXPECT_EQ(counts["green"], count("green"));
+  EXPECT_EQ(client_.LeaseOf("sql.kpi", "sql-state", "stream")->state.find("\"at_snapshot\":false"),
+            std::string::npos);
+}
+
+TEST_F(ApplicationTest, WhatAQuietApplicationHasStoredDoesNotExpire) {
+  deployment_.sql =
+      "INSERT INTO counts SELECT \"user_id\", COUNT(*) AS n FROM events GROUP BY \"user_id\", FLOOR(ROWTIME "
+      "TO YEAR);";
+  config_.idle_timeout = std::chrono::hours(24 * 365);
+  config_.checkpoint_interval = std::chrono::hours(1);  // none is due while the test lasts
+  auto application = Start();
+  std::vector<client::PutEntry> entries;
+  for (int i = 0; i < 9000; ++i) {
+    const std::string user = "user-" + std::to_string(i * 7919 % 100003);
+    entries.push_back(
+        {user, Bytes(R"({"event_time":)" + std::to_string(kBase + i) + R"(,"user_id":")" + user + "\"}"),
+         std::nullopt});
+  }
+  runtime_.BlockOn(client_.Put({}, "events", std::move(entries))).value();
+  EXPECT_TRUE(Await([&] { return application->status().rows_in == 9000; }));
+  application->RequestSavepoint("old");
+  const auto place = [this](const char* what) {
+    const codec::Json state =
+        codec::Json::Parse(client_.LeaseOf("sql.kpi", "sql-state", "stream")->state).value();
+    const codec::Json* found = state.Find(what);
+    if (std::string_view(what) == "savepoints")
+      found = found->array().empty() ? nullptr : found->array()[0].Find("place");
+    const codec::Json* id = found == nullptr ? nullptr : found->Find("id");
+    return id == nullptr ? 0 : id->IntOr(0);
+  };
+  EXPECT_TRUE(Await([&] { return place("savepoints") != 0 && place("snapshot") != 0; }));
+  const std::int64_t snapshot = place("snapshot"), savepoint = place("savepoints");
+  clock_.Advance(std::chrono::hours(49));  // nothing comes meanwhile; the stream keeps a week
+  EXPECT_TRUE(Await([&] { return place("snapshot") != snapshot && place("savepoints") != savepoint; }));
+  Stop(*application);
 }
 
 TEST_F(ApplicationTest, AnEditedProgramBeginsAnewAndASavepointIsGoneOnFrom) {

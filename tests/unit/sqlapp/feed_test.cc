@@ -158,6 +158,21 @@ TEST_F(FeedTest, ACutOfAnEarlierRunTakesJustItsRecords) {
   EXPECT_EQ(records_[0].size(), 6u);
 }
 
+TEST(Cut, SaysWhichTablesChange) {
+  Cut cut;
+  cut.number = 3;
+  cut.tables = {{1, ~std::uint64_t{0} >> 1}, {0, 7}};
+  ShardStep step;
+  step.shard = 2;
+  step.closed = true;
+  cut.steps.push_back(step);
+  std::string bytes;
+  AppendCut(cut, bytes);
+  std::string_view rest = bytes;
+  EXPECT_EQ(TakeCut(rest), cut);
+  EXPECT_TRUE(rest.empty());
+}
+
 TEST(Cut, DamagedBytesAreNone) {
   for (const std::string_view bytes : {"", "\xff", "\x01\x02\x05", "\x01\x02\x01\x00\x01\x00\x7f"}) {
     std::string_view rest = bytes;

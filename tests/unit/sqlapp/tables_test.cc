@@ -43,9 +43,14 @@ TEST_F(TablesTest, FaultsSayWhere) {
   EXPECT_NE(Load("csv", "x,y\n1,2\n").error().message().find("names none"), std::string::npos);
   EXPECT_NE(Load("json", "{}").error().message().find("array"), std::string::npos);
   EXPECT_NE(Load("ndjson", "{}\n[1]").error().message().find("row 2"), std::string::npos);
+  EXPECT_NE(Load("csv", "user_id,age\na,1\n\"b,2\nc,3\n").error().message().find("line 3 has a quote"),
+            std::string::npos);
   std::remove(table_.path.c_str());
   EXPECT_EQ(LoadTable(table_, columns_).error().code(), ErrorCode::kIo);
   EXPECT_TRUE(TableStamp(table_).empty());
+  table_.path = ::testing::TempDir();
+  EXPECT_NE(LoadTable(table_, columns_).error().message().find("is no file"), std::string::npos);
+  table_.path.clear();
 }
 
 }  // namespace
