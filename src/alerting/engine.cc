@@ -434,7 +434,7 @@ Result<void> Engine::Process(BytesView record, Timestamp arrival, EngineOutput& 
   HONRYU_TRY(const codec::Json json, codec::Json::Parse(record));
   if (!json.is_object()) return Error(ErrorCode::kInvalidArgument, "the record is no JSON object");
   Impl& p = *impl_;
-  HONRYU_TRY_VOID(p.MeetNames(json));
+  Result<void> named = p.MeetNames(json);  // told at the end: other rules take the record in any case
   p.now = std::max(p.now, arrival);
   std::vector<std::pair<std::size_t, Sample>> samples;
   std::vector<Sample> read;
@@ -444,7 +444,7 @@ Result<void> Engine::Process(BytesView record, Timestamp arrival, EngineOutput& 
     for (Sample& sample : read) samples.emplace_back(i, std::move(sample));
   }
   p.Feed(samples, out);
-  return Ok();
+  return named;
 }
 
 void Engine::Advance(Timestamp now, EngineOutput& out) {

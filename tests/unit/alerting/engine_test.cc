@@ -393,6 +393,15 @@ TEST(AlertEngine, RulesWrittenInSqlAreRulesOfTheirOwn) {
   EXPECT_EQ(silenced.out.notifications[0].rule, "refunds");
 }
 
+TEST(AlertEngine, ARecordThatNamesNoRuleIsStillTakenByOtherRules) {
+  Rule plain = Above(5);
+  plain.stream = "sql-alerts";
+  Bench bench({Written(), plain});
+  EXPECT_FALSE(bench.engine.Process(R"({"k":"a","value":9})", At(0), bench.out).ok());
+  bench.Wait(5);
+  EXPECT_EQ(bench.Told(), "firing@1 k=a");
+}
+
 TEST(AlertEngine, RulesWrittenInSqlAreBounded) {
   Bench bench({Written()});
   int taken = 0;
