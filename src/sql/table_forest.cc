@@ -90,8 +90,12 @@ class Forest final : public TableFunction {
   Result<void> Restore(std::string_view bytes) override {
     StateReader in(bytes);
     HONRYU_TRY(RandomCutForest forest, RandomCutForest::Restore(in.Text()));
-    if (forest.options().dimensions != numeric_.size())
-      return Error(ErrorCode::kCorrupt, "the forest has another number of columns");
+    const ForestOptions& found = forest.options();
+    const ForestOptions& wanted = arguments_.forest;
+    if (found.dimensions != wanted.dimensions || found.trees != wanted.trees ||
+        found.sample_size != wanted.sample_size || found.time_decay != wanted.time_decay ||
+        found.shingle != wanted.shingle)
+      return Error(ErrorCode::kCorrupt, "the forest was made with other columns or arguments");
     BytesView threshold = in.Text();
     HONRYU_TRY_VOID(threshold_.TakeState(&threshold));
     BytesView spread = in.Rest();

@@ -3,8 +3,9 @@
 #include "sql/state_io.h"
 #include "sql/table_builtin.h"
 
+#include <cmath>
 #include <deque>
-#include <optional>
+#include <limits>
 
 namespace honryu::sql {
 namespace {
@@ -13,7 +14,8 @@ using anomaly::HotspotFinder;
 using anomaly::HotspotOptions;
 using Point = std::vector<double>;
 
-// The dense regions of the last rows: the cursor's columns and HOTSPOTS_RESULT.
+// The dense regions of the last rows: the cursor's columns and HOTSPOTS_RESULT. A row with a NULL is no
+// point: it shows the regions as they are.
 class Hotspots final : public TableFunction {
  public:
   Hotspots(const Columns& cursor, std::vector<std::size_t> numeric, const HotspotOptions& options,
@@ -25,16 +27,18 @@ class Hotspots final : public TableFunction {
 
   void OnRow(const Row& row, const Emitter& emit) override {
     Point point;
+    bool whole = true;
     for (const std::size_t column : numeric_) {
       Value value;
-      if (row.values[column].is_null()) return;
-      CastValue(row.values[column], output_[column].type, DoubleType(), false, value);
-      point.push_back(value.as_double());
+      if (!row.values[column].is_null())
+        CastValue(row.values[column], output_[column].type, DoubleType(), false, value);
+      point.push_back(value.is_null() ? std::numeric_limits<double>::quiet_NaN() : value.as_double());
+      whole = whole && std::isfinite(point.back());
     }
     Row out = row;
     out.values.resize(output_.size() - 1);
     out.values.push_back(Value::Text(anomaly::HotspotsJson(finder_.Process(point))));
-    points_.push_back(std::move(point));
+    if (whole) points_.push_back(std::move(point));
     if (points_.size() > options_.window_size) points_.pop_front();
     emit(out);
   }
@@ -51,11 +55,17 @@ class Hotspots final : public TableFunction {
   }
   Result<void> Restore(std::string_view bytes) override {
     StateReader in(bytes);
-    points_.resize(in.Count(8));
+    const std::size_t count = in.Count(8);
+    if (count > options_.window_size)
+      return Error(ErrorCode::kCorrupt, "the state of HOTSPOTS has more points than its window");
+    points_.assign(count, {});
     HONRYU_TRY(finder_, HotspotFinder::Create(options_));
     for (Point& point : points_) {
       point.resize(numeric_.size());
-      for (double& x : point) x = in.F64();
+      for (double& x : point) {
+        x = in.F64();
+        if (!std::isfinite(x)) return Error(ErrorCode::kCorrupt, "the state of HOTSPOTS holds no numbers");
+      }
       finder_.Process(point);
     }
     if (!in.ok() || !in.AtEnd()) return Error(ErrorCode::kCorrupt, "the state of HOTSPOTS is damaged");
@@ -82,28 +92,32 @@ class Hotspots final : public TableFunction {
 
 Result<std::unique_ptr<TableFunction>> MakeHotspots(const Columns& cursor,
                                                     const std::vector<TableFunctionArgument>& arguments) {
-  const auto bad = [](const char* message) { return Error(ErrorCode::kInvalidArgument, message); };
+  const auto bad = [](std::string message) { return Error(ErrorCode::kInvalidArgument, std::move(message)); };
   if (arguments.size() != 3)
-    return bad("expected CURSOR, window size, scan radius, minimum number of points");
-  double numbers[3] = {};
-  for (std::size_t i = 0; i < 3; ++i) {
-    Value value;
-    if (!arguments[i].type.IsNumeric() || arguments[i].value.is_null()) return bad("expected numbers");
-    CastValue(arguments[i].value, arguments[i].type, DoubleType(), false, value);
-    numbers[i] = value.as_double();
-  }
-  if (numbers[0] < 100 || numbers[0] > 1000) return bad("the window size must be 100 to 1000 rows");
-  if (!(numbers[1] > 0)) return bad("the scan radius must be above 0");
-  if (numbers[2] < 2 || numbers[2] > numbers[0]) return bad("the minimum number of points must be 2 or more");
+    return bad("expected CURSOR, windowSize, scanRadius, minimumNumberOfPointsInACluster");
+  const auto whole = [&arguments](std::size_t i, std::int64_t least, std::int64_t most) {
+    const TableFunctionArgument& given = arguments[i];
+    return given.type.IsInteger() && !given.value.is_null() && given.value.as_int() >= least &&
+           given.value.as_int() <= most;
+  };
+  if (!whole(0, 100, 1000)) return bad("windowSize must be a whole number from 100 to 1000");
+  const std::int64_t window = arguments[0].value.as_int();
+  Value radius;
+  if (arguments[1].type.IsNumeric() && !arguments[1].value.is_null())
+    CastValue(arguments[1].value, arguments[1].type, DoubleType(), false, radius);
+  if (radius.is_null() || !(radius.as_double() > 0)) return bad("scanRadius must be a number above 0");
+  if (!whole(2, 2, window))
+    return bad("minimumNumberOfPointsInACluster must be a whole number from 2 to " + std::to_string(window) +
+               ", the windowSize");
   std::vector<std::size_t> numeric;
   for (std::size_t i = 0; i < cursor.size(); ++i)
     if (cursor[i].type.IsNumeric()) numeric.push_back(i);
-  if (numeric.empty()) return bad("the cursor must have a numeric column");
+  if (numeric.empty()) return bad("the cursor has no numeric column");
   HotspotOptions options;
   options.dimensions = numeric.size();
-  options.window_size = static_cast<std::size_t>(numbers[0]);
-  options.scan_radius = numbers[1];
-  options.minimum_points = static_cast<std::size_t>(numbers[2]);
+  options.window_size = static_cast<std::size_t>(window);
+  options.scan_radius = radius.as_double();
+  options.minimum_points = static_cast<std::size_t>(arguments[2].value.as_int());
   HONRYU_TRY(HotspotFinder finder, HotspotFinder::Create(options));
   return std::unique_ptr<TableFunction>(
       std::make_unique<Hotspots>(cursor, std::move(numeric), options, std::move(finder)));

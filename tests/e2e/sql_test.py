@@ -228,6 +228,37 @@ def forest(server):
     print("ok: the two-stage forest program")
 
 
+def functions(server, directory):
+    """The other functions that find anomalies, as a query by hand and as an application of the daemon."""
+    assert server.kinesis("CreateStream", {"StreamName": "readings", "ShardCount": 1})[0] == 200
+    hp.eventually(lambda: server.kinesis("DescribeStreamSummary", {"StreamName": "readings"})[1]["StreamDescriptionSummary"]["StreamStatus"] == "ACTIVE",
+                  what="the stream")
+    readings = [{"place": i, "load": 10 + i * 7 % 5, "heat": 20 + i * 11 % 7} for i in range(100)] + [{"place": 100, "load": 90, "heat": 20}]
+    status, answer = server.kinesis("PutRecords", {"StreamName": "readings", "Records": [
+        {"Data": base64.b64encode(json.dumps(reading).encode()).decode(), "PartitionKey": "k"} for reading in readings]})
+    assert status == 200 and answer["FailedRecordCount"] == 0, answer
+    source = "CREATE STREAM readings (\"place\" VARCHAR, \"load\" INTEGER, \"heat\" DOUBLE);"
+    explained = (source + "CREATE STREAM explained (\"place\" VARCHAR, score DOUBLE, why VARCHAR); INSERT INTO explained SELECT STREAM \"place\", ANOMALY_SCORE, "
+                 "ANOMALY_EXPLANATION FROM TABLE(RANDOM_CUT_FOREST_WITH_EXPLANATION(CURSOR(SELECT STREAM * FROM readings), 100, 64, 100000, 1, true));")
+    found = source + ("SELECT STREAM \"place\", HOTSPOTS_RESULT FROM TABLE(HOTSPOTS("
+                      "CURSOR(SELECT STREAM \"place\", CAST(\"load\" AS DOUBLE) AS x, \"heat\" FROM readings), 100, 1.5, 5));")
+    path = os.path.join(directory, "explains.sql")
+    with open(path, "w", encoding="utf-8") as file:
+        file.write(explained)
+    sql(server, "run", path, "--from", "trim_horizon")
+    hp.eventually(lambda: len(records(server, "explained")) >= len(readings), what="explained rows")
+    last = records(server, "explained")[-1]
+    why = json.loads(last["WHY"])
+    assert last["place"] == "100" and last["SCORE"] > 2.5 and why["load"]["DIRECTION"] == "HIGH", last
+    assert abs(sum(float(part["ATTRIBUTION_SCORE"]) for part in why.values()) - last["SCORE"]) < 1e-3, last
+    sql(server, "remove", "explains")
+    rows = lines(sql(server, "query", found, "--from", "trim_horizon", "--to-end"))
+    assert len(rows) == len(readings), len(rows)
+    boxes = json.loads(rows[-1]["HOTSPOTS_RESULT"])["hotspots"]
+    assert boxes and all(box["density"] > 0 and max(box["maxValues"]) < 90 for box in boxes), rows[-1]
+    print("ok: explanations and hotspots")
+
+
 def main():
     with hp.temporary_directory() as directory, hp.Server(os.path.join(directory, "all"), settings=["aggregator.idle_timeout=1s", KEYS]) as server:
         post(server, events(0, 180))
@@ -236,6 +267,7 @@ def main():
         opening(server, directory)
         preview(server, directory)
         forest(server)
+        functions(server, directory)
         assert server.stop() == 0, "graceful stop failed"
     with hp.temporary_directory() as directory:
         tables(directory)

@@ -154,20 +154,188 @@ TEST(Forest, AttributionsSumToTheScoreAndASpikeIsHigh) {
   EXPECT_EQ(rows.at("query_2").back().find("GRADE"), std::string::npos);
 }
 
+// ---- arguments: the ranges of the Kinesis functions, and what a program outside of them is told ----
+
+std::string PlanOf(const std::string& call) {
+  const auto plan = Engine::Explain(
+      "CREATE STREAM m (t TINYINT, s SMALLINT, i INTEGER, b BIGINT, r REAL, f FLOAT, x DOUBLE, d "
+      "DECIMAL(9,2), "
+      "v VARCHAR);",
+      "SELECT STREAM * FROM TABLE(" + call + ");", {});
+  return plan.ok() ? std::string() : plan.error().message();
+}
+
+TEST(Forest, TakesEveryArgumentUpToTheEndsOfItsRange) {
+  const std::string cursor = "CURSOR(SELECT STREAM x FROM m)";
+  for (const char* arguments :
+       {"", ", 1", ", 1000", ", 100, 10", ", 100, 1000", ", 100, 256, 1", ", 100, 256, 2147483647",
+        ", 100, 256, 100000, 1", ", 100, 256, 100000, 30"}) {
+    EXPECT_EQ(PlanOf("RANDOM_CUT_FOREST(" + cursor + arguments + ")"), "") << arguments;
+    EXPECT_EQ(PlanOf("RANDOM_CUT_FOREST_WITH_EXPLANATION(" + cursor + arguments + ")"), "") << arguments;
+  }
+  for (const char* flag : {"true", "FALSE"})
+    EXPECT_EQ(PlanOf("RANDOM_CUT_FOREST_WITH_EXPLANATION(" + cursor + ", 100, 256, 100000, 1, " + flag + ")"),
+              "");
+}
+
 TEST(Forest, ArgumentsOutOfRangeAreErrorsOfThePlan) {
-  const auto message = [](const std::string& arguments, const std::string& columns = "a") {
-    const auto plan = Engine::Explain("CREATE STREAM m (a INTEGER, d DECIMAL(9,2));",
-                                      "SELECT STREAM * FROM TABLE(RANDOM_CUT_FOREST(CURSOR(SELECT STREAM " +
-                                          columns + " FROM m)" + arguments + "));",
-                                      {});
-    return plan.ok() ? std::string() : plan.error().message();
+  const std::string cursor = "CURSOR(SELECT STREAM x FROM m)";
+  const struct {
+    const char* arguments;
+    const char* told;
+  } cases[] = {
+      {", 0", "numberOfTrees must be a whole number from 1 to 1000"},
+      {", 1001", "numberOfTrees must be a whole number from 1 to 1000"},
+      {", 1.5", "numberOfTrees must be a whole number from 1 to 1000"},
+      {", 'many'", "numberOfTrees must be a whole number from 1 to 1000"},
+      {", NULL", "numberOfTrees must be a whole number from 1 to 1000"},
+      {", 100, 9", "subSampleSize must be a whole number from 10 to 1000"},
+      {", 100, 1001", "subSampleSize must be a whole number from 10 to 1000"},
+      {", 100, 256, 0", "timeDecay must be a whole number from 1 to 2147483647"},
+      {", 100, 256, 2147483648", "timeDecay must be a whole number from 1 to 2147483647"},
+      {", 100, 256, 1, 0", "shingleSize must be a whole number from 1 to 30"},
+      {", 100, 256, 1, 31", "shingleSize must be a whole number from 1 to 30"},
+      {", 100, 256, 1, -1", "shingleSize must be a whole number from 1 to 30"},
   };
-  EXPECT_EQ(message(", 50, 100, 1000, 2"), "");
-  EXPECT_NE(message(", 0").find("numberOfTrees must be a whole number from 1 to 1000"), std::string::npos);
-  EXPECT_NE(message(", 100, 9").find("subSampleSize"), std::string::npos);
-  EXPECT_NE(message(", 100, 256, 1, 31").find("shingleSize"), std::string::npos);
-  EXPECT_NE(message(", 100, 256, 1, 1, true").find("expected CURSOR"), std::string::npos);
-  EXPECT_NE(message("", "d").find("DECIMAL"), std::string::npos);
+  for (const auto& [arguments, told] : cases) {
+    for (const char* function : {"RANDOM_CUT_FOREST", "RANDOM_CUT_FOREST_WITH_EXPLANATION"}) {
+      const std::string message = PlanOf(std::string(function) + "(" + cursor + arguments + ")");
+      EXPECT_NE(message.find(told), std::string::npos) << arguments << ": " << message;
+    }
+  }
+  const auto told = [](const std::string& call, const char* what) {
+    const std::string message = PlanOf(call);
+    EXPECT_NE(message.find(what), std::string::npos) << call << ": " << message;
+  };
+  told("RANDOM_CUT_FOREST(" + cursor + ", 100, 256, 1, 1, true)",
+       "expected CURSOR, numberOfTrees, subSampleSize, timeDecay, shingleSize");
+  told("RANDOM_CUT_FOREST_WITH_EXPLANATION(" + cursor + ", 100, 256, 1, 1, 1)",
+       "withDirectionality must be true or false");
+  told("RANDOM_CUT_FOREST_WITH_EXPLANATION(" + cursor + ", 100, 256, 1, 1, true, 1)", "withDirectionality");
+  told("RANDOM_CUT_FOREST(CURSOR(SELECT STREAM d FROM m))", "DECIMAL does not count");
+  told("RANDOM_CUT_FOREST(CURSOR(SELECT STREAM v FROM m))", "no numeric column");
+}
+
+TEST(Hotspots, ArgumentsOutOfRangeAreErrorsOfThePlan) {
+  const std::string cursor = "HOTSPOTS(CURSOR(SELECT STREAM x, i FROM m)";
+  for (const char* arguments : {", 100, 0.001, 2", ", 1000, 1, 1000", ", 1000, 1e300, 20"})
+    EXPECT_EQ(PlanOf(cursor + arguments + ")"), "") << arguments;
+  const struct {
+    const char* arguments;
+    const char* told;
+  } cases[] = {
+      {", 99, 0.1, 20", "windowSize must be a whole number from 100 to 1000"},
+      {", 1001, 0.1, 20", "windowSize must be a whole number from 100 to 1000"},
+      {", 100.5, 0.1, 20", "windowSize must be a whole number from 100 to 1000"},
+      {", 100, 0, 20", "scanRadius must be a number above 0"},
+      {", 100, -1, 20", "scanRadius must be a number above 0"},
+      {", 100, NULL, 20", "scanRadius must be a number above 0"},
+      {", 100, 0.1, 1", "minimumNumberOfPointsInACluster must be a whole number from 2 to 100"},
+      {", 100, 0.1, 101", "minimumNumberOfPointsInACluster must be a whole number from 2 to 100"},
+      {", 100, 0.1, 2.5", "minimumNumberOfPointsInACluster must be a whole number from 2 to 100"},
+      {", 100, 0.1", "expected CURSOR, windowSize, scanRadius, minimumNumberOfPointsInACluster"},
+  };
+  for (const auto& [arguments, told] : cases) {
+    const std::string message = PlanOf(cursor + arguments + ")");
+    EXPECT_NE(message.find(told), std::string::npos) << arguments << ": " << message;
+  }
+  EXPECT_NE(PlanOf("HOTSPOTS(CURSOR(SELECT STREAM v FROM m), 100, 0.1, 20)").find("no numeric column"),
+            std::string::npos);
+}
+
+// ---- columns ----
+
+// "name TYPE, name TYPE" of what `select` gives.
+std::string ColumnsOf(const std::string& select) {
+  std::string columns;
+  auto engine = Engine::Create(
+      "CREATE STREAM m (label VARCHAR(9), i INTEGER, at TIMESTAMP, x DOUBLE, d DECIMAL(9,2));", select, {},
+      [&columns](const OutputRow& output) {
+        columns.clear();
+        for (const Column& column : output.columns)
+          columns += (columns.empty() ? "" : ", ") + column.name + " " + column.type.ToString();
+      });
+  EXPECT_TRUE(engine.ok()) << engine.error().message();
+  if (!engine.ok()) return "";
+  Push(**engine, "m", 1000, R"({"label":"a","i":1,"at":"2026-11-21 10:00:00","x":0.5,"d":1.25})");
+  (*engine)->Finish();
+  return columns;
+}
+
+TEST(TableFunctions, GiveTheColumnsOfTheirInputAndTheirOwn) {
+  const std::string input = "LABEL VARCHAR(9), I INTEGER, AT TIMESTAMP, X DOUBLE, D DECIMAL(9,2)";
+  const std::string cursor = "(CURSOR(SELECT STREAM * FROM m)";
+  EXPECT_EQ(ColumnsOf("SELECT STREAM * FROM TABLE(RANDOM_CUT_FOREST" + cursor + "));"),
+            input + ", ANOMALY_SCORE DOUBLE");
+  EXPECT_EQ(ColumnsOf("SELECT STREAM * FROM TABLE(RANDOM_CUT_FOREST_WITH_EXPLANATION" + cursor + "));"),
+            input + ", ANOMALY_SCORE DOUBLE, ANOMALY_EXPLANATION VARCHAR");
+  EXPECT_EQ(ColumnsOf("SELECT STREAM ANOMALY_GRADE FROM TABLE(RANDOM_CUT_FOREST" + cursor + "));"),
+            "ANOMALY_GRADE DOUBLE");
+  EXPECT_EQ(ColumnsOf("SELECT STREAM * FROM TABLE(HOTSPOTS" + cursor + ", 100, 1, 2));"),
+            input + ", HOTSPOTS_RESULT VARCHAR");
+}
+
+TEST(Forest, AMissingValueIsARowLikeTheOthers) {
+  Rows rows;
+  auto engine = MakeEngine(
+      "CREATE STREAM m (a INTEGER, x DOUBLE);",
+      "SELECT STREAM a, ANOMALY_SCORE, ANOMALY_EXPLANATION FROM TABLE(RANDOM_CUT_FOREST_WITH_EXPLANATION("
+      "CURSOR(SELECT STREAM * FROM m), 100, 64, 1000, 1, true));",
+      &rows);
+  Random random(2);
+  for (int i = 0; i < 300; ++i) {
+    const std::string a = i % 10 == 9 ? "null" : std::to_string(random.Below(20));
+    const std::string x = i % 15 == 9 ? "null" : std::to_string(random.Unit());
+    Push(*engine, "m", i * 1000, R"({"a":)" + a + R"(,"x":)" + x + "}");
+  }
+  engine->Finish();
+  const std::vector<std::string>& scored = rows.at("query_1");
+  ASSERT_EQ(scored.size(), 300u);
+  for (int i = 100; i < 300; ++i) {
+    const double score = Number(scored[static_cast<std::size_t>(i)], "ANOMALY_SCORE");
+    if (i % 30 == 9) EXPECT_EQ(score, 0) << i;  // nothing is there
+    if (i % 30 != 9) EXPECT_GT(score, 0.3) << i;
+    EXPECT_LT(score, 3) << i;
+  }
+}
+
+Rows RunHotspots(bool restart) {
+  const std::string program =
+      "SELECT STREAM n, HOTSPOTS_RESULT FROM TABLE(HOTSPOTS(CURSOR(SELECT STREAM * FROM p), 100, 0.1, 3));";
+  const std::string prelude = "CREATE STREAM p (n VARCHAR, x DOUBLE, y INTEGER);";
+  Rows rows;
+  Random random(4);
+  auto engine = MakeEngine(prelude, program, &rows);
+  for (int i = 0; i < 250; ++i) {
+    const std::string x = i % 20 == 7 ? "null" : std::to_string(random.Unit() * 4);
+    Push(*engine, "p", i * 1000,
+         R"({"n":")" + std::to_string(i) + R"(","x":)" + x + R"(,"y":)" + std::to_string(random.Below(3)) +
+             "}");
+    if (!restart || i % 40 != 33) continue;
+    const std::string snapshot = engine->Snapshot();
+    engine = MakeEngine(prelude, program, &rows);
+    EXPECT_TRUE(engine->Restore(snapshot).ok());
+  }
+  engine->Finish();
+  return rows;
+}
+
+TEST(Hotspots, EveryRowShowsThoseOfTheWindowAlsoAfterARestart) {
+  const Rows rows = RunHotspots(false);
+  const std::vector<std::string>& shown = rows.at("query_1");
+  ASSERT_EQ(shown.size(), 250u);  // rows with a NULL too
+  std::size_t some = 0;
+  for (std::size_t i = 0; i < shown.size(); ++i) {
+    const codec::Json row = codec::Json::Parse(shown[i]).value();
+    const std::string result(row.Find("HOTSPOTS_RESULT")->StringOr(""));
+    const auto parsed = codec::Json::Parse(result);
+    ASSERT_TRUE(parsed.ok()) << result;
+    some += parsed->Find("hotspots")->array().empty() ? 0 : 1;
+    if (i % 20 != 7 || i == 0) continue;  // a NULL is no point: nothing has changed
+    EXPECT_EQ(result, codec::Json::Parse(shown[i - 1])->Find("HOTSPOTS_RESULT")->StringOr(""));
+  }
+  EXPECT_GT(some, 100u);
+  EXPECT_EQ(RunHotspots(true), rows);
 }
 
 }  // namespace
