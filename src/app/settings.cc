@@ -99,6 +99,7 @@ void Settings::Complete() {
   search_store.refresh_interval = indexer.refresh_interval;
   search.api_keys = gateway.api_keys;
   search.document_stream = indexer.document_stream;
+  search.erasure_stream = indexer.erasure_stream;
   search.max_document = max_record;
   if (retention_bytes) broker.retention_bytes = retention_bytes->bytes;
 }

@@ -54,6 +54,12 @@ class LocalClient final : public StreamClient {
     co_return retention;
   }
 
+  async::Task<Result<Duration>> RetentionOf(async::Context, std::string stream) override {
+    const Result<broker::StreamSnapshot> found = broker_.Snapshot(stream);
+    if (!found.ok()) co_return found.error();
+    co_return Duration(std::chrono::hours((*found)->retention_hours));
+  }
+
   async::Task<Result<std::vector<ShardDescription>>> ListShards(async::Context, std::string stream) override {
     const Result<broker::StreamSnapshot> found = broker_.Snapshot(stream);
     if (!found.ok()) co_return found.error();

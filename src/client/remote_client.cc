@@ -309,6 +309,12 @@ class RemoteClient final : public StreamClient {
     co_return Ok();
   }
 
+  Task<Result<Duration>> RetentionOf(Context ctx, std::string stream) override {
+    Result<Summary> summary = co_await Summarize(ctx, stream);
+    if (!summary.ok()) co_return summary.error();
+    co_return Duration(std::chrono::hours(summary->retention_hours));
+  }
+
   Task<Result<std::vector<ShardDescription>>> ListShards(Context ctx, std::string stream) override {
     std::vector<ShardDescription> shards;
     std::string body = StreamBody(stream);

@@ -193,6 +193,11 @@ class FakeStreamClient final : public client::StreamClient {
     co_return Ok();
   }
 
+  /// As Kinesis has it, for every stream.
+  async::Task<Result<Duration>> RetentionOf(async::Context /*ctx*/, std::string /*stream*/) override {
+    co_return Duration(std::chrono::hours(24));
+  }
+
   async::Task<Result<std::vector<client::ShardDescription>>> ListShards(async::Context /*ctx*/,
                                                                         std::string stream) override {
     const std::lock_guard lock(mutex_);

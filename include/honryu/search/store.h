@@ -96,6 +96,14 @@ struct LostRange {
 struct EraseReceipt {
   std::uint64_t documents = 0, segments_rewritten = 0;
   std::uint64_t left = 0;  ///< Matches of the same query afterwards: 0.
+  std::string id;
+  Timestamp at;
+  /// Corrupt segments of these indices in quarantine: they go when they are rebuilt from the log, and come
+  /// back without what was erased.
+  std::uint64_t quarantined_segments = 0;
+  std::vector<std::string> shards;  ///< Where documents of these indices came from: the log has its copy.
+  /// What makes another copy of the store, or this one made anew from the log, erase the same (ApplyErasure).
+  std::string record;
 };
 
 struct SearchOptions {
@@ -157,7 +165,13 @@ class Store {
   /// Removes every match of {"query":…} from memory and disk, by rewriting the segments that hold any. Kept
   /// in mind for as long as segments may be rebuilt from the log, which has its own copy until its retention.
   Result<EraseReceipt> Erase(std::string_view indices, std::string_view body);
+  /// Erases what a receipt's record is about, and keeps it in mind: documents that are added later and were
+  /// written before that erasure are left out. False when this was done before. kInvalidArgument: no record.
+  Result<bool> ApplyErasure(std::string_view record);
 
+  /// Keeps the index so long (0: for ever) instead of StoreConfig::retention; none: as that says. Not kept
+  /// over a restart.
+  void SetRetention(std::string_view index, std::optional<Duration> retention);
   /// Makes the index if there is none. See Mapping::Merge.
   Result<void> PutMapping(std::string_view index, std::string_view json);
   /// Whether a document (a JSON object) may go into the index: kInvalidArgument

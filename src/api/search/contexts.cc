@@ -2,6 +2,7 @@
 
 #include "honryu/base/random.h"
 
+#include <algorithm>
 #include <utility>
 
 namespace honryu::api::search {
@@ -64,6 +65,16 @@ void SearchContexts::Replace(const std::string& id, codec::Json body) {
 bool SearchContexts::Close(const std::string& id) {
   const std::lock_guard lock(mutex_);
   return kept_.erase(id) > 0;
+}
+
+std::size_t SearchContexts::CloseOver(const std::vector<std::string>& indices) {
+  const std::lock_guard lock(mutex_);
+  return std::erase_if(kept_, [&indices](const auto& one) {
+    return std::any_of(indices.begin(), indices.end(),
+                       [&own = one.second.context.indices](const auto& index) {
+                         return std::find(own.begin(), own.end(), index) != own.end();
+                       });
+  });
 }
 
 std::size_t SearchContexts::CloseAll() {

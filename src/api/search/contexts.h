@@ -19,6 +19,7 @@ struct SearchContext {
   std::shared_ptr<const honryu::search::Snapshot> snapshot;  // shared: a search may outlive the context
   Duration keep_alive{};
   codec::Json body;  ///< Of a scroll: its search, to be gone on with. Null for a point in time.
+  std::vector<std::string> indices{};  ///< What it looks at.
 };
 
 /// Open scrolls and points in time by id. Those that nobody asked for within their keep_alive are forgotten.
@@ -35,6 +36,8 @@ class SearchContexts {
   void Replace(const std::string& id, codec::Json body);
   bool Close(const std::string& id);
   std::size_t CloseAll();
+  /// Those that look at any of these indices: what was erased there must not be read on.
+  std::size_t CloseOver(const std::vector<std::string>& indices);
   std::vector<std::string> Ids() const;
   std::size_t size() const;
 

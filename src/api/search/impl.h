@@ -145,7 +145,6 @@ struct SearchApi::Impl {
   Task WriteDocument(const Call& call);
   async::Task<Answer> LogOne(const Call& call, std::vector<Write> writes);
   Task DeleteDocument(const Call& call);
-  Task DeleteByQuery(const Call& call);
   Task Refresh(const Call& call);
   /// Puts the writes into the log and fills in what came of them. An error: nothing is known about any.
   async::Task<Result<void>> Log(async::Context ctx, std::vector<Write>& writes, std::string_view refresh);
@@ -168,6 +167,13 @@ struct SearchApi::Impl {
   async::Task<Result<std::map<std::string, Present>>> FindDocuments(async::Context ctx, std::string index,
                                                                     std::vector<std::string> ids);
   std::string NewId();
+
+  // erase.cc
+  Task DeleteByQuery(const Call& call);
+  /// "log" of a receipt: until when the streams that the shards belong to can still give the records back.
+  async::Task<std::string> LogCopies(async::Context ctx, std::vector<std::string> shards, Timestamp at);
+  /// Notes an erasure in the log, for other copies of the store.
+  async::Task<Result<void>> LogErasure(async::Context ctx, std::string id, std::string record);
 
   // indices.cc
   Task CreateIndex(const Call& call);
@@ -194,8 +200,12 @@ struct SearchApi::Impl {
 
   /// Names of existing indices for the path's list, aliases resolved.
   Result<std::vector<std::string>> Names(std::string_view indices, bool ignore_unavailable) const;
+  /// The same, of those that are there.
+  std::vector<std::string> NamesOrNone(std::string_view indices) const;
   /// Gives new indices the aliases of their templates.
   void Settle();
+  /// Tells the store how long to keep each index, after anything changed that says so.
+  void ApplyRetention();
 
   const SearchConfig config;
   engine::Store& store;

@@ -1,5 +1,6 @@
 #include "api/search/index_settings.h"
 
+#include "api/search/retention.h"
 #include "honryu/obs/log.h"
 #include "honryu/search/api_error.h"
 
@@ -240,6 +241,28 @@ std::string IndexSettings::MappingFor(std::string_view index) const {
     mapping = Merged(mapping, *mappings);
   }
   return mapping.Dump();
+}
+
+std::optional<Duration> IndexSettings::RetentionOf(std::string_view index) const {
+  const std::lock_guard lock(mutex_);
+  std::map<std::string, std::string> flat;
+  for (const Json* part : TemplatesFor(index))
+    if (const Json* given = part->Find("settings"))
+      for (auto& [name, value] : FlatSettings(*given)) flat[name] = std::move(value);
+  if (const auto all = kinds_.find(std::string_view("settings")); all != kinds_.end())
+    if (const auto own = all->second.find(std::string(index)); own != all->second.end())
+      for (auto& [name, value] : FlatSettings(own->second)) flat[name] = std::move(value);
+  const auto days = RetentionIn(flat);
+  if (days.ok() && days->has_value()) return *days;
+  const auto policies = kinds_.find(std::string_view("policy"));
+  if (policies == kinds_.end()) return std::nullopt;
+  const std::string named = PolicyIn(flat);
+  if (const auto policy = policies->second.find(named); !named.empty() && policy != policies->second.end())
+    return DeleteAgeOf(policy->second);
+  for (const auto& [name, policy] : policies->second)
+    if (PolicyTakes(policy, index))
+      if (const auto age = DeleteAgeOf(policy)) return age;
+  return std::nullopt;
 }
 
 void IndexSettings::AddTemplateAliases(const std::string& index) {

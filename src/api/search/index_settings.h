@@ -57,6 +57,9 @@ class IndexSettings {
   /// composable ones the one of the greatest priority with its components before it; else all of the old
   /// kind, by their order.
   std::string MappingFor(std::string_view index) const;
+  /// How long the index is kept: by its own settings, else by its templates', else by the lifetime policy
+  /// that they name or that takes it by itself. None: as long as the store keeps all.
+  std::optional<Duration> RetentionOf(std::string_view index) const;
   /// Its aliases by the same.
   void AddTemplateAliases(const std::string& index);
 

@@ -1,4 +1,5 @@
 #include "api/search/impl.h"
+#include "api/search/retention.h"
 #include "api/search/uri_search.h"
 #include "honryu/base/units.h"
 #include "honryu/search/api_error.h"
@@ -69,6 +70,13 @@ std::string MappingsOf(const Json& body) {
   return mappings->Dump();
 }
 
+/// An alias that was to show a part of an index must not show all of it.
+Result<void> CheckAlias(const std::string& alias, const Json& options) {
+  if (options.Find("filter") == nullptr) return Ok();
+  return engine::IllegalArgument("alias [" + alias +
+                                 "] has a filter: aliases with filters are not supported");
+}
+
 bool WriteFlag(const Json& options) {
   const Json* write = options.Find("is_write_index");
   return write != nullptr && write->BoolOr(false);
@@ -92,11 +100,18 @@ async::Task<Answer> SearchApi::Impl::CreateIndex(const Call& call) {
     if (name != "settings" && name != "mappings" && name != "aliases")
       co_return Answer::Failed(400, "parse_exception", "unknown key [" + name + "] for create index");
   Result<void> made = co_await upkeep.RunInTurn([this, index, json = *body]() -> Result<void> {
+    if (const Json* aliases = json.Find("aliases"))
+      for (const auto& [alias, options] : aliases->object()) HONRYU_TRY_VOID(CheckAlias(alias, options));
     HONRYU_TRY_VOID(store.PutMapping(index, MappingsOf(json)));
     if (const Json* aliases = json.Find("aliases"))
       for (const auto& [alias, options] : aliases->object())
         HONRYU_TRY_VOID(settings.PutAlias(index, alias, WriteFlag(options)));
-    if (const Json* given = json.Find("settings")) HONRYU_TRY_VOID(settings.Put("settings", index, *given));
+    if (const Json* given = json.Find("settings")) {
+      const auto retention = RetentionIn(FlatSettings(*given));
+      if (!retention.ok()) return retention.error();
+      HONRYU_TRY_VOID(settings.Put("settings", index, *given));
+    }
+    ApplyRetention();
     return Ok();
   });
   if (!made.ok()) co_return Answer::Failed(made.error(), index);
@@ -363,8 +378,11 @@ async::Task<Answer> SearchApi::Impl::PutSettings(const Call& call) {
       const Json* outer = json.Find("settings");
       for (const auto& [setting, value] : (outer != nullptr ? *outer : json).object())
         SetMember(merged, setting, value);
+      const auto retention = RetentionIn(FlatSettings(outer != nullptr ? *outer : json));
+      if (!retention.ok()) return retention.error();
       HONRYU_TRY_VOID(settings.Put("settings", name, merged));
     }
+    ApplyRetention();
     return Ok();
   });
   if (!put.ok()) co_return Answer::Failed(put.error());
@@ -404,6 +422,7 @@ async::Task<Answer> SearchApi::Impl::Aliases(const Call& call) {
           for (const std::string& name : names)
             for (const std::string& alias : aliases) {
               if (what == "add") {
+                HONRYU_TRY_VOID(CheckAlias(alias, options));
                 HONRYU_TRY_VOID(settings.PutAlias(name, alias, WriteFlag(options)));
                 continue;
               }
@@ -428,6 +447,7 @@ async::Task<Answer> SearchApi::Impl::ChangeAlias(const Call& call) {
   const Result<Json> body = ParseObject(call.request.body.view());
   if (!body.ok()) co_return Answer::Failed(body.error());
   const bool remove = call.method == "DELETE";
+  if (const auto sound = CheckAlias(alias, *body); !sound.ok()) co_return Answer::Failed(sound.error());
   Result<bool> done = co_await upkeep.RunInTurn(
       [this, alias, remove, list = *names, write = WriteFlag(*body)]() -> Result<bool> {
         bool any = !remove;
@@ -587,15 +607,21 @@ async::Task<Answer> SearchApi::Impl::Policy(const Call& call) {
   if (name.empty())
     co_return Answer::Failed(400, "illegal_argument_exception", "the policy's name is missing");
   if (call.method == "DELETE") {
-    Result<bool> removed =
-        co_await upkeep.RunInTurn([this, name] { return settings.Remove("policy", name); });
+    Result<bool> removed = co_await upkeep.RunInTurn([this, name]() -> Result<bool> {
+      HONRYU_TRY(const bool there, settings.Remove("policy", name));
+      ApplyRetention();
+      return there;
+    });
     if (!removed.ok()) co_return Answer::Failed(removed.error());
     co_return Acknowledged();
   }
   const Result<Json> body = ParseObject(call.request.body.view());
   if (!body.ok()) co_return Answer::Failed(body.error());
-  Result<void> put =
-      co_await upkeep.RunInTurn([this, name, json = *body] { return settings.Put("policy", name, json); });
+  Result<void> put = co_await upkeep.RunInTurn([this, name, json = *body]() -> Result<void> {
+    HONRYU_TRY_VOID(settings.Put("policy", name, json));
+    ApplyRetention();
+    return Ok();
+  });
   if (!put.ok()) co_return Answer::Failed(put.error());
   co_return Acknowledged();
 }

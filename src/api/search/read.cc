@@ -150,8 +150,8 @@ async::Task<Answer> SearchApi::Impl::Search(const Call& call) {
     RemoveMember(*body, "aggs");
     RemoveMember(*body, "aggregations");
     if (answer.ok()) SetMember(*body, "search_after", LastSort(*answer));
-    Result<std::string> id =
-        contexts.Open({*snapshot, std::min(*keep_alive, config.max_keep_alive), std::move(*body)});
+    Result<std::string> id = contexts.Open(
+        {*snapshot, std::min(*keep_alive, config.max_keep_alive), std::move(*body), NamesOrNone(indices)});
     if (!id.ok()) co_return Answer::Failed(id.error());
     found = WithMember(*found, "_scroll_id", *id);
   } else {
@@ -223,7 +223,8 @@ async::Task<Answer> SearchApi::Impl::OpenPit(const Call& call) {
         return store.Pin(names, options);
       });
   if (!snapshot.ok()) co_return Answer::Failed(snapshot.error(), call.Part(0));
-  Result<std::string> id = contexts.Open({*snapshot, std::min(*keep_alive, config.max_keep_alive), Json()});
+  Result<std::string> id = contexts.Open(
+      {*snapshot, std::min(*keep_alive, config.max_keep_alive), Json(), NamesOrNone(call.Part(0))});
   if (!id.ok()) co_return Answer::Failed(id.error());
   std::string body;
   JsonWriter out(body);

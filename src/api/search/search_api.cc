@@ -194,6 +194,7 @@ SearchApi::Impl::Impl(SearchConfig config_in, engine::Store& search_store,
     has_fresh = true;
     return settings.MappingFor(index);
   });
+  ApplyRetention();
 }
 
 void SearchApi::Impl::Settle() {
@@ -204,6 +205,11 @@ void SearchApi::Impl::Settle() {
     has_fresh = false;
   }
   for (const std::string& name : names) settings.AddTemplateAliases(name);
+  ApplyRetention();
+}
+
+void SearchApi::Impl::ApplyRetention() {
+  for (const std::string& name : NamesOrNone("*")) store.SetRetention(name, settings.RetentionOf(name));
 }
 
 std::optional<http::Response> SearchApi::Impl::TurnAway(const Call& call) const {
@@ -391,6 +397,11 @@ Result<std::vector<std::string>> SearchApi::Impl::Names(std::string_view indices
   engine::SearchOptions options;
   options.ignore_unavailable = ignore_unavailable;
   return store.IndexNames(settings.Resolve(indices), options);
+}
+
+std::vector<std::string> SearchApi::Impl::NamesOrNone(std::string_view indices) const {
+  auto names = Names(indices, true);
+  return names.ok() ? std::move(*names) : std::vector<std::string>();
 }
 
 SearchApi::SearchApi(SearchConfig config, engine::Store& store, client::StreamClient& client,

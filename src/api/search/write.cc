@@ -460,63 +460,6 @@ async::Task<Answer> SearchApi::Impl::DeleteDocument(const Call& call) {
   co_return answer;
 }
 
-async::Task<Answer> SearchApi::Impl::DeleteByQuery(const Call& call) {
-  const MonoTime begin = std::chrono::steady_clock::now();
-  Result<Json> body = SearchBody(call.request);
-  if (!body.ok()) co_return Answer::Failed(body.error());
-  const Json* query = body->Find("query");
-  if (query == nullptr)
-    co_return Answer::Failed(400, "action_request_validation_exception",
-                             "Validation Failed: 1: query is missing;");
-  // What was acknowledged before this request is subject to it.
-  Result<void> caught_up = co_await CatchUp(call.ctx);
-  if (!caught_up.ok()) co_return Answer::Failed(caught_up.error());
-  const std::string indices = settings.Resolve(call.Part(0));
-  Json only{Json::Object{{"query", *query}}};
-  Result<engine::EraseReceipt> erased =
-      co_await upkeep.RunInTurn([this, indices, text = only.Dump()] { return store.Erase(indices, text); });
-  if (!erased.ok()) co_return Answer::Failed(erased.error(), call.Part(0));
-  LOG(info, "documents erased", {"indices", indices}, {"documents", erased->documents},
-      {"segments", erased->segments_rewritten}, {"left", erased->left}, {"request", call.request.request_id});
-  std::string text;
-  JsonWriter out(text);
-  const auto number = [&out](std::string_view name, std::uint64_t value) {
-    out.Key(name);
-    out.Uint(value);
-  };
-  out.BeginObject();
-  out.Key("took");
-  out.Int(ToMs(std::chrono::steady_clock::now() - begin));
-  out.Key("timed_out");
-  out.Bool(false);
-  number("total", erased->documents);
-  number("deleted", erased->documents);
-  number("batches", 1);
-  number("version_conflicts", 0);
-  number("noops", 0);
-  out.Key("retries");
-  out.Raw(R"({"bulk":0,"search":0})");
-  number("throttled_millis", 0);
-  number("throttled_until_millis", 0);
-  out.Key("failures");
-  out.Raw("[]");
-  // The proof: what was rewritten, and that nothing is found any more.
-  out.Key("receipt");
-  out.BeginObject();
-  out.Key("id");
-  out.String(call.request.request_id);
-  out.Key("time");
-  out.PlainString(FormatTimestamp(clock.Now()));
-  out.Key("indices");
-  out.String(indices);
-  number("documents", erased->documents);
-  number("segments_rewritten", erased->segments_rewritten);
-  number("left", erased->left);
-  out.EndObject();
-  out.EndObject();
-  co_return Answer::Json(std::move(text));
-}
-
 async::Task<Answer> SearchApi::Impl::Refresh(const Call& call) {
   if (!call.Part(0).starts_with('_')) {
     const auto names = Names(call.Part(0), call.Flag("ignore_unavailable"));

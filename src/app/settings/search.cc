@@ -54,6 +54,10 @@ void DescribeIndexer(processors::indexer::IndexerConfig& indexer, Section& secti
                 {1, 10'000});
   section.Field("document_retention_hours", &indexer.document_retention_hours,
                 {.doc = "Of that stream, when it is made."}, {24, 8760});
+  section.Field(
+      "erasure_stream", &indexer.erasure_stream,
+      {.doc = "Stream in which erasures stand for other copies of the store, and for this one when it is "
+              "filled anew; kept for a year. Empty: a lost store brings back what was erased."});
   section.Field("refresh_interval", &indexer.refresh_interval,
                 {.doc = "New documents are found after at most this."}, {milliseconds(10), seconds(60)});
 }

@@ -8,6 +8,7 @@
 #include "honryu/consumer/worker.h"
 #include "honryu/obs/log.h"
 #include "honryu/search/logged_document.h"
+#include "processors/indexer/erasure_reader.h"
 #include "processors/indexer/progress.h"
 #include "processors/indexer/shard_key.h"
 
@@ -30,6 +31,10 @@ constexpr Duration kCheckpointStep = std::chrono::milliseconds(200);
 constexpr Duration kStoreFullPause = std::chrono::milliseconds(50);
 constexpr Duration kReadTimeout = std::chrono::seconds(30);
 constexpr Duration kUpkeepRetry = std::chrono::seconds(1);
+/// The longest that a stream can be kept.
+constexpr int kErasureRetentionHours = 8760;
+/// How long to wait for the next erasure, with more than one shard: of each.
+constexpr Duration kErasureWait = std::chrono::seconds(1);
 /// Opened at a time when lost documents are read again.
 constexpr std::size_t kRestoreBytes = 16 << 20;
 
@@ -174,10 +179,13 @@ Result<void> IndexerConfig::Validate() const {
       return wrong("streams: expected \"stream\" or \"stream:index\", found \"" + text + "\"");
     if (source.stream == document_stream)
       return wrong("streams: " + source.stream + " is the document_stream");
+    if (source.stream == erasure_stream) return wrong("streams: " + source.stream + " is the erasure_stream");
     if (std::find(seen.begin(), seen.end(), source.stream) != seen.end())
       return wrong("streams: " + source.stream + " stands twice");
     seen.push_back(source.stream);
   }
+  if (!erasure_stream.empty() && erasure_stream == document_stream)
+    return wrong("erasure_stream and document_stream are the same");
   if (streams.empty() && document_stream.empty()) return wrong("there is nothing to read");
   if (refresh_interval <= Duration::zero()) return wrong("refresh_interval must be above zero");
   if (document_shards < 1) return wrong("document_shards must be 1 or more");
@@ -430,18 +438,51 @@ struct Indexer::Impl {
       readers.push_back(std::make_unique<Reader>(*this, Source{config.document_stream, ""}));
   }
 
-  async::Task<void> MakeDocumentStream() {
+  async::Task<void> MakeStream(std::string stream, client::StreamSettings settings) {
     for (;;) {
-      client::StreamSettings settings;
-      settings.shards = config.document_shards;
-      settings.retention_hours = config.document_retention_hours;
       Result<void> made = co_await client.EnsureStream(async::Context::WithTimeout(std::chrono::seconds(30)),
-                                                       config.document_stream, settings);
+                                                       stream, settings);
       if (made.ok() || made.error().code() == ErrorCode::kCancelled) co_return;
-      LOG_LIMITED(warn, "the stream of documents cannot be made", {"stream", config.document_stream},
-                  {"error", made.error()});
+      LOG_LIMITED(warn, "a stream cannot be made", {"stream", stream}, {"error", made.error()});
       Result<void> slept = co_await async::SleepFor(kUpkeepRetry);
       if (!slept.ok()) co_return;
+    }
+  }
+  async::Task<void> MakeDocumentStream() {
+    client::StreamSettings settings;
+    settings.shards = config.document_shards;
+    settings.retention_hours = config.document_retention_hours;
+    co_await MakeStream(config.document_stream, settings);
+  }
+
+  void StartReaders() {
+    for (const auto& reader : readers) reader->worker.Start();
+  }
+
+  /// Carries out erasures: first all that were written so far, before any event is read, then each as it
+  /// comes.
+  async::Task<void> FollowErasures() {
+    client::StreamSettings settings;
+    settings.shards = 1;
+    settings.retention_hours = kErasureRetentionHours;
+    co_await MakeStream(config.erasure_stream, settings);
+    ErasureReader erasures(client, store, upkeep, config.erasure_stream);
+    bool reading = false;  // events, too
+    for (;;) {
+      const Duration wait = reading ? kErasureWait : Duration::zero();
+      Result<void> read = co_await erasures.Read(wait);
+      if (!read.ok() && read.error().code() == ErrorCode::kCancelled) co_return;
+      if (!read.ok()) {
+        LOG_LIMITED(error, "erasures cannot be read", {"stream", config.erasure_stream},
+                    {"error", read.error()});
+        Result<void> slept = co_await async::SleepFor(kUpkeepRetry);
+        if (!slept.ok()) co_return;
+        continue;
+      }
+      if (!reading && erasures.at_end()) {
+        reading = true;
+        StartReaders();
+      }
     }
   }
 
@@ -702,7 +743,10 @@ void Indexer::Start() {
     impl_->background.Spawn(impl_->executor, "stream of documents", impl_->MakeDocumentStream());
   impl_->background.Spawn(impl_->executor, "search store refresh", impl_->Refreshes());
   impl_->background.Spawn(impl_->executor, "search store upkeep", impl_->Upkeep());
-  for (const auto& reader : impl_->readers) reader->worker.Start();
+  if (impl_->config.erasure_stream.empty())
+    impl_->StartReaders();
+  else
+    impl_->background.Spawn(impl_->executor, "erasures", impl_->FollowErasures());
 }
 
 async::Task<void> Indexer::Stop(MonoTime deadline) {

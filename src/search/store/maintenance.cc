@@ -15,6 +15,8 @@ constexpr std::int64_t kDayMs = 86'400'000;
 constexpr double kCheckBytesPerSecond = 256e6, kCheckAgainBytesPerSecond = 4e6;
 /// Checked in one call of Maintain at most, unless one segment has more.
 constexpr std::uint64_t kCheckBytes = 64ULL << 20;
+/// The longest that a stream can be kept, and what was written to it be read again: 8,760 hours.
+constexpr std::int64_t kErasuresKeptMs = 365 * kDayMs;
 
 }  // namespace
 
@@ -124,6 +126,9 @@ Result<void> Store::Impl::Load() {
     }
   }
   for (const auto& one : broken) HONRYU_TRY_VOID(Quarantine(one.key, one.number, one.reason));
+  LoadErasures();
+  // What fails now is tried again by Maintain.
+  (void)FinishErasures().ok();
   return Ok();
 }
 
@@ -323,12 +328,16 @@ Result<void> Store::Impl::MergeDisk() {
 
 Result<void> Store::Impl::Retain() {
   const auto now = clock.Mono();
-  if (config.retention <= Duration{0} || (next_retention && now < *next_retention)) return Ok();
+  if (next_retention && now < *next_retention) return Ok();
   next_retention = now + kRetentionEvery;
-  const auto oldest = (ToMs(clock.Now()) - ToMs(config.retention)) / kDayMs;
+  const auto too_old = [this](const std::string& index, std::int64_t day) {
+    const std::lock_guard inner(writer);
+    const auto retention = RetentionOf(index);
+    return retention > Duration{0} && day < (ToMs(clock.Now()) - ToMs(retention)) / kDayMs;
+  };
   const std::lock_guard lock(maintenance);
   for (const auto& key : Groups()) {
-    if (key.day >= oldest) continue;
+    if (!too_old(key.index, key.day)) continue;
     const auto entries = Entries(key);
     Catalogue::Change change;
     for (const auto& entry : entries)
@@ -339,14 +348,16 @@ Result<void> Store::Impl::Retain() {
     const std::lock_guard inner(view);
     statistics.dropped_segments += entries.size();
   }
-  // Nothing that old can be rebuilt any more.
   Catalogue::Change forget;
   for (const auto& [number, record] : catalogue->segments())
-    if (record.quarantined && record.day < oldest) forget.remove.push_back(number);
-  for (const auto& [name, text] : catalogue->notes())
-    if (name.starts_with("erasure/") &&
-        std::strtoll(name.c_str() + 8, nullptr, 10) < ToMs(clock.Now()) - ToMs(config.retention) - kDayMs)
-      forget.notes[name] = "";
+    if (record.quarantined && too_old(record.index, record.day)) forget.remove.push_back(number);
+  // No log reaches back that far: nothing of it can come back.
+  const auto remembered = ToMs(clock.Now()) - kErasuresKeptMs - kDayMs;
+  std::erase_if(erasures, [&](const auto& one) {
+    if (!one.second.done || one.second.at_ms >= remembered) return false;
+    forget.notes["erasure/" + one.first] = "";
+    return true;
+  });
   HONRYU_TRY_VOID(catalogue->Commit(forget));
   for (const auto number : forget.remove) {
     {
@@ -460,6 +471,7 @@ Result<Duration> Store::Maintain() {
     if (!flush && waiting) HONRYU_TRY_VOID(impl.Refresh());
   }
   if (flush) HONRYU_TRY_VOID(impl.Flush());
+  HONRYU_TRY_VOID(impl.FinishErasures());
   HONRYU_TRY_VOID(impl.MergeDisk());
   HONRYU_TRY_VOID(impl.Retain());
   HONRYU_TRY_VOID(impl.VerifySome());

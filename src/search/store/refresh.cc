@@ -124,7 +124,9 @@ Result<void> Store::Impl::Refresh() {
     waiting_since.reset();
   }
   std::vector<Sealed> sealed;
+  std::vector<bool> perhaps_erased;
   for (auto& [key, opened] : sealing) {
+    perhaps_erased.push_back(opened.perhaps_erased);
     const auto counters = opened.builder->counters();
     auto segment = Segment::Open(Bytes(opened.builder->Finish()), Checking::kNever);
     // Going on would lose events that count as added; after a restart they are read again.
@@ -139,6 +141,8 @@ Result<void> Store::Impl::Refresh() {
     statistics.conflicting_values += counters.conflicting_values;
   }
   auto changed = ApplyIds(writes, sealed);
+  for (std::size_t i = 0; i < sealed.size(); ++i)
+    if (perhaps_erased[i]) LeaveOutErased(sealed[i]);
   {
     // At once, so that a search sees either the old or the new document of an id.
     const std::lock_guard lock(view);

@@ -2,10 +2,10 @@
 
 #include "honryu/codec/json.h"
 #include "honryu/search/api_error.h"
-#include "search/index/segment_merger.h"
 #include "search/query/matcher.h"
 #include "search/query/parse_query.h"
 #include "search/request/search_request.h"
+#include "search/store/bodies.h"
 #include "search/store/files.h"
 #include "search/store/index_pattern.h"
 #include "search/store/store_impl.h"
@@ -23,24 +23,6 @@ constexpr std::int64_t kDayMs = 86'400'000;
 constexpr std::int64_t kOwnDays = 30;
 
 std::int64_t DayOf(std::int64_t ms) { return ms / kDayMs - (ms % kDayMs < 0 ? 1 : 0); }
-
-Result<codec::Json> ParseBody(std::string_view body) {
-  if (body.find_first_not_of(" \t\r\n") == std::string_view::npos) return codec::Json(codec::Json::Object{});
-  auto parsed = codec::Json::Parse(body);
-  if (!parsed.ok()) return ParsingError("the request body is no JSON: " + parsed.error().message());
-  if (!parsed->is_object()) return ParsingError("the request body must be an object");
-  return parsed;
-}
-
-/// The query of a body that may hold nothing else.
-Result<Query> OnlyQuery(std::string_view body) {
-  HONRYU_TRY(const auto json, ParseBody(body));
-  for (const auto& [name, value] : json.object())
-    if (name != "query") return ParsingError("request does not support [" + name + "]");
-  const auto* query = json.Find("query");
-  if (query == nullptr) return Query{MatchAllQuery{}, 1};
-  return ParseQuery(*query);
-}
 
 }  // namespace
 
@@ -83,7 +65,8 @@ GroupKey Store::Impl::GroupOf(std::string_view index, std::int64_t time_ms) cons
   // Events far from now go where today's go: retention then keeps them as long as others that came today, and
   // a replay of years does not open a segment for every one of its days.
   const auto today = DayOf(ToMs(clock.Now()));
-  const auto kept = config.retention > Duration{0} ? ToMs(config.retention) / kDayMs : kOwnDays;
+  const auto retention = RetentionOf(index);
+  const auto kept = retention > Duration{0} ? ToMs(retention) / kDayMs : kOwnDays;
   const auto day = DayOf(time_ms);
   return {std::string(index), day >= today - kept && day <= today + 1 ? day : today};
 }
@@ -108,6 +91,9 @@ Result<void> Store::Impl::AddOne(std::string_view shard, const StoreDocument& do
     opened.mapping = MappingOf(document.index, true);
     opened.builder = std::make_unique<SegmentBuilder>(*opened.mapping);
   }
+  if (const auto erased = erased_through.find(shard);
+      erased != erased_through.end() && document.sequence <= erased->second)
+    opened.perhaps_erased = true;
   std::string_view id = document.id, id_path;
   if (id.empty() && !document.id_field.empty()) {
     const auto value = FindPath(*object, document.id_field);
@@ -271,142 +257,17 @@ std::vector<bool> Store::Present(std::string_view index, const std::vector<std::
   return present;
 }
 
-Result<EraseReceipt> Store::Impl::EraseMatches(const std::vector<std::string>& names, const Query& query) {
-  const QueryContext context{ToMs(clock.Now())};
-  EraseReceipt receipt;
-  for (const auto& key : Groups()) {
-    if (!std::binary_search(names.begin(), names.end(), key.index)) continue;
-    for (const auto& entry : Entries(key)) {
-      if (entry.number == 0) continue;  // came after the flush
-      HONRYU_TRY(const bool sound, Verify(key, entry));
-      if (!sound) continue;  // set aside; what is restored from it later is subject to a new erasure
-      HONRYU_TRY(auto matched, SegmentMatcher(*entry.segment, context).Match(query));
-      if (matched.empty()) continue;
-      // Replaced documents that match are erased too, but were not there to be found.
-      const auto stored = matched;
-      if (entry.deleted != nullptr) matched.AndNot(*entry.deleted);
-      receipt.documents += matched.size();
-      auto gone = stored;
-      if (entry.deleted != nullptr) gone.Or(*entry.deleted);
-      Catalogue::Change change;
-      Replacement replacement{key, {entry}, {}};
-      if (!gone.all()) {
-        MergeInput input{entry.segment, std::vector<bool>(entry.segment->doc_count(), true)};
-        gone.ForEach([&input](std::uint32_t doc) { input.keep[doc] = false; });
-        HONRYU_TRY(const auto bytes, MergeSegments({input}));
-        HONRYU_TRY(auto rewritten, Write(key, bytes, {entry}, change));
-        replacement.in.push_back(std::move(rewritten));
-      }
-      change.remove.push_back(entry.number);
-      {
-        const std::lock_guard inner(maintenance);
-        std::vector<Replacement> all;
-        all.push_back(std::move(replacement));
-        HONRYU_TRY_VOID(CommitReplacements(std::move(all), std::move(change)));
-      }
-      HONRYU_TRY_VOID(RemoveFile(SegmentPath(entry.number)));
-      ++receipt.segments_rewritten;
-    }
-  }
-  // What was there when the erasure began is on disk; what came since is not its matter.
-  std::vector<IndexedSegment> segments;
-  for (const auto& key : Groups())
-    if (std::binary_search(names.begin(), names.end(), key.index))
-      for (const auto& entry : Entries(key))
-        if (entry.number != 0) segments.push_back({key.index, entry.segment, entry.deleted});
-  HONRYU_TRY(receipt.left, CountMatches(segments, query, context, {}));
-  return receipt;
+Duration Store::Impl::RetentionOf(std::string_view index) const {
+  const auto own = retentions.find(index);
+  return own != retentions.end() ? own->second : config.retention;
 }
 
-namespace {
-
-constexpr std::string_view kErasure = "erasure/";
-
-/// {"at","indices","query","positions"}: what an erasure was, for what comes back from the log behind it.
-std::string ErasureNote(std::int64_t at_ms, const std::vector<std::string>& names, std::string_view body,
-                        const std::map<std::string, std::uint64_t, std::less<>>& positions) {
-  std::string text;
-  codec::JsonWriter out(text);
-  out.BeginObject();
-  out.Key("at");
-  out.Int(at_ms);
-  out.Key("indices");
-  out.BeginArray();
-  for (const auto& name : names) out.String(name);
-  out.EndArray();
-  out.Key("body");
-  out.String(body);
-  out.Key("positions");
-  out.BeginObject();
-  for (const auto& [shard, position] : positions) {
-    out.Key(shard);
-    out.PlainString(std::to_string(position));
-  }
-  out.EndObject();
-  out.EndObject();
-  return text;
-}
-
-}  // namespace
-
-Result<EraseReceipt> Store::Erase(std::string_view indices, std::string_view body) {
-  HONRYU_TRY(const auto query, OnlyQuery(body));
-  auto& impl = *impl_;
-  const std::lock_guard lock(impl.housekeeping);
-  HONRYU_TRY_VOID(impl.Flush());  // all is on disk then, and behind the positions: no replay brings it back
-  HONRYU_TRY(const auto names, ResolveIndices(indices, impl.Names(), false));
-  {
-    // Before the first document goes: a segment that is rebuilt from the log must not bring any of them back.
-    const std::lock_guard inner(impl.maintenance);
-    const auto now = ToMs(impl.clock.Now());
-    std::size_t number = 0;
-    while (impl.catalogue->notes().contains(std::string(kErasure) + std::to_string(now) + "-" +
-                                            std::to_string(number)))
-      ++number;
-    Catalogue::Change change;
-    change.notes[std::string(kErasure) + std::to_string(now) + "-" + std::to_string(number)] =
-        ErasureNote(now, names, body, impl.catalogue->positions());
-    HONRYU_TRY_VOID(impl.catalogue->Commit(change));
-  }
-  return impl.EraseMatches(names, query);
-}
-
-Result<void> Store::Impl::EraseAgain() {
-  std::map<std::string, std::string> notes;
-  {
-    const std::lock_guard lock(maintenance);
-    notes = catalogue->notes();
-  }
-  for (const auto& [name, text] : notes) {
-    if (!name.starts_with(kErasure)) continue;
-    HONRYU_TRY(const auto note, codec::Json::Parse(text));
-    const auto* indices = note.Find("indices");
-    const auto* body = note.Find("body");
-    const auto* positions = note.Find("positions");
-    if (indices == nullptr || body == nullptr || positions == nullptr) continue;
-    HONRYU_TRY(auto query, OnlyQuery(body->StringOr("")));
-    // Only what was there: up to the positions of that time.
-    BoolQuery until;
-    until.minimum = "1";
-    for (const auto& [shard, position] : positions->object()) {
-      BoolQuery one;
-      one.filter.push_back({TermsQuery{std::string(kShardField), {Scalar(shard)}, false}, 1});
-      RangeQuery range;
-      range.field = kSequenceField;
-      const std::string text_of(position.StringOr("0"));
-      range.high = Scalar(static_cast<std::int64_t>(std::strtoll(text_of.c_str(), nullptr, 10)));
-      one.filter.push_back({std::move(range), 1});
-      until.should.push_back({std::move(one), 1});
-    }
-    BoolQuery both;
-    both.filter.push_back(std::move(query));
-    both.filter.push_back({std::move(until), 1});
-    std::vector<std::string> names;
-    for (const auto& index : indices->array()) names.emplace_back(index.StringOr(""));
-    std::sort(names.begin(), names.end());
-    HONRYU_TRY_VOID(EraseMatches(names, {std::move(both), 1}));
-  }
-  return Ok();
+void Store::SetRetention(std::string_view index, std::optional<Duration> retention) {
+  const std::lock_guard lock(impl_->writer);
+  if (retention)
+    impl_->retentions.insert_or_assign(std::string(index), *retention);
+  else if (const auto own = impl_->retentions.find(index); own != impl_->retentions.end())
+    impl_->retentions.erase(own);
 }
 
 Result<void> Store::PutMapping(std::string_view index, std::string_view json) {

@@ -64,6 +64,23 @@ struct IdWrite {
 };
 using IdWrites = std::map<std::string, std::vector<IdWrite>, std::less<>>;  // by index
 
+/// What was erased, for whatever brings it back: a segment rebuilt from the log, or a whole store.
+struct Erasure {
+  std::string id;
+  std::int64_t at_ms = 0;
+  std::vector<std::string> indices;  ///< Sorted.
+  std::string body;                  ///< {"query":…}
+  /// Of the shards at that time: later documents are no matter of it.
+  std::map<std::string, std::uint64_t, std::less<>> positions;
+  bool done = false;
+
+  std::string Encode(bool with_done) const;
+  /// `name`: its id when the text has none (notes of the first kind, all done).
+  static Result<Erasure> Decode(std::string_view text, std::string_view name = {});
+  /// Its query, of documents up to its positions.
+  Result<Query> Bounded() const;
+};
+
 /// Locks, in this order: `housekeeping` (one flush, merge, erasure at a time; held while files are written),
 /// `maintenance` (one refresh or change of the catalogue at a time; held shortly), `writer` (documents being
 /// added), `view` (what searches see; a leaf).
@@ -74,8 +91,12 @@ struct Store::Impl {
   struct Open {
     std::shared_ptr<Mapping> mapping;  // shared with the view; the builder refers to it
     std::unique_ptr<SegmentBuilder> builder;
+    bool perhaps_erased = false;  ///< Holds documents of before an erasure.
   };
+  /// With `writer`.
   GroupKey GroupOf(std::string_view index, std::int64_t time_ms) const;
+  /// How long an index is kept; 0: for ever. With `writer`.
+  Duration RetentionOf(std::string_view index) const;
   Result<void> AddOne(std::string_view shard, const StoreDocument& document, AddResult& result,
                       std::size_t place);
   std::shared_ptr<Mapping> MappingOf(std::string_view index, bool make);
@@ -126,10 +147,21 @@ struct Store::Impl {
   std::string QuarantinePath(std::uint64_t number) const;
   std::uint64_t MemoryBytes() const;
 
-  // Erasing (store.cc); `housekeeping` is held.
-  Result<EraseReceipt> EraseMatches(const std::vector<std::string>& names, const Query& query);
+  // Erasing (erasure.cc); `housekeeping` is held, and `maintenance` where it says so.
+  /// Rewrites the segments of these indices that hold matches, as the query understood it at `now_ms`.
+  Result<EraseReceipt> EraseMatches(const std::vector<std::string>& names, const Query& query,
+                                    std::int64_t now_ms);
+  /// Keeps it in mind from now on.
+  Result<void> Remember(Erasure erasure);
+  /// Erases what it is about, wherever it is, and notes that this was done.
+  Result<EraseReceipt> Carry(const Erasure& erasure, const Query& query);
+  /// Carries out what a crash or a full disk interrupted.
+  Result<void> FinishErasures();
   /// Erases once more what was erased before, where a rebuilt segment has brought it back.
   Result<void> EraseAgain();
+  void LoadErasures();
+  /// With `maintenance`: takes out of a new segment what was erased before it was read again from the log.
+  void LeaveOutErased(Sealed& sealed) const;
 
   // Reading (store.cc).
   std::vector<std::string> Names() const;
@@ -145,11 +177,15 @@ struct Store::Impl {
   std::unique_ptr<Catalogue> catalogue;
   std::map<std::string, std::uint64_t, std::less<>> refreshed;  ///< Positions that the view covers.
   std::optional<MonoTime> oldest_in_memory;
+  std::map<std::string, Erasure> erasures;               ///< By id.
   std::vector<std::shared_ptr<const Segment>> flushing;  ///< Being written: not merged in memory meanwhile.
 
   mutable std::mutex writer;
   std::map<GroupKey, Open> open;
   IdWrites id_writes;
+  std::map<std::string, std::uint64_t, std::less<>>
+      erased_through;                                       ///< Up to where erasures reach, by shard.
+  std::map<std::string, Duration, std::less<>> retentions;  ///< Of indices that have their own.
   DocumentParser parser;
   std::map<std::string, std::uint64_t, std::less<>> added;  ///< Positions of all that was added.
   std::uint64_t waiting = 0, open_bytes = 0;

@@ -314,14 +314,50 @@ TEST_F(SearchApiTest, DynamicTemplatesShapeNewFields) {
 
 TEST_F(SearchApiTest, ErasureGivesAReceipt) {
   Fill(12);
+  const std::string pit = Call("POST", "/logs/_pit?keep_alive=1m").Text("id");
+  const std::string other = Call("PUT", "/other/_doc/1?refresh=true", "{}").status == 201
+                                ? Call("POST", "/other/_pit?keep_alive=1m").Text("id")
+                                : "";
   const Reply reply = Call("POST", "/logs/_delete_by_query", R"({"query":{"term":{"kind.keyword":"a"}}})");
   EXPECT_EQ(reply.status, 200) << reply.body;
   EXPECT_EQ(reply.Number("deleted"), 4);
   EXPECT_EQ(reply.Number("receipt.left"), 0);
   EXPECT_EQ(reply.Number("receipt.documents"), 4);
+  EXPECT_EQ(reply.Number("receipt.quarantined_segments"), 0);
+  EXPECT_FALSE(reply.At("receipt.up_to").object().empty());
+  // The log has its copy for as long as its streams are kept, and the receipt says so.
+  EXPECT_EQ(reply.Text("receipt.log.0.stream"), "documents");
+  EXPECT_EQ(reply.Number("receipt.log.0.retention_hours"), 24);
+  EXPECT_EQ(reply.Text("receipt.log.0.readable_until"),
+            FormatTimestamp(TimestampFromMs(kNow + 24 * 3'600'000)));
+  // Other copies of the store erase the same.
+  EXPECT_EQ(reply.Text("receipt.noted_in"), "erasures");
   EXPECT_EQ(Call("GET", "/logs/_count").Number("count"), 8);
+  // What saw the erased documents is closed.
+  EXPECT_EQ(Call("POST", "/_search", R"({"pit":{"id":")" + pit + "\"}}").status, 404);
+  EXPECT_EQ(Call("POST", "/_search", R"({"pit":{"id":")" + other + "\"}}").status, 200);
   EXPECT_EQ(Call("POST", "/logs/_delete_by_query", "{}").status, 400);
   EXPECT_EQ(Call("GET", "/logs/_delete_by_query").status, 405);
+  // Without its note other copies would not know: that is no success.
+  client_.FailStream("erasures", Error(ErrorCode::kUnavailable, "no disk"));
+  const Reply unnoted = Call("POST", "/logs/_delete_by_query", R"({"query":{"term":{"n":1}}})");
+  EXPECT_EQ(unnoted.status, 503) << unnoted.body;
+  client_.HealStream("erasures");
+  EXPECT_EQ(Call("POST", "/logs/_delete_by_query", R"({"query":{"term":{"n":1}}})").status, 200);
+  EXPECT_EQ(Call("GET", "/logs/_count").Number("count"), 7);
+}
+
+TEST_F(SearchApiTest, WhatWasErasedStaysAwayWhenTheStoreIsMadeAnew) {
+  Fill(12);
+  EXPECT_EQ(Call("POST", "/logs/_delete_by_query", R"({"query":{"term":{"kind.keyword":"a"}}})").status, 200);
+  Fill(1);  // "1" again: it is of kind b
+  Close();
+  std::filesystem::remove_all(path_);
+  Open();
+  for (int look = 0; look < 2000 && Call("GET", "/logs/_count").Number("count") != 8; ++look)
+    EXPECT_EQ(Call("GET", "/logs/_count?q=kind:a").Number("count") > 0, false);
+  EXPECT_EQ(Call("GET", "/logs/_count").Number("count"), 8);
+  EXPECT_EQ(Call("GET", "/logs/_count?q=kind:a").Number("count"), 0);
 }
 
 TEST_F(SearchApiTest, AnalysesText) {

@@ -120,6 +120,57 @@ TEST_F(SearchWriteTest, WritesUnderAConditionNeedTheDocumentTheyName) {
       200);
 }
 
+TEST_F(SearchWriteTest, IndicesAreKeptAsTheirSettingsTemplatesAndPoliciesSay) {
+  EXPECT_EQ(Call("PUT", "/own", R"({"settings":{"index":{"retention":{"days":2}}}})").status, 200);
+  EXPECT_EQ(Call("PUT", "/_index_template/t",
+                 R"({"index_patterns":["made-*"],"template":{"settings":{"index.lifecycle.name":"three"}}})")
+                .status,
+            200);
+  EXPECT_EQ(Call("PUT", "/_ilm/policy/three",
+                 R"({"policy":{"phases":{"delete":{"min_age":"3d","actions":{"delete":{}}}}}})")
+                .status,
+            200);
+  EXPECT_EQ(
+      Call(
+          "PUT", "/_plugins/_ism/policies/four",
+          R"({"policy":{"states":[{"name":"hot","actions":[],"transitions":[{"state_name":"gone","conditions":{"min_index_age":"4d"}}]},
+                    {"name":"gone","actions":[{"delete":{}}]}],"ism_template":[{"index_patterns":["ism-*"]}]}})")
+          .status,
+      200);
+  EXPECT_EQ(Call("PUT", "/bad", R"({"settings":{"index.retention.days":-1}})").status, 400);
+  for (const char* index : {"own", "made-1", "ism-1", "plain"})
+    Call("PUT", "/" + std::string(index) + "/_doc/1", R"({"@timestamp":)" + std::to_string(kNow) + "}");
+  EXPECT_EQ(Call("POST", "/_refresh").status, 200);
+  const auto left = [this](int days) {
+    clock_.Advance(std::chrono::hours(24 * days));
+    EXPECT_TRUE(store_->Maintain().ok());
+    std::string text;
+    for (const char* index : {"own", "made-1", "ism-1", "plain"})
+      if (Call("GET", "/" + std::string(index) + "/_count").Number("count") > 0)
+        text += std::string(index) + " ";
+    return text;
+  };
+  EXPECT_EQ(left(2), "own made-1 ism-1 plain ");
+  EXPECT_EQ(left(1), "made-1 ism-1 plain ");
+  EXPECT_EQ(left(1), "ism-1 plain ");
+  EXPECT_EQ(left(1), "plain ");
+  EXPECT_EQ(Call("PUT", "/plain/_settings", R"({"index":{"retention":{"days":1}}})").status, 200);
+  EXPECT_EQ(left(1), "");
+}
+
+TEST_F(SearchWriteTest, AliasesWithFiltersAreRefusedAndDoNotShowEverything) {
+  Call("PUT", "/logs", "");
+  const std::string filter = R"({"filter":{"term":{"n":1}}})";
+  EXPECT_EQ(Call("PUT", "/logs/_alias/part", filter).status, 400);
+  EXPECT_EQ(Call("POST", "/_aliases",
+                 R"({"actions":[{"add":{"index":"logs","alias":"part","filter":{"term":{"n":1}}}}]})")
+                .status,
+            400);
+  EXPECT_EQ(Call("PUT", "/more", R"({"aliases":{"part":)" + filter + "}}").status, 400);
+  EXPECT_EQ(Call("GET", "/part/_search").status, 404);
+  EXPECT_EQ(Call("HEAD", "/more").status, 404);
+}
+
 TEST_F(SearchWriteTest, StrictMappingsRefuseWhatTheyDoNotKnow) {
   EXPECT_EQ(Call("PUT", "/_index_template/strict", R"({"index_patterns":["strict-*"],"template":{"mappings":
     {"dynamic":"strict","properties":{"n":{"type":"long"},"at":{"type":"geo_point"},"user":{"properties":{"name":{"type":"keyword"}}},

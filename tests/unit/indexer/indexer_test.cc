@@ -211,6 +211,51 @@ TEST_F(IndexerTest, AStoreThatWasDeletedIsFilledFromTheBeginning) {
   Stop(*second);
 }
 
+TEST_F(IndexerTest, AStoreThatIsFilledAnewKnowsWhatWasErased) {
+  auto first = Start();
+  for (int n = 0; n < 10; ++n) PutEvent(n);
+  EXPECT_TRUE(Await([&] { return Count("events") == 10; }));
+  const auto erased = store_->Erase("events", R"({"query":{"match":{"message":"3"}}})");
+  ASSERT_TRUE(erased.ok());
+  EXPECT_EQ(erased->documents, 1U);
+  Put("erasures", "any", erased->record);
+  Put("erasures", "any", "no erasure");
+  PutEvent(10);
+  EXPECT_TRUE(Await([&] { return Count("events") == 10; }));
+  Stop(*first);
+  first.reset();
+  store_.reset();
+  std::filesystem::remove_all(path_);
+  OpenStore();
+  auto second = Start();
+  // As long as it is being filled the erased one is not there for a moment.
+  std::uint64_t seen = 0;
+  EXPECT_TRUE(Await([&] {
+    seen += Count("events", R"({"ids":{"values":["e3"]}})");
+    return Count("events") == 10;
+  }));
+  EXPECT_EQ(seen, 0U);
+  EXPECT_EQ(Count("events", R"({"ids":{"values":["e10"]}})"), 1U);
+  Stop(*second);
+}
+
+TEST_F(IndexerTest, ErasuresReachEveryCopyOfTheStore) {
+  auto indexer = Start();
+  for (int n = 0; n < 10; ++n) PutEvent(n);
+  EXPECT_TRUE(Await([&] { return Count("events") == 10; }));
+  // As another copy has it that had read as far as this one.
+  std::string positions;
+  const auto of_here = store_->Erase("events", R"({"query":{"ids":{"values":["none"]}}})").value();
+  for (const auto& shard : of_here.shards)
+    positions += (positions.empty() ? "\"" : ",\"") + shard + "\":\"1000000\"";
+  Put("erasures", "any",
+      R"({"id":"of-another","at":0,"indices":["events"],"body":"{\"query\":{\"ids\":{\"values\":[\"e1\"]}}}","positions":{)" +
+          positions + "}}");
+  EXPECT_TRUE(Await([&] { return Count("events") == 9; }));
+  EXPECT_EQ(Count("events", R"({"ids":{"values":["e1"]}})"), 0U);
+  Stop(*indexer);
+}
+
 TEST_F(IndexerTest, ACorruptSegmentIsRebuiltFromTheLog) {
   auto first = Start();
   for (int n = 0; n < 30; ++n) PutEvent(n);
@@ -227,8 +272,13 @@ TEST_F(IndexerTest, ACorruptSegmentIsRebuiltFromTheLog) {
   OpenStore();
   EXPECT_LT(Count("events"), 30U);
   EXPECT_FALSE(store_->Lost().empty());
+  // What is erased while a segment that holds it waits to be rebuilt does not come back with it.
+  const auto erased = store_->Erase("events", R"({"query":{"ids":{"values":["e7"]}}})");
+  ASSERT_TRUE(erased.ok());
+  EXPECT_GT(erased->quarantined_segments, 0U);
   auto second = Start();
-  EXPECT_TRUE(Await([&] { return Count("events") == 30 && store_->Lost().empty(); }));
+  EXPECT_TRUE(Await([&] { return Count("events") == 29 && store_->Lost().empty(); }));
+  EXPECT_EQ(Count("events", R"({"ids":{"values":["e7"]}})"), 0U);
   Stop(*second);
 }
 

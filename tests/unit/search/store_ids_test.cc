@@ -172,9 +172,74 @@ TEST_F(StoreIdsTest, WhatWasErasedDoesNotComeBackWithARebuiltSegment) {
     StoreBatch batch{"s", {}, place + 1};
     batch.documents.push_back({"docs", place + 1, 0, log_[place].id, source, kNow});
     ASSERT_TRUE(store_->Restore(batch).ok());
+    // Not for a moment, either.
+    const Found now = All();
+    EXPECT_EQ(std::count_if(now.begin(), now.end(), [](const auto& one) { return one.first == "a"; }), 0);
   }
   ASSERT_TRUE(store_->Restored(lost[0].segment).ok());
   EXPECT_EQ(All(), (Found{{"b", 2}, {"c", 1}}));
+  Reopen();
+  EXPECT_EQ(All(), (Found{{"b", 2}, {"c", 1}}));
+}
+
+TEST_F(StoreIdsTest, AStoreMadeAnewLeavesOutWhatWasErased) {
+  Write(WriteKind::kIndex, "a", 1);
+  Write(WriteKind::kIndex, "b", 2);
+  // As of then: a time relative to now must not erase more when it is applied later.
+  const auto erased = store_->Erase(
+      "docs", R"({"query":{"bool":{"filter":[{"term":{"value":1}},{"range":{"_time":{"lte":"now"}}}]}}})");
+  ASSERT_TRUE(erased.ok()) << erased.error().ToString();
+  EXPECT_EQ(erased->documents, 1U);
+  EXPECT_EQ(erased->shards, std::vector<std::string>{"s"});
+  Write(WriteKind::kIndex, "c", 1);
+  store_.reset();
+  std::filesystem::remove_all(path_);
+  clock_.Advance(std::chrono::hours(1));
+  Reopen();
+  const auto replay = [this] {
+    for (std::size_t place = 0; place < log_.size(); ++place) {
+      const std::string source = R"({"value":)" + std::to_string(log_[place].value) + "}";
+      StoreBatch batch{"s", {}, place + 1};
+      batch.documents.push_back({"docs", place + 1, 0, log_[place].id, source, kNow});
+      ASSERT_TRUE(store_->Add(batch).ok());
+    }
+    ASSERT_TRUE(store_->Refresh().ok());
+  };
+  // The record comes first, as the indexer has it.
+  EXPECT_TRUE(store_->ApplyErasure(erased->record).value());
+  EXPECT_FALSE(store_->ApplyErasure(erased->record).value());
+  replay();
+  EXPECT_EQ(All(), (Found{{"b", 2}, {"c", 1}}));
+  ASSERT_TRUE(store_->Flush().ok());
+  Reopen();
+  EXPECT_EQ(All(), (Found{{"b", 2}, {"c", 1}}));
+  // Or it comes when the documents are there already: of another copy of the store.
+  store_.reset();
+  std::filesystem::remove_all(path_);
+  Reopen();
+  replay();
+  EXPECT_EQ(All().size(), 3U);
+  EXPECT_TRUE(store_->ApplyErasure(erased->record).value());
+  EXPECT_EQ(All(), (Found{{"b", 2}, {"c", 1}}));
+  EXPECT_FALSE(store_->ApplyErasure("{}").ok());
+  EXPECT_FALSE(store_->ApplyErasure("nothing").ok());
+}
+
+TEST_F(StoreIdsTest, AnErasureThatWasInterruptedGoesOn) {
+  Write(WriteKind::kIndex, "a", 1);
+  Write(WriteKind::kIndex, "b", 2);
+  ASSERT_TRUE(store_->Flush().ok());
+  // As a crash leaves it between its note and the first segment.
+  ASSERT_TRUE(store_
+                  ->PutNote("erasure/1-x",
+                            R"({"id":"1-x","at":)" + std::to_string(kNow) +
+                                R"(,"indices":["docs"],"body":"{\"query\":{\"term\":{\"value\":1}}}",)" +
+                                R"("positions":{"s":"2"},"done":false})")
+                  .ok());
+  EXPECT_EQ(All().size(), 2U);
+  Reopen();
+  EXPECT_EQ(All(), (Found{{"b", 2}}));
+  EXPECT_NE(store_->Notes().at("erasure/1-x").find(R"("done":true)"), std::string::npos);
 }
 
 TEST_F(StoreIdsTest, ASnapshotKeepsWhatItSaw) {

@@ -100,6 +100,27 @@ TEST_F(StoreTest, MaintainRefreshesFlushesByAgeAndDropsWholeDays) {
   EXPECT_EQ(Count(), 5u);
 }
 
+TEST_F(StoreTest, IndicesMayHaveTheirOwnRetention) {
+  store_->SetRetention("short", std::chrono::hours(48));
+  store_->SetRetention("always", Duration{0});
+  Add(1, 4, "short", "a");
+  Add(1, 4, "always", "b");
+  Add(1, 4, "events", "c");
+  ASSERT_TRUE(store_->Flush().ok());
+  clock_.Advance(std::chrono::hours(24 * 4));
+  ASSERT_TRUE(store_->Maintain().ok());
+  EXPECT_EQ(Count("short"), 0u);
+  EXPECT_EQ(Count("events"), 4u);
+  clock_.Advance(std::chrono::hours(24 * 10));
+  ASSERT_TRUE(store_->Maintain().ok());
+  EXPECT_EQ(Count("events"), 0u);
+  EXPECT_EQ(Count("always"), 4u);
+  store_->SetRetention("always", std::nullopt);
+  clock_.Advance(std::chrono::minutes(2));
+  ASSERT_TRUE(store_->Maintain().ok());
+  EXPECT_EQ(Count("always"), 0u);
+}
+
 TEST_F(StoreTest, EventsOfLongAgoAreKeptAsLongAsTodays) {
   Add(1, 4, "events", "s", kNow - 4000 * kDayMs);
   ASSERT_TRUE(store_->Flush().ok());
@@ -171,6 +192,8 @@ TEST_F(StoreTest, ErasureReachesSegmentsAndMemoryAndProvesIt) {
   EXPECT_EQ(Count("other"), 4u);
   ASSERT_TRUE(store_->Erase("other", R"({"query":{"match_all":{}}})").ok());
   EXPECT_EQ(AllSegmentBytes().find("lice"), std::string::npos);
+  EXPECT_EQ(receipt->quarantined_segments, 0u);
+  EXPECT_FALSE(receipt->id.empty());
   Reopen();
   EXPECT_EQ(Count(), 20u);
   EXPECT_EQ(Add(1, 40).added, 0u);  // a replay does not bring them back

@@ -30,6 +30,7 @@ struct SearchConfig {
   std::string node_name = "honryu";
 
   std::string document_stream = "documents";  ///< Where writes go; empty: writing is refused.
+  std::string erasure_stream = "erasures";    ///< Where erasures are noted for other copies; empty: nowhere.
   ByteSize max_document = ByteSize::MiB(1);   ///< Of one record of that stream, envelope included.
   std::uint32_t max_bulk_items = 50'000;      ///< Of one request.
   Duration put_timeout = std::chrono::seconds(10);

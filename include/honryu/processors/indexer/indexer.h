@@ -23,6 +23,10 @@ struct IndexerConfig {
   std::string document_stream = "documents";
   int document_shards = 2;
   int document_retention_hours = 24;
+  /// The stream of erasures (api/search writes it): made when missing, with one shard, kept as long as a
+  /// stream can be. Every copy of the store carries them out, and one that is filled anew knows them before
+  /// it takes the first event. Empty: none.
+  std::string erasure_stream = "erasures";
   Duration refresh_interval =
       std::chrono::milliseconds(500);  ///< New documents are found after at most this.
   Duration lease_duration = std::chrono::seconds(10);

@@ -1,0 +1,150 @@
+#include "api/search/impl.h"
+#include "api/search/uri_search.h"
+#include "honryu/codec/json_scan.h"
+#include "honryu/obs/log.h"
+#include "honryu/search/api_error.h"
+
+#include <algorithm>
+#include <set>
+#include <utility>
+
+namespace honryu::api::search {
+
+namespace {
+
+using codec::Json;
+using codec::JsonWriter;
+
+/// Of a shard as the store names it: "events.0.6920a3c1" (docs/search-design.md).
+std::string StreamOf(std::string_view shard) {
+  const auto last = shard.rfind('.');
+  const auto middle = last == std::string_view::npos || last == 0 ? last : shard.rfind('.', last - 1);
+  return std::string(shard.substr(0, middle));
+}
+
+}  // namespace
+
+async::Task<std::string> SearchApi::Impl::LogCopies(async::Context ctx, std::vector<std::string> shards,
+                                                    Timestamp at) {
+  std::set<std::string> streams;
+  for (const std::string& shard : shards) streams.insert(StreamOf(shard));
+  std::string body;
+  JsonWriter out(body);
+  out.BeginArray();
+  for (const std::string& stream : streams) {
+    Result<Duration> retention = co_await client.RetentionOf(ctx, stream);
+    out.BeginObject();
+    out.Key("stream");
+    out.String(stream);
+    if (retention.ok()) {
+      out.Key("retention_hours");
+      out.Int(std::chrono::duration_cast<std::chrono::hours>(*retention).count());
+      // Every record that was erased here is older than the erasure.
+      out.Key("readable_until");
+      out.PlainString(FormatTimestamp(std::chrono::time_point_cast<Timestamp::duration>(at + *retention)));
+    } else {
+      out.Key("error");
+      out.String("how long it is kept is not known: " + retention.error().message());
+    }
+    out.EndObject();
+  }
+  out.EndArray();
+  co_return body;
+}
+
+async::Task<Result<void>> SearchApi::Impl::LogErasure(async::Context ctx, std::string id,
+                                                      std::string record) {
+  std::vector<client::PutEntry> entries(1);
+  entries[0].partition_key = id;
+  entries[0].data = Bytes(record);
+  ctx.deadline = std::min(ctx.deadline, std::chrono::steady_clock::now() + config.put_timeout);
+  Result<std::vector<Result<client::PutPosition>>> put =
+      co_await client.Put(ctx, config.erasure_stream, std::move(entries));
+  if (!put.ok()) co_return put.error();
+  if (!(*put)[0].ok()) co_return (*put)[0].error();
+  co_return Ok();
+}
+
+async::Task<Answer> SearchApi::Impl::DeleteByQuery(const Call& call) {
+  const MonoTime begin = std::chrono::steady_clock::now();
+  Result<Json> body = SearchBody(call.request);
+  if (!body.ok()) co_return Answer::Failed(body.error());
+  const Json* query = body->Find("query");
+  if (query == nullptr)
+    co_return Answer::Failed(400, "action_request_validation_exception",
+                             "Validation Failed: 1: query is missing;");
+  // What was acknowledged before this request is subject to it.
+  Result<void> caught_up = co_await CatchUp(call.ctx);
+  if (!caught_up.ok()) co_return Answer::Failed(caught_up.error());
+  const std::string indices = settings.Resolve(call.Part(0));
+  Json only{Json::Object{{"query", *query}}};
+  Result<engine::EraseReceipt> erased =
+      co_await upkeep.RunInTurn([this, indices, text = only.Dump()] { return store.Erase(indices, text); });
+  if (!erased.ok()) co_return Answer::Failed(erased.error(), call.Part(0));
+  if (erased->documents > 0) contexts.CloseOver(NamesOrNone(call.Part(0)));
+  LOG(info, "documents erased", {"indices", indices}, {"documents", erased->documents},
+      {"segments", erased->segments_rewritten}, {"left", erased->left}, {"erasure", erased->id},
+      {"request", call.request.request_id});
+  if (!config.erasure_stream.empty()) {
+    Result<void> noted = co_await LogErasure(call.ctx, erased->id, erased->record);
+    if (!noted.ok())
+      co_return Answer::Failed(503, "unavailable_shards_exception",
+                               "the documents are gone here, but the erasure could not be noted in the log "
+                               "for other copies of the store; repeat it: " +
+                                   noted.error().message());
+  }
+  const std::string log = co_await LogCopies(call.ctx, erased->shards, erased->at);
+  std::string text;
+  JsonWriter out(text);
+  const auto number = [&out](std::string_view name, std::uint64_t value) {
+    out.Key(name);
+    out.Uint(value);
+  };
+  out.BeginObject();
+  out.Key("took");
+  out.Int(ToMs(std::chrono::steady_clock::now() - begin));
+  out.Key("timed_out");
+  out.Bool(false);
+  number("total", erased->documents);
+  number("deleted", erased->documents);
+  number("batches", 1);
+  number("version_conflicts", 0);
+  number("noops", 0);
+  out.Key("retries");
+  out.Raw(R"({"bulk":0,"search":0})");
+  number("throttled_millis", 0);
+  number("throttled_until_millis", 0);
+  out.Key("failures");
+  out.Raw("[]");
+  // The proof: what was rewritten, that nothing is found any more, and where a copy still is.
+  out.Key("receipt");
+  out.BeginObject();
+  out.Key("id");
+  out.String(erased->id);
+  out.Key("request");
+  out.String(call.request.request_id);
+  out.Key("time");
+  out.PlainString(FormatTimestamp(erased->at));
+  out.Key("indices");
+  out.String(indices);
+  number("documents", erased->documents);
+  number("segments_rewritten", erased->segments_rewritten);
+  number("left", erased->left);
+  number("quarantined_segments", erased->quarantined_segments);
+  BytesView up_to;
+  if (codec::FindMember(erased->record, "positions", &up_to)) {
+    out.Key("up_to");
+    out.Raw(up_to);
+  }
+  out.Key("log");
+  out.Raw(log);
+  if (!config.erasure_stream.empty()) {
+    out.Key("noted_in");
+    out.String(config.erasure_stream);
+  }
+  out.EndObject();
+  out.EndObject();
+  co_return Answer::Json(std::move(text));
+}
+
+}  // namespace honryu::api::search
