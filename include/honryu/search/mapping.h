@@ -87,6 +87,12 @@ class Mapping {
   bool Find(std::string_view path, FieldSpec* spec) const;
   void MarkConflicting(std::string_view path);
   std::map<std::string, FieldSpec> Fields() const;
+  /// Remembers that strings of this field are hardly ever the same twice (ids, messages), for the segments to
+  /// come: these store such strings once. Learnt anew by each process; a few fields, further ones are not
+  /// kept.
+  void MarkUnique(std::string_view path);
+  /// These fields, the first learnt first.
+  std::vector<std::string> Unique() const;
   const MappingLimits& limits() const { return limits_; }
 
  private:
@@ -100,6 +106,7 @@ class Mapping {
   std::map<std::string, Dynamic, std::less<>> dynamic_;  // by object; those inside have it, too
   std::set<std::string, std::less<>> objects_;           // declared ones
   std::atomic<bool> strict_{false};
+  std::vector<std::string> unique_;
 };
 
 }  // namespace honryu::search

@@ -46,9 +46,9 @@ double PercentileSketch::Percentile(double percent) {
   const auto wanted = std::ceil(percent / 100 * static_cast<double>(count_));
   auto rank = static_cast<std::uint64_t>(std::clamp(wanted, 1.0, static_cast<double>(count_)));
   if (!exact_.empty()) {
-    if (!sorted_) std::sort(exact_.begin(), exact_.end());
-    sorted_ = true;
-    return exact_[rank - 1];
+    const auto at = exact_.begin() + static_cast<std::ptrdiff_t>(rank - 1);
+    if (!sorted_) std::nth_element(exact_.begin(), at, exact_.end());
+    return *at;
   }
   for (const auto& [bin, count] : bins_) {
     if (rank <= count) return ValueOf(bin);

@@ -47,7 +47,7 @@ class TopHits final : public Aggregation {
     out.Key("hits");
     out.BeginArray();
     for (std::size_t i = spec_.from; i < best_.size(); ++i) {
-      SourceBlocks::Cache cache;
+      Segment::SourceCache cache;
       HONRYU_TRY_VOID(WriteHit(*best_[i].indexed, best_[i].hit, spec_.sort, spec_.view, cache, out));
     }
     out.EndArray();

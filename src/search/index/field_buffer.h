@@ -32,6 +32,8 @@ struct TextBuffer {
     std::uint32_t offset, length;
   };
   std::vector<Term> terms;
+  /// So far each value is one token, itself: `tokens` and `begins` are empty.
+  bool exact = true;
 };
 
 /// All that has come for a field.
@@ -49,6 +51,7 @@ struct FieldBuffer {
   };
   std::vector<Value> values;
   std::vector<TextBuffer> texts;
+  int mark = -1;  ///< Its number among the fields whose strings leave the source, if it is one.
 };
 
 }  // namespace honryu::search

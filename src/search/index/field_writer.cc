@@ -12,13 +12,6 @@
 namespace honryu::search {
 namespace {
 
-/// The first eight bytes as a number that orders like them.
-std::uint64_t Prefix(BytesView text) {
-  char bytes[8] = {};
-  std::memcpy(bytes, text.data(), std::min<std::size_t>(8, text.size()));
-  return codec::LoadBigEndian64(bytes);
-}
-
 /// Numbers 0..n-1 in the order of their strings.
 template <class TextOf>
 std::vector<std::uint32_t> SortByText(std::size_t n, TextOf&& text_of) {
@@ -27,7 +20,7 @@ std::vector<std::uint32_t> SortByText(std::size_t n, TextOf&& text_of) {
     std::uint32_t number;
   };
   std::vector<Key> keys(n);
-  for (std::uint32_t i = 0; i < n; ++i) keys[i] = {Prefix(text_of(i)), i};
+  for (std::uint32_t i = 0; i < n; ++i) keys[i] = {TextPrefix(text_of(i)), i};
   std::sort(keys.begin(), keys.end(), [&](const Key& a, const Key& b) {
     return a.prefix != b.prefix ? a.prefix < b.prefix : text_of(a.number) < text_of(b.number);
   });
@@ -64,6 +57,13 @@ void ForEachToken(const FieldBuffer& field, const TextBuffer& text,
     if (i > 0 && docs[i] != docs[i - 1]) base = 0;
     base += tokens_of(field.strings.values[i], docs[i], base) + kPositionGap;
   }
+}
+
+/// Of a view that is the exact one.
+void WriteOnes(std::size_t values, std::uint32_t number, SegmentFileWriter& file) {
+  std::string section;
+  PackedInts::Append(std::vector<std::int64_t>(values, 1), section);
+  file.AddSection(SectionKind::kTextLengths, number, section);
 }
 
 void WriteText(const FieldBuffer& field, const TextBuffer& text, const std::string& arena,
@@ -132,6 +132,7 @@ void WriteColumn(SectionKind kind, const ValueBuffer<T>& buffer, std::uint32_t d
 
 /// Text postings name ordinals instead of documents where values repeat: a value is then indexed once.
 bool ByOrdinal(const FieldBuffer& field, std::size_t distinct) {
+  if (field.mark >= 0) return false;
   if (distinct != field.values.size()) return false;  // some are overlong
   for (std::size_t i = 1; i < field.strings.docs.size(); ++i)
     if (field.strings.docs[i] == field.strings.docs[i - 1]) return false;
@@ -139,6 +140,12 @@ bool ByOrdinal(const FieldBuffer& field, std::size_t distinct) {
 }
 
 }  // namespace
+
+std::uint64_t TextPrefix(BytesView text) {
+  char bytes[8] = {};
+  std::memcpy(bytes, text.data(), std::min<std::size_t>(8, text.size()));
+  return codec::LoadBigEndian64(bytes);
+}
 
 void WriteKeywords(std::uint32_t field, const std::vector<std::uint32_t>& docs,
                    const std::vector<std::int64_t>& ordinals, const std::vector<BytesView>& sorted_terms,
@@ -156,7 +163,7 @@ void WriteKeywords(std::uint32_t field, const std::vector<std::uint32_t>& docs,
   for (std::size_t i = 0; i < docs.size(); ++i)
     lists[next[static_cast<std::size_t>(ordinals[i])]++] = docs[i];
 
-  DictionaryWriter dictionary;
+  DictionaryWriter dictionary(FormOf(sorted_terms));
   std::string postings;
   for (std::size_t term = 0; term < sorted_terms.size(); ++term) {
     const auto begin = lists.begin() + static_cast<std::ptrdiff_t>(ends[term]);
@@ -187,18 +194,22 @@ void WriteField(const FieldBuffer& field, const std::string& values, const std::
   };
   auto order = SortByText(exact.size(), [&](std::uint32_t i) { return value_text(exact[i]); });
   for (auto& i : order) i = exact[i];
-  const bool by_ordinal = !field.texts.empty() && ByOrdinal(field, exact.size());
+  const bool text_is_exact = !field.texts.empty() && field.texts[0].exact && !field.values.empty();
+  const bool by_ordinal = text_is_exact || (!field.texts.empty() && ByOrdinal(field, exact.size()));
 
   FieldEntry entry;
   entry.name = field.name;
   if (!field.texts.empty() && !field.values.empty()) {
     entry.analyzer = static_cast<std::uint8_t>(field.texts[0].analyzer);
     entry.text_by_ordinal = by_ordinal;
-    for (const auto value : field.strings.values) {
-      const auto& begins = field.texts[0].begins;
-      entry.text_tokens +=
-          (value + 1 < begins.size() ? begins[value + 1] : field.texts[0].tokens.size()) - begins[value];
-    }
+    entry.text_is_exact = text_is_exact;
+    if (text_is_exact) entry.text_tokens = field.strings.docs.size();
+    if (!text_is_exact)
+      for (const auto value : field.strings.values) {
+        const auto& begins = field.texts[0].begins;
+        entry.text_tokens +=
+            (value + 1 < begins.size() ? begins[value + 1] : field.texts[0].tokens.size()) - begins[value];
+      }
   }
   const auto number = file.AddField(entry);
   WriteColumn(SectionKind::kLongs, field.longs, doc_count, number, file);
@@ -207,12 +218,20 @@ void WriteField(const FieldBuffer& field, const std::string& values, const std::
   WriteColumn(SectionKind::kDates, field.dates, doc_count, number, file);
   if (field.values.empty()) return;
 
+  // Values of fields with a mark were not looked for when they came, so the same may be there twice.
   std::vector<std::uint32_t> ordinal_of(field.values.size());
-  std::vector<BytesView> sorted(order.size());
-  for (std::uint32_t o = 0; o < order.size(); ++o) {
-    ordinal_of[order[o]] = o;
-    sorted[o] = value_text(order[o]);
+  std::vector<BytesView> sorted;
+  sorted.reserve(order.size());
+  std::size_t kept = 0;
+  for (const auto value : order) {
+    const auto text = value_text(value);
+    if (sorted.empty() || sorted.back() != text) {
+      sorted.push_back(text);
+      order[kept++] = value;
+    }
+    ordinal_of[value] = static_cast<std::uint32_t>(sorted.size() - 1);
   }
+  order.resize(kept);
   std::vector<std::uint32_t> docs, overlong;
   std::vector<std::int64_t> ordinals;
   for (std::size_t i = 0; i < field.strings.docs.size(); ++i) {
@@ -226,9 +245,13 @@ void WriteField(const FieldBuffer& field, const std::string& values, const std::
   }
   WriteKeywords(number, docs, ordinals, sorted, overlong, doc_count, file);
   for (std::size_t t = 0; t < field.texts.size(); ++t) {
+    if (t == 0 && text_is_exact) {
+      WriteOnes(order.size(), number, file);
+      continue;
+    }
     auto text_number = number;
     if (t > 0) {
-      FieldEntry view{field.texts[t].name, static_cast<std::uint8_t>(field.texts[t].analyzer), false,
+      FieldEntry view{field.texts[t].name, static_cast<std::uint8_t>(field.texts[t].analyzer), false, false,
                       field.texts[t].tokens.size()};
       text_number = file.AddField(std::move(view));
     }

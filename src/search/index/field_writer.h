@@ -15,6 +15,9 @@ inline constexpr std::uint32_t kPositionGap = 100;
 void WriteField(const FieldBuffer& field, const std::string& values, const std::string& terms,
                 std::uint32_t doc_count, SegmentFileWriter& file);
 
+/// The first eight bytes as a number that orders like them.
+std::uint64_t TextPrefix(BytesView text);
+
 /// Adds the keyword sections of `field`: ordinals (with their documents, in order), terms in rising order,
 /// postings by counting, documents with overlong values.
 void WriteKeywords(std::uint32_t field, const std::vector<std::uint32_t>& docs,

@@ -51,6 +51,13 @@ class InternTable {
     }
   }
 
+  /// Takes a string without looking whether it is there; gives its place in arena().
+  std::uint32_t Append(std::string_view key) {
+    const auto offset = static_cast<std::uint32_t>(arena_.size());
+    arena_.append(key);
+    return offset;
+  }
+
   const std::string& arena() const { return arena_; }
   std::size_t bytes() const { return arena_.size() + slots_.size() * sizeof(Slot); }
   void Clear() {

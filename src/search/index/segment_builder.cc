@@ -1,8 +1,10 @@
 #include "search/index/segment_builder.h"
 
 #include "search/index/field_writer.h"
+#include "search/segment/byte_reader.h"
 #include "search/segment/segment.h"
 
+#include <algorithm>
 #include <charconv>
 #include <cmath>
 
@@ -33,7 +35,7 @@ std::optional<double> NumberOf(const simdjson::dom::element& element) {
 
 }  // namespace
 
-SegmentBuilder::SegmentBuilder(Mapping& mapping) : mapping_(mapping) {}
+SegmentBuilder::SegmentBuilder(Mapping& mapping) : mapping_(mapping), unique_(mapping.Unique()) {}
 
 std::size_t SegmentBuilder::bytes() const {
   std::size_t total = values_.bytes() + terms_.bytes() + source_.bytes();
@@ -48,7 +50,9 @@ std::size_t SegmentBuilder::bytes() const {
 
 void SegmentBuilder::Add(BytesView source, const simdjson::dom::object& object, const DocumentKey& key,
                          std::int64_t time_ms) {
-  source_.Add(source);
+  document_ = source;
+  document_at_ = 0;
+  cuts_.clear();
   AddInternal(kTimeField, FieldType::kDate, {}, time_ms);
   AddInternal(kShardField, FieldType::kKeyword, key.shard, 0);
   AddInternal(kSequenceField, FieldType::kLong, {}, static_cast<std::int64_t>(key.sequence));
@@ -61,6 +65,15 @@ void SegmentBuilder::Add(BytesView source, const simdjson::dom::object& object, 
   }
   path_.clear();
   WalkObject(object, 0);
+  stored_.clear();
+  std::size_t from = 0;
+  for (const auto& cut : cuts_) {
+    stored_.append(source, from, cut.begin - from);
+    stored_ += static_cast<char>(kDetachedMark + cut.mark);
+    from = cut.begin + cut.size;
+  }
+  stored_.append(source, from);
+  source_.Add(stored_);
   ++docs_;
 }
 
@@ -102,6 +115,8 @@ FieldBuffer* SegmentBuilder::FieldOf(std::string_view path, ValueKind kind) {
   made.spec = spec;
   made.searchable = known && spec.type != FieldType::kDisabled;
   made.space = spaces_++;
+  const auto unique = std::find(unique_.begin(), unique_.end(), path);
+  if (unique != unique_.end()) made.mark = static_cast<int>(unique - unique_.begin());
   by_name_.emplace(made.name, &made);
   if (!made.searchable) {
     if (!known) ++counters_.ignored_values;
@@ -110,7 +125,7 @@ FieldBuffer* SegmentBuilder::FieldOf(std::string_view path, ValueKind kind) {
   if (spec.type == FieldType::kText) {
     made.texts.push_back({made.name, spec.analyzer, spaces_++, {}, {}, {}});
     for (const auto& view : spec.views)
-      made.texts.push_back({made.name + "." + view.name, view.analyzer, spaces_++, {}, {}, {}});
+      made.texts.push_back({made.name + "." + view.name, view.analyzer, spaces_++, {}, {}, {}, false});
   }
   return &made;
 }
@@ -275,6 +290,10 @@ void SegmentBuilder::Store(FieldBuffer& field, std::string_view text, bool limit
     ++counters_.overlong_values;
     field.strings.Add(docs_, static_cast<std::uint32_t>(field.values.size()));
     field.values.push_back({0, static_cast<std::uint32_t>(text.size()), true});
+  } else if (field.mark >= 0) {
+    Detach(field, text);
+    field.strings.Add(docs_, static_cast<std::uint32_t>(field.values.size()));
+    field.values.push_back({values_.Append(text), static_cast<std::uint32_t>(text.size()), false});
   } else {
     bool fresh;
     std::uint32_t offset;
@@ -287,10 +306,44 @@ void SegmentBuilder::Store(FieldBuffer& field, std::string_view text, bool limit
   for (auto& view : field.texts) StoreText(field, view, text);
 }
 
-void SegmentBuilder::StoreText(FieldBuffer&, TextBuffer& text, std::string_view value) {
-  text.begins.push_back(text.tokens.size());
+/// Notes where the string stands in the source. Only the first one of a field in a document can be put back.
+void SegmentBuilder::Detach(FieldBuffer& field, std::string_view text) {
+  if (text.empty() || (!field.strings.docs.empty() && field.strings.docs.back() == docs_)) return;
+  // Strings come in their order in the source, so the search goes on where the last one ended. A string that
+  // is written with escapes is not found, and stays.
+  for (auto at = document_.find(text, document_at_); at != BytesView::npos;
+       at = document_.find(text, at + 1)) {
+    if (at == 0 || document_[at - 1] != '"' || document_.substr(at + text.size(), 1) != "\"") continue;
+    cuts_.push_back({at, text.size(), field.mark});
+    document_at_ = at + text.size();
+    return;
+  }
+}
+
+void SegmentBuilder::StoreText(FieldBuffer& field, TextBuffer& text, std::string_view value) {
   if (!analyzers_[static_cast<std::size_t>(text.analyzer)].Analyze(value, tokens_, mapping_.limits().tokens))
     ++counters_.cut_texts;
+  if (text.exact) {
+    if (tokens_.size() == 1 && tokens_[0].text == value && !field.values.back().overlong) return;
+    MakeTokens(field, text, field.values.size() - 1);
+  }
+  AddTokens(text);
+}
+
+void SegmentBuilder::MakeTokens(const FieldBuffer& field, TextBuffer& text, std::size_t values) {
+  text.exact = false;
+  std::vector<Token> others;
+  others.swap(tokens_);
+  for (std::size_t v = 0; v < values; ++v) {
+    const auto& value = field.values[v];
+    tokens_.assign(1, {BytesView(values_.arena()).substr(value.offset, value.length), TokenKind::kWord, 0});
+    AddTokens(text);
+  }
+  tokens_.swap(others);
+}
+
+void SegmentBuilder::AddTokens(TextBuffer& text) {
+  text.begins.push_back(text.tokens.size());
   // Hash and prefetch the whole batch first: the look-ups then wait for memory together, not one by one.
   hashes_.resize(tokens_.size());
   for (std::size_t i = 0; i < tokens_.size(); ++i) {
@@ -309,11 +362,38 @@ void SegmentBuilder::StoreText(FieldBuffer&, TextBuffer& text, std::string_view 
   }
 }
 
+void SegmentBuilder::LearnUnique() {
+  constexpr std::uint32_t kEnough = 1000;  // documents, before anything is said about a field
+  constexpr std::size_t kWorth = 12;       // bytes: shorter strings cost little twice
+  if (docs_ < kEnough) return;
+  for (const auto& field : fields_) {
+    if (!field.searchable || field.name.starts_with('_')) continue;
+    std::size_t exact = 0, bytes = 0, overlong = 0;
+    for (const auto& value : field.values) {
+      overlong += value.overlong ? 1 : 0;
+      if (!value.overlong) ++exact, bytes += value.length;
+    }
+    const auto strings = field.strings.docs.size() - overlong;
+    if (exact * 4 >= docs_ && exact * 10 >= strings * 9 && bytes >= exact * kWorth)
+      mapping_.MarkUnique(field.name);
+  }
+}
+
 std::string SegmentBuilder::Finish() {
   SegmentFileWriter file;
-  for (auto& field : fields_)
-    if (field.searchable) WriteField(field, values_.arena(), terms_.arena(), docs_, file);
+  LearnUnique();
+  for (auto& field : fields_) {
+    if (!field.searchable) continue;
+    const auto& docs = field.strings.docs;
+    if (!field.texts.empty() && field.texts[0].exact &&
+        std::adjacent_find(docs.begin(), docs.end()) != docs.end())
+      MakeTokens(field, field.texts[0], field.values.size());
+    WriteField(field, values_.arena(), terms_.arena(), docs_, file);
+  }
   std::string section;
+  for (const auto& name : unique_) AppendString(section, name);
+  if (!section.empty()) file.AddSection(SectionKind::kDetached, kNoField, section);
+  section.clear();
   source_.Finish(section);
   file.AddSection(SectionKind::kSource, kNoField, section);
   auto bytes = file.Finish(docs_);
@@ -322,6 +402,7 @@ std::string SegmentBuilder::Finish() {
   by_name_.clear();
   values_.Clear();
   terms_.Clear();
+  unique_ = mapping_.Unique();
   return bytes;
 }
 

@@ -60,6 +60,12 @@ class SegmentBuilder {
   void AddBoolean(bool value);
   void Store(FieldBuffer& field, std::string_view text, bool limited);
   void StoreText(FieldBuffer& field, TextBuffer& text, std::string_view value);
+  void AddTokens(TextBuffer& text);
+  /// Gives the view the tokens of its first `values` values, each of which is its only token.
+  void MakeTokens(const FieldBuffer& field, TextBuffer& text, std::size_t values);
+  void Detach(FieldBuffer& field, std::string_view text);
+  /// Fields whose strings are hardly ever the same twice: the next segments keep them out of the sources.
+  void LearnUnique();
   void Conflict(FieldBuffer& field);
   bool HasExactly(std::string_view path, std::string_view id);
   bool AddGeoPoint(const simdjson::dom::element& element, std::size_t depth);
@@ -69,6 +75,16 @@ class SegmentBuilder {
   std::uint32_t docs_ = 0;
   std::uint32_t spaces_ = 0;
   std::string path_;
+  // The document being added: its bytes, and those of its strings that leave the source.
+  BytesView document_;
+  std::size_t document_at_ = 0;
+  struct Cut {
+    std::size_t begin, size;
+    int mark;
+  };
+  std::vector<Cut> cuts_;
+  std::vector<std::string> unique_;
+  std::string stored_;
   std::deque<FieldBuffer> fields_;  // stays in place as it grows
   struct NameHash {
     using is_transparent = void;

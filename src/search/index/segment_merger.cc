@@ -1,8 +1,10 @@
 #include "search/index/segment_merger.h"
 
 #include "search/index/field_writer.h"
+#include "search/segment/byte_reader.h"
 
 #include <algorithm>
+#include <array>
 #include <limits>
 #include <map>
 #include <numeric>
@@ -24,39 +26,51 @@ struct Source {
   std::vector<std::size_t> ordinal_begins;
 };
 
-/// Visits the terms of several dictionaries in order: visit(term, [(source, entry)…]). kCorrupt when one ends
-/// too early.
+/// Visits the terms of several dictionaries in order: visit(term, [(source, entry)…]), sources rising.
+/// kCorrupt when one ends too early.
 template <class Visit>
 Result<void> MergeTerms(const std::vector<const Dictionary*>& dictionaries, Visit&& visit) {
   std::vector<DictionaryWalker> walkers;
-  std::vector<std::size_t> live;
+  // A heap of those with terms left, the least term in front; most comparisons end at the first eight bytes.
+  struct Head {
+    std::uint64_t prefix;
+    std::size_t source;
+  };
+  std::vector<Head> heap;
+  const auto after = [&](const Head& a, const Head& b) {
+    if (a.prefix != b.prefix) return a.prefix > b.prefix;
+    const int order = walkers[a.source].term().compare(walkers[b.source].term());
+    return order != 0 ? order > 0 : a.source > b.source;
+  };
   for (std::size_t i = 0; i < dictionaries.size(); ++i) {
     static const Dictionary kEmpty;
     walkers.emplace_back(dictionaries[i] != nullptr ? *dictionaries[i] : kEmpty);
     if (walkers.back().Next())
-      live.push_back(i);
+      heap.push_back({TextPrefix(walkers.back().term()), i});
     else if (dictionaries[i] != nullptr && dictionaries[i]->size() > 0)
       return Error(ErrorCode::kCorrupt, "a dictionary cannot be read");
   }
+  std::make_heap(heap.begin(), heap.end(), after);
   std::vector<std::pair<std::size_t, TermEntry>> entries;
   std::string term;
-  while (!live.empty()) {
-    auto least = walkers[live[0]].term();
-    for (const auto i : live) least = std::min(least, walkers[i].term());
-    term.assign(least);
+  while (!heap.empty()) {
+    term.assign(walkers[heap.front().source].term());
     entries.clear();
-    for (const auto i : live)
-      if (walkers[i].term() == term) entries.emplace_back(i, walkers[i].entry());
+    while (!heap.empty() && walkers[heap.front().source].term() == term) {
+      std::pop_heap(heap.begin(), heap.end(), after);
+      auto& walker = walkers[heap.back().source];
+      entries.emplace_back(heap.back().source, walker.entry());
+      if (walker.Next()) {
+        heap.back().prefix = TextPrefix(walker.term());
+        std::push_heap(heap.begin(), heap.end(), after);
+        continue;
+      }
+      const auto& ended = entries.back();
+      heap.pop_back();
+      if (ended.second.ordinal + std::uint64_t{1} != dictionaries[ended.first]->size())
+        return Error(ErrorCode::kCorrupt, "a dictionary ends too early");
+    }
     visit(term, entries);
-    bool whole = true;
-    std::erase_if(live, [&](std::size_t i) {
-      if (walkers[i].term() != term) return false;
-      const auto ordinal = walkers[i].entry().ordinal;
-      if (walkers[i].Next()) return false;
-      whole = whole && ordinal + std::uint64_t{1} == dictionaries[i]->size();
-      return true;
-    });
-    if (!whole) return Error(ErrorCode::kCorrupt, "a dictionary ends too early");
   }
   return Ok();
 }
@@ -78,8 +92,12 @@ class FieldMerger {
     }
     HONRYU_TRY_VOID(MergeKeywords());
     if (entry.analyzer != FieldEntry::kNoText) {
-      by_ordinal_ = ByOrdinal();
+      is_exact_ = std::all_of(sources_.begin(), sources_.end(), [](const Source& source) {
+        return source.field->text ? source.field->text->is_exact : !source.field->keywords;
+      });
+      by_ordinal_ = is_exact_ || ByOrdinal();
       entry.text_by_ordinal = by_ordinal_;
+      entry.text_is_exact = is_exact_;
       MeasureText();
       entry.text_tokens = tokens_;
     }
@@ -95,6 +113,12 @@ class FieldMerger {
         terms.push_back(
             BytesView(term_arena_).substr(term_begins_[i], term_begins_[i + 1] - term_begins_[i]));
       WriteKeywords(number_, keyword_docs_, keyword_ordinals_, terms, overlong_, doc_count_, file_);
+    }
+    if (text && is_exact_) {
+      std::string section;
+      PackedInts::Append(lengths_, section);
+      file_.AddSection(SectionKind::kTextLengths, number_, section);
+      return Ok();
     }
     return text ? MergeText() : Ok();
   }
@@ -283,13 +307,39 @@ class FieldMerger {
     std::vector<const Dictionary*> dictionaries(sources_.size());
     for (std::size_t i = 0; i < sources_.size(); ++i)
       if (sources_[i].field->text) dictionaries[i] = &sources_[i].field->text->terms;
+    const bool by_documents =
+        !by_ordinal_ && std::none_of(sources_.begin(), sources_.end(), [](const Source& source) {
+          return source.field->text && source.field->text->by_ordinal;
+        });
     auto merged = MergeTerms(dictionaries, [&](BytesView term, const auto& entries) {
       parts.clear();
       gathered.clear();
+      targets.clear();
+      starts.clear();
+      stream.clear();
+      const auto write = [&] {
+        const auto begin = postings.size();
+        AppendPostings(targets, stream, starts, postings);
+        dictionary.Add(term, static_cast<std::uint32_t>(targets.size()), postings.size() - begin);
+      };
+      if (by_documents) {  // they come in order
+        for (const auto& [i, entry] : entries) {
+          const auto& docs = *sources_[i].docs;
+          for (auto cursor = sources_[i].field->text->Open(entry); cursor.Next();) {
+            const auto raw = cursor.TakeRawPositions();
+            if (raw.empty() || cursor.target() >= docs.size() || docs[cursor.target()] == kGone) continue;
+            targets.push_back(docs[cursor.target()]);
+            starts.push_back(static_cast<std::uint32_t>(stream.size()));
+            stream.append(raw);
+          }
+        }
+        if (!targets.empty()) write();
+        return;
+      }
       for (const auto& [i, entry] : entries) {
         const auto& source = sources_[i];
         for (auto cursor = source.field->text->Open(entry); cursor.Next();) {
-          const auto raw = cursor.RawPositions();
+          const auto raw = cursor.TakeRawPositions();
           if (raw.empty()) continue;
           const auto offset = static_cast<std::uint32_t>(gathered.size());
           const auto before = parts.size();
@@ -301,18 +351,13 @@ class FieldMerger {
       }
       if (parts.empty()) return;
       std::sort(parts.begin(), parts.end(), [](const Part& a, const Part& b) { return a.target < b.target; });
-      targets.clear();
-      starts.clear();
-      stream.clear();
       for (const auto& part : parts) {
         if (!targets.empty() && targets.back() == part.target) continue;  // a value of several inputs
         targets.push_back(part.target);
         starts.push_back(static_cast<std::uint32_t>(stream.size()));
         stream.append(gathered, part.offset, part.size);
       }
-      const auto begin = postings.size();
-      AppendPostings(targets, stream, starts, postings);
-      dictionary.Add(term, static_cast<std::uint32_t>(targets.size()), postings.size() - begin);
+      write();
     });
     if (!merged.ok()) return merged;
     std::string section;
@@ -330,7 +375,7 @@ class FieldMerger {
   std::uint32_t doc_count_;
   SegmentFileWriter& file_;
   std::uint32_t number_ = 0;
-  bool has_keywords_ = false, by_ordinal_ = false;
+  bool has_keywords_ = false, by_ordinal_ = false, is_exact_ = false;
   std::string term_arena_;
   std::vector<std::size_t> term_begins_;
   std::vector<std::uint32_t> keyword_docs_, overlong_;
@@ -355,11 +400,67 @@ bool HasValues(const Source& source) {
   return source.field->text.has_value();
 }
 
+/// The fields that the merged sources refer to, and what each input's marks become there.
+struct Marks {
+  std::vector<std::string> names;
+  struct Of {
+    bool same = true;      ///< As they are.
+    bool possible = true;  ///< False: its documents are made whole.
+    std::array<char, kMaxDetached> to{};
+  };
+  std::vector<Of> inputs;
+};
+
+Marks MergeMarks(const std::vector<MergeInput>& inputs) {
+  Marks marks;
+  for (const auto& input : inputs) {
+    auto& of = marks.inputs.emplace_back();
+    const auto& names = input.segment->detached();
+    for (std::size_t i = 0; i < names.size(); ++i) {
+      auto found = std::find(marks.names.begin(), marks.names.end(), names[i]);
+      if (found == marks.names.end() && marks.names.size() < kMaxDetached)
+        found = marks.names.insert(found, names[i]);
+      const auto number = static_cast<std::size_t>(found - marks.names.begin());
+      of.possible = of.possible && found != marks.names.end();
+      of.same = of.same && number == i;
+      of.to[i] = static_cast<char>(kDetachedMark + static_cast<int>(number));
+    }
+  }
+  return marks;
+}
+
+/// Adds the kept documents of one input, one by one.
+Result<void> CopySources(const MergeInput& input, const Marks::Of& marks, SourceWriter& sources) {
+  const Segment& segment = *input.segment;
+  Segment::SourceCache cache;
+  std::string changed;
+  for (std::uint32_t doc = 0; doc < segment.doc_count(); ++doc) {
+    if (!input.keep.empty() && !input.keep[doc]) continue;
+    if (!marks.possible) {
+      HONRYU_TRY(const auto source, segment.Source(doc, cache));
+      sources.Add(source);
+      continue;
+    }
+    HONRYU_TRY(const auto source, segment.source().Get(doc, cache.block));
+    if (marks.same) {
+      sources.Add(source);
+      continue;
+    }
+    changed.assign(source);
+    for (char& c : changed)
+      if (const auto number = static_cast<std::size_t>(c - kDetachedMark); number < segment.detached().size())
+        c = marks.to[number];
+    sources.Add(changed);
+  }
+  return Ok();
+}
+
 }  // namespace
 
 Result<std::string> MergeSegments(const std::vector<MergeInput>& inputs) {
   SegmentFileWriter file;
   SourceWriter sources;
+  const auto marks = MergeMarks(inputs);
   std::vector<std::vector<std::uint32_t>> docs(inputs.size());
   std::uint64_t doc_count = 0;
   for (std::size_t i = 0; i < inputs.size(); ++i) {
@@ -367,16 +468,10 @@ Result<std::string> MergeSegments(const std::vector<MergeInput>& inputs) {
     docs[i].resize(segment->doc_count());
     for (std::uint32_t doc = 0; doc < segment->doc_count(); ++doc)
       docs[i][doc] = keep.empty() || keep[doc] ? static_cast<std::uint32_t>(doc_count++) : kGone;
-    if (keep.empty()) {
+    if (keep.empty() && marks.inputs[i].same)
       sources.AddPacked(segment->source());
-      continue;
-    }
-    SourceBlocks::Cache cache;
-    for (std::uint32_t doc = 0; doc < segment->doc_count(); ++doc) {
-      if (!keep[doc]) continue;
-      HONRYU_TRY(const auto source, segment->source().Get(doc, cache));
-      sources.Add(source);
-    }
+    else
+      HONRYU_TRY_VOID(CopySources(inputs[i], marks.inputs[i], sources));
   }
   if (doc_count > INT32_MAX)
     return Error(ErrorCode::kTooLarge, "the merged segment would have too many documents");
@@ -393,6 +488,9 @@ Result<std::string> MergeSegments(const std::vector<MergeInput>& inputs) {
     HONRYU_TRY_VOID(
         FieldMerger(std::string(name), std::move(list), static_cast<std::uint32_t>(doc_count), file).Run());
   std::string section;
+  for (const auto& name : marks.names) AppendString(section, name);
+  if (!section.empty()) file.AddSection(SectionKind::kDetached, kNoField, section);
+  section.clear();
   sources.Finish(section);
   file.AddSection(SectionKind::kSource, kNoField, section);
   return file.Finish(static_cast<std::uint32_t>(doc_count));

@@ -3,6 +3,7 @@
 #include "honryu/codec/json.h"
 #include "honryu/search/name_pattern.h"
 
+#include <algorithm>
 #include <optional>
 
 namespace honryu::search {
@@ -388,6 +389,18 @@ bool Mapping::Find(std::string_view path, FieldSpec* spec) const {
   if (found == fields_.end()) return false;
   *spec = found->second;
   return true;
+}
+
+void Mapping::MarkUnique(std::string_view path) {
+  constexpr std::size_t kMost = 8;  // kMaxDetached: so many marks a source has
+  const std::lock_guard lock(mutex_);
+  if (unique_.size() < kMost && std::find(unique_.begin(), unique_.end(), path) == unique_.end())
+    unique_.emplace_back(path);
+}
+
+std::vector<std::string> Mapping::Unique() const {
+  const std::lock_guard lock(mutex_);
+  return unique_;
 }
 
 void Mapping::MarkConflicting(std::string_view path) {

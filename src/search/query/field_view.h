@@ -30,11 +30,11 @@ class SourceReader {
   explicit SourceReader(const Segment& segment) : segment_(segment) {}
   /// Calls visit(text) for each string at `path` of the document.
   void Strings(std::uint32_t doc, std::string_view path, const std::function<void(std::string_view)>& visit);
-  Result<BytesView> Get(std::uint32_t doc) { return segment_.source().Get(doc, cache_); }
+  Result<BytesView> Get(std::uint32_t doc) { return segment_.Source(doc, cache_); }
 
  private:
   const Segment& segment_;
-  SourceBlocks::Cache cache_;
+  Segment::SourceCache cache_;
 };
 
 /// Documents that have any of `targets` (rising): the targets themselves, or for a view by ordinals every

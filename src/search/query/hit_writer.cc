@@ -208,7 +208,7 @@ Result<std::vector<SortField>> ParseSort(const Json& json) {
 }
 
 Result<void> WriteHit(const IndexedSegment& indexed, const Hit& hit, const std::vector<SortField>& sorts,
-                      const HitView& view, SourceBlocks::Cache& cache, codec::JsonWriter& out) {
+                      const HitView& view, Segment::SourceCache& cache, codec::JsonWriter& out) {
   const auto& segment = *indexed.segment;
   out.BeginObject();
   out.Key("_index");
@@ -223,7 +223,7 @@ Result<void> WriteHit(const IndexedSegment& indexed, const Hit& hit, const std::
     out.Double(hit.score);
   else
     out.Null();
-  HONRYU_TRY(const auto source, segment.source().Get(hit.doc, cache));
+  HONRYU_TRY(const auto source, segment.Source(hit.doc, cache));
   if (view.source.whole()) {
     out.Key("_source");
     out.Raw(source);

@@ -42,6 +42,6 @@ Result<std::vector<SortField>> ParseSort(const codec::Json& json);
 /// {"_index","_id","_score","_source","fields","highlight","sort"}, as far as they are asked for. `sorts` are
 /// those that gave hit.sort; empty: by score.
 Result<void> WriteHit(const IndexedSegment& indexed, const Hit& hit, const std::vector<SortField>& sorts,
-                      const HitView& view, SourceBlocks::Cache& cache, codec::JsonWriter& out);
+                      const HitView& view, Segment::SourceCache& cache, codec::JsonWriter& out);
 
 }  // namespace honryu::search

@@ -201,7 +201,7 @@ Result<std::string> RunSearch(const std::vector<IndexedSegment>& segments, const
     out.Null();
   out.Key("hits");
   out.BeginArray();
-  SourceBlocks::Cache cache;
+  Segment::SourceCache cache;
   std::size_t cached = SIZE_MAX;
   for (const auto& hit : result.hits) {
     if (hit.segment != cached) {

@@ -20,7 +20,61 @@ std::size_t SharedPrefix(BytesView a, BytesView b) {
   return shared;
 }
 
+constexpr std::uint32_t kColumns = 1u << 31;
+constexpr std::size_t kUuid = 36;
+
+int Digit(char c) {
+  if (c >= '0' && c <= '9') return c - '0';
+  return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
+}
+bool IsDash(std::size_t i) { return i == 8 || i == 13 || i == 18 || i == 23; }
+
+bool FitsHex(BytesView term) {
+  return term.size() % 2 == 0 && std::all_of(term.begin(), term.end(), [](char c) { return Digit(c) >= 0; });
+}
+bool FitsUuid(BytesView term) {
+  if (term.size() != kUuid) return false;
+  for (std::size_t i = 0; i < kUuid; ++i)
+    if (IsDash(i) ? term[i] != '-' : Digit(term[i]) < 0) return false;
+  return true;
+}
+
+/// A term that fits the form, in it.
+void Encode(BytesView term, TermForm form, std::string& out) {
+  out.clear();
+  if (form == TermForm::kPlain) {
+    out.assign(term);
+    return;
+  }
+  int high = -1;
+  for (const char c : term) {
+    if (c == '-') continue;
+    if (high < 0) {
+      high = Digit(c);
+      continue;
+    }
+    out += static_cast<char>(high << 4 | Digit(c));
+    high = -1;
+  }
+}
+
+void Decode(BytesView coded, TermForm form, std::string& out) {
+  constexpr char kDigits[] = "0123456789abcdef";
+  out.clear();
+  for (const char c : coded) {
+    if (form == TermForm::kUuid && IsDash(out.size())) out += '-';
+    out += kDigits[static_cast<unsigned char>(c) >> 4];
+    out += kDigits[static_cast<unsigned char>(c) & 15];
+  }
+}
+
 }  // namespace
+
+TermForm FormOf(std::span<const BytesView> terms) {
+  if (terms.empty()) return TermForm::kPlain;
+  if (std::all_of(terms.begin(), terms.end(), FitsUuid)) return TermForm::kUuid;
+  return std::all_of(terms.begin(), terms.end(), FitsHex) ? TermForm::kHex : TermForm::kPlain;
+}
 
 void DictionaryWriter::Add(BytesView term, std::uint32_t doc_count, std::uint64_t postings_bytes) {
   if (terms_ % Dictionary::kPageTerms == 0) {
@@ -32,20 +86,30 @@ void DictionaryWriter::Add(BytesView term, std::uint32_t doc_count, std::uint64_
     last_.clear();
     ++pages_;
   }
-  const auto shared = SharedPrefix(last_, term);
-  codec::AppendVarint(page_, shared);
-  AppendString(page_, term.substr(shared));
-  codec::AppendVarint(page_, doc_count);
-  codec::AppendVarint(page_, postings_bytes);
-  last_.assign(term);
+  Encode(term, form_, coded_);
+  const auto shared = SharedPrefix(last_, coded_);
+  const std::uint64_t numbers[] = {coded_.size(), shared, doc_count, postings_bytes};
+  for (std::size_t i = 0; i < columns_.size(); ++i) columns_[i].push_back(numbers[i]);
+  suffixes_.append(coded_, shared);
+  last_.swap(coded_);
   postings_ += postings_bytes;
   ++terms_;
 }
 
 void DictionaryWriter::ClosePage() {
-  if (page_.empty()) return;
-  // A page that shrinks by less than an eighth is not worth unpacking at every look-up.
-  auto packed = codec::Compress(codec::Compression::kZstd, page_);
+  if (columns_[0].empty()) return;
+  for (auto& column : columns_) {
+    const bool constant = std::all_of(column.begin(), column.end(), [&](auto n) { return n == column[0]; });
+    page_ += static_cast<char>(constant);
+    for (std::size_t i = 0; i < (constant ? 1 : column.size()); ++i) codec::AppendVarint(page_, column[i]);
+    column.clear();
+  }
+  page_ += suffixes_;
+  suffixes_.clear();
+  // A page that shrinks by less than an eighth is not worth unpacking at every look-up; digits packed two to
+  // a byte never do.
+  auto packed = form_ == TermForm::kPlain ? codec::Compress(codec::Compression::kZstd, page_)
+                                          : Result<std::string>(page_);
   const bool pays = packed.ok() && packed->size() < page_.size() - page_.size() / 8;
   codec::AppendU32(directory_, static_cast<std::uint32_t>(page_.size()));
   codec::AppendU32(directory_, static_cast<std::uint32_t>(pays ? packed->size() : page_.size()));
@@ -57,12 +121,13 @@ void DictionaryWriter::ClosePage() {
 void DictionaryWriter::Finish(std::string& out) {
   ClosePage();
   codec::AppendU32(out, terms_);
-  codec::AppendU32(out, pages_);
+  codec::AppendU32(out, pages_ | kColumns);
+  out += static_cast<char>(form_);
   out += directory_;
   codec::AppendU32(out, static_cast<std::uint32_t>(first_terms_.size()));
   out += first_terms_;
   out += blob_;
-  *this = DictionaryWriter();
+  *this = DictionaryWriter(form_);
 }
 
 Result<Dictionary> Dictionary::Open(BytesView bytes) {
@@ -71,6 +136,13 @@ Result<Dictionary> Dictionary::Open(BytesView bytes) {
   Dictionary dictionary;
   dictionary.terms_ = in.U32();
   dictionary.pages_ = in.U32();
+  dictionary.columns_ = (dictionary.pages_ & kColumns) != 0;
+  dictionary.pages_ &= ~kColumns;
+  if (dictionary.columns_) {
+    const auto form = in.U8();
+    if (form > static_cast<std::uint8_t>(TermForm::kUuid)) return broken();
+    dictionary.form_ = static_cast<TermForm>(form);
+  }
   if ((dictionary.terms_ + std::uint64_t{kPageTerms} - 1) / kPageTerms != dictionary.pages_) return broken();
   dictionary.directory_ = in.View(dictionary.pages_ * std::uint64_t{kEntry}).data();
   dictionary.first_terms_ = in.View(in.U32());
@@ -103,8 +175,13 @@ Dictionary::Page Dictionary::OpenPage(std::uint32_t page) const {
   open.entry.ordinal = page * kPageTerms;
   open.entry.offset = codec::LoadU64(entry + 8);
   open.remaining = std::min(kPageTerms, terms_ - page * kPageTerms);
+  open.columns = columns_;
+  open.form = form_;
   open.left = blob_.substr(codec::LoadU64(entry), packed);
-  if (packed == size) return open;
+  if (packed == size) {
+    if (columns_ && !open.OpenColumns()) open.remaining = 0;
+    return open;
+  }
   auto unpacked = codec::Decompress(codec::Compression::kZstd, open.left, size);
   if (!unpacked.ok()) {
     open.remaining = 0;
@@ -112,7 +189,48 @@ Dictionary::Page Dictionary::OpenPage(std::uint32_t page) const {
   }
   open.unpacked = std::make_shared<const std::string>(std::move(*unpacked));
   open.left = *open.unpacked;
+  if (columns_ && !open.OpenColumns()) open.remaining = 0;
   return open;
+}
+
+bool Dictionary::Page::OpenColumns() {
+  for (auto& column : numbers) {
+    if (left.empty()) return false;
+    column.constant = left[0] != 0;
+    left.remove_prefix(1);
+    column.left = left;
+    if (column.constant) {
+      if (!codec::TakeVarint(&left, &column.value)) return false;
+      continue;
+    }
+    std::size_t bytes = 0;  // a varint ends with its first byte below 0x80
+    for (std::uint32_t i = 0; i < remaining; ++i) {
+      while (bytes < left.size() && (static_cast<unsigned char>(left[bytes]) & 0x80) != 0) ++bytes;
+      if (bytes++ >= left.size()) return false;
+    }
+    column.left = left.substr(0, bytes);
+    left.remove_prefix(bytes);
+  }
+  return true;
+}
+
+bool Dictionary::Page::NextInColumns() {
+  std::array<std::uint64_t, 4> read;
+  for (std::size_t i = 0; i < numbers.size(); ++i) {
+    read[i] = numbers[i].value;
+    if (!numbers[i].constant && !codec::TakeVarint(&numbers[i].left, &read[i])) return false;
+  }
+  const auto [length, shared, docs, bytes] = read;
+  auto& text = form == TermForm::kPlain ? term : coded;
+  if (shared > text.size() || shared > length || length - shared > left.size() || docs > UINT32_MAX)
+    return false;
+  text.resize(static_cast<std::size_t>(shared));
+  text.append(left.substr(0, static_cast<std::size_t>(length - shared)));
+  left.remove_prefix(static_cast<std::size_t>(length - shared));
+  if (form != TermForm::kPlain) Decode(coded, form, term);
+  entry.doc_count = static_cast<std::uint32_t>(docs);
+  entry.length = bytes;
+  return true;
 }
 
 bool Dictionary::Page::Next() {
@@ -123,6 +241,11 @@ bool Dictionary::Page::Next() {
     entry.offset += entry.length;
   }
   first = false;
+  if (columns) {
+    if (NextInColumns()) return true;
+    remaining = 0;
+    return false;
+  }
   ByteReader in(left);
   const auto shared = in.Varint();
   const auto rest = in.String();

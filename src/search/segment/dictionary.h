@@ -3,9 +3,11 @@
 #include "honryu/base/bytes.h"
 #include "honryu/base/result.h"
 
+#include <array>
 #include <cstdint>
 #include <memory>
 #include <optional>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -19,23 +21,39 @@ struct TermEntry {
   std::uint64_t length = 0;
 };
 
+/// How a dictionary keeps its terms. On disk: never renumber.
+enum class TermForm : std::uint8_t {
+  kPlain = 0,
+  kHex = 1,   ///< Lower-case hexadecimal of an even number of digits, two digits a byte.
+  kUuid = 2,  ///< Lower-case 8-4-4-4-12, as 16 bytes.
+};
+/// The narrowest form that fits all terms. Both orders are the same: byte order of the terms.
+TermForm FormOf(std::span<const BytesView> terms);
+
 /// Writes sorted terms with their postings' places. Pages of 128 terms, front-coded, zstd where it pays.
 ///
-///   u32 terms, u32 pages | per page: u64 offset, u64 postings offset, u32 size, u32 packed size, u32 first
-///   term's offset | u32 bytes of first terms | first terms (varint length, bytes) | pages page: per term:
-///   varint shared, varint rest, bytes, varint documents, varint postings bytes
+///   u32 terms, u32 pages | 2^31 (version 1: without 2^31 and without form), u8 form | per page: u64 offset,
+///   u64 postings offset, u32 size, u32 packed size, u32 first term's offset | u32 bytes of first terms |
+///   first terms (varint length, bytes; as they are) | pages
+///   page: four columns (bytes of the term in its form, of which shared with the one before, documents,
+///   postings bytes): u8 1 and a varint that all have, or 0 and a varint each | bytes not shared, one term
+///   after the other
+///   page of version 1: per term: varint shared, varint rest, bytes, varint documents, varint postings bytes
 class DictionaryWriter {
  public:
+  explicit DictionaryWriter(TermForm form = TermForm::kPlain) : form_(form) {}
   /// Terms come in rising byte order; `postings_bytes` is what the term's list took.
   void Add(BytesView term, std::uint32_t doc_count, std::uint64_t postings_bytes);
   void Finish(std::string& out);
 
  private:
   void ClosePage();
+  TermForm form_;
   std::uint32_t terms_ = 0, pages_ = 0;
   std::uint32_t first_offset_ = 0;
   std::uint64_t postings_ = 0;
-  std::string last_, page_, directory_, first_terms_, blob_;
+  std::string last_, coded_, suffixes_, page_, directory_, first_terms_, blob_;
+  std::array<std::vector<std::uint64_t>, 4> columns_;
 };
 
 /// Reads a dictionary. Thread-safe; looking a term up unpacks one page.
@@ -71,7 +89,22 @@ class Dictionary {
     TermEntry entry;
     std::uint32_t remaining = 0;
     bool first = true;
+    // Since version 2.
+    bool columns = false;
+    TermForm form = TermForm::kPlain;
+    struct Column {
+      bool constant = false;
+      std::uint64_t value = 0;
+      BytesView left;
+    };
+    std::array<Column, 4> numbers;
+    std::string coded;  ///< The term in its form, unless it is plain.
     bool Next();
+
+   private:
+    friend class Dictionary;
+    bool OpenColumns();
+    bool NextInColumns();
   };
   Page OpenPage(std::uint32_t page) const;
   BytesView FirstTerm(std::uint32_t page) const;
@@ -79,6 +112,8 @@ class Dictionary {
   std::uint32_t PageOf(BytesView term) const;
 
   std::uint32_t terms_ = 0, pages_ = 0;
+  bool columns_ = false;
+  TermForm form_ = TermForm::kPlain;
   const char* directory_ = nullptr;
   BytesView first_terms_, blob_;
 };

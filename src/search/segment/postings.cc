@@ -92,12 +92,27 @@ PostingsCursor::PostingsCursor(BytesView list, std::uint32_t count, bool with_po
   if (!in.ok()) blocks_ = 0;
 }
 
+PostingsCursor PostingsCursor::Of(std::uint32_t target) {
+  PostingsCursor cursor;
+  cursor.single_ = true;
+  cursor.count_ = 1;
+  cursor.blocks_ = 1;
+  cursor.block_[0] = target;
+  cursor.positions_ = BytesView("\0", 1);
+  return cursor;
+}
+
 bool PostingsCursor::LoadBlock(std::size_t block) {
   size_ = at_ = stream_at_ = 0;
   next_block_ = block + 1;
   if (block >= blocks_) {
     next_block_ = blocks_;
     return false;
+  }
+  if (single_) {
+    stream_ = positions_;
+    size_ = 1;
+    return true;
   }
   if (table_.empty()) {
     stream_ = positions_;
@@ -200,11 +215,15 @@ std::uint32_t PostingsCursor::Frequency() {
   return static_cast<std::uint32_t>(std::min<std::uint64_t>(count, UINT32_MAX));
 }
 
-BytesView PostingsCursor::RawPositions() {
+BytesView PostingsCursor::TakeRawPositions() {
   if (!SkipPositions()) return {};
-  BytesView stream = stream_;
-  if (!TakePositions(&stream, [](std::uint64_t) {})) return {};
-  return stream_.substr(0, stream_.size() - stream.size());
+  const BytesView stream = stream_;
+  if (!TakePositions(&stream_, [](std::uint64_t) {})) {
+    stream_ = {};
+    return {};
+  }
+  stream_at_ = at_ + 1;
+  return stream.substr(0, stream.size() - stream_.size());
 }
 
 }  // namespace honryu::search

@@ -32,6 +32,8 @@ void AppendPositions(std::span<const std::uint32_t> positions, std::string& out)
 class PostingsCursor {
  public:
   PostingsCursor(BytesView list, std::uint32_t count, bool with_positions);
+  /// A list of one target, with position 0.
+  static PostingsCursor Of(std::uint32_t target);
 
   /// To the next target; false at the end.
   bool Next();
@@ -43,10 +45,12 @@ class PostingsCursor {
   void Positions(std::vector<std::uint32_t>& out);
   /// Number of positions of the current target.
   std::uint32_t Frequency();
-  /// The current target's part of the position stream, as it is stored.
-  BytesView RawPositions();
+  /// The current target's part of the position stream, as it is stored. Once a target, and instead of
+  /// Positions and Frequency.
+  BytesView TakeRawPositions();
 
  private:
+  PostingsCursor() = default;
   bool LoadBlock(std::size_t block);
   bool SkipPositions();
 
@@ -56,7 +60,8 @@ class PostingsCursor {
   std::array<std::uint32_t, kPostingsBlock> block_;
   std::size_t size_ = 0, at_ = 0;
   bool started_ = false;
-  BytesView stream_;  // from the positions of target stream_at_ of the block
+  bool single_ = false;  // see Of
+  BytesView stream_;     // from the positions of target stream_at_ of the block
   std::size_t stream_at_ = 0;
 };
 

@@ -2,6 +2,7 @@
 
 #include "honryu/base/crc32c.h"
 #include "honryu/codec/endian.h"
+#include "search/segment/byte_reader.h"
 
 #include <algorithm>
 
@@ -21,6 +22,7 @@ Error Corrupt(const std::string& field, const Error& error) {
 }  // namespace
 
 PostingsCursor TextColumn::Open(const TermEntry& term) const {
+  if (is_exact) return PostingsCursor::Of(term.ordinal);
   return PostingsCursor(ListOf(postings, term), term.doc_count, true);
 }
 
@@ -43,6 +45,12 @@ Result<std::shared_ptr<const Segment>> Segment::Open(Bytes bytes, Checking check
           {key.first == kNoField ? places - 1 : key.first, section, file.checksums.at(key)});
     segment->unchecked_ = std::make_unique<std::atomic<bool>[]>(places);
     for (std::size_t place = 0; place < places; ++place) segment->unchecked_[place] = true;
+  }
+  ByteReader detached(file.Find(SectionKind::kDetached, kNoField));
+  while (detached.left() > 0) {
+    segment->detached_.emplace_back(detached.String());
+    if (!detached.ok() || segment->detached_.size() > kMaxDetached)
+      return Error(ErrorCode::kCorrupt, "the list of fields that sources refer to does not hold together");
   }
   if (const auto* time = segment->Find(kTimeField); time != nullptr && time->dates) {
     const auto& values = time->dates->values();
@@ -93,9 +101,14 @@ Result<void> Segment::OpenField(const SegmentFile& file, std::uint32_t number) {
     text.analyzer = static_cast<AnalyzerKind>(entry.analyzer);
     text.by_ordinal = entry.text_by_ordinal;
     text.tokens = entry.text_tokens;
-    auto terms = Dictionary::Open(file.Find(SectionKind::kTextTerms, number));
-    if (!terms.ok()) return Corrupt(entry.name, terms.error());
-    text.terms = *terms;
+    text.is_exact = entry.text_is_exact;
+    if (text.is_exact && field.keywords) {
+      text.terms = field.keywords->terms;
+    } else {
+      auto terms = Dictionary::Open(file.Find(SectionKind::kTextTerms, number));
+      if (!terms.ok()) return Corrupt(entry.name, terms.error());
+      text.terms = *terms;
+    }
     text.postings = file.Find(SectionKind::kTextPostings, number);
     auto lengths = PackedInts::Open(file.Find(SectionKind::kTextLengths, number));
     if (!lengths.ok()) return Corrupt(entry.name, lengths.error());
@@ -126,6 +139,27 @@ void Segment::CompareChecksums(std::size_t place) const {
     if (Crc32c(part->bytes) != part->crc) damaged_.store(true, std::memory_order_release);
   // Behind the damage: whoever sees it checked sees that, too.
   unchecked_[place].store(false, std::memory_order_release);
+}
+
+Result<BytesView> Segment::Source(std::uint32_t doc, SourceCache& cache) const {
+  HONRYU_TRY(const auto stored, source().Get(doc, cache.block));
+  const auto is_mark = [this](char c) {
+    return static_cast<std::size_t>(c - kDetachedMark) < detached_.size();
+  };
+  auto mark = detached_.empty() ? stored.end() : std::find_if(stored.begin(), stored.end(), is_mark);
+  if (mark == stored.end()) return stored;
+  cache.whole.clear();
+  auto from = stored.begin();
+  for (; mark != stored.end(); from = mark + 1, mark = std::find_if(from, stored.end(), is_mark)) {
+    cache.whole.append(from, mark);
+    const auto* field = Find(detached_[static_cast<std::size_t>(*mark - kDetachedMark)]);
+    std::size_t begin, end;
+    if (field == nullptr || !field->keywords || !field->keywords->ordinals.index().Find(doc, &begin, &end))
+      return Error(ErrorCode::kCorrupt, "a source refers to a string that the document does not have");
+    cache.whole += field->keywords->terms.Term(field->keywords->Ordinal(begin));
+  }
+  cache.whole.append(from, stored.end());
+  return BytesView(cache.whole);
 }
 
 std::string Segment::Id(std::uint32_t doc) const {

@@ -33,6 +33,7 @@ inline constexpr std::string_view kIdPathField = "_id_path";
 struct TextColumn {
   AnalyzerKind analyzer = AnalyzerKind::kStandard;
   bool by_ordinal = false;
+  bool is_exact = false;  ///< Each value is its only token: `terms` are those of the exact view.
   Dictionary terms;
   BytesView postings;
   PackedInts lengths;
@@ -56,6 +57,12 @@ struct KeywordColumn {
     return ordinal < terms.size() ? static_cast<std::uint32_t>(ordinal) : terms.size();
   }
 };
+
+/// Strings that are different in almost every document (ids, messages) are not stored a second time in its
+/// source: there a byte from here on stands for the first exact string that the document has in the field of
+/// that number (kDetached). No JSON text has such bytes.
+inline constexpr char kDetachedMark = 1;
+inline constexpr std::size_t kMaxDetached = 8;
 
 /// A field in one segment, with a column for each type that its values have.
 struct SegmentField {
@@ -94,10 +101,21 @@ class Segment {
   const std::vector<SegmentField>& fields() const { return fields_; }
   /// Compares the checksums of a field of fields(), the first time.
   void Use(const SegmentField& field) const { Check(static_cast<std::size_t>(&field - fields_.data())); }
+  /// Documents as they are stored, without what Source puts back.
   const SourceBlocks& source() const {
     Check(fields_.size());
     return source_;
   }
+  /// What a reader keeps: the last block, and the last document made whole.
+  struct SourceCache {
+    SourceBlocks::Cache block;
+    std::string whole;
+  };
+  /// The document, byte for byte as it came; valid until `cache` is used again. kCorrupt when it cannot be
+  /// read.
+  Result<BytesView> Source(std::uint32_t doc, SourceCache& cache) const;
+  /// Fields whose strings are kept in their dictionary only: see kDetached.
+  const std::vector<std::string>& detached() const { return detached_; }
   BytesView bytes() const { return bytes_; }
   /// "_id" of a document: the client's, or "shard:sequence[:part]".
   std::string Id(std::uint32_t doc) const;
@@ -127,6 +145,7 @@ class Segment {
   std::vector<SegmentField> fields_;
   std::map<std::string, std::size_t, std::less<>> by_name_;
   SourceBlocks source_;
+  std::vector<std::string> detached_;
 };
 
 }  // namespace honryu::search

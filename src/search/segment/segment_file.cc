@@ -33,7 +33,7 @@ std::string SegmentFileWriter::Finish(std::uint32_t doc_count) {
   for (const auto& field : fields_) {
     AppendString(directory, field.name);
     directory += static_cast<char>(field.analyzer);
-    directory += static_cast<char>(field.text_by_ordinal);
+    directory += static_cast<char>((field.text_by_ordinal ? 1 : 0) | (field.text_is_exact ? 2 : 0));
     codec::AppendVarint(directory, field.text_tokens);
   }
   codec::AppendVarint(directory, sections_.size());
@@ -83,7 +83,10 @@ Result<SegmentFile> SegmentFile::Open(BytesView bytes, bool verify) {
     FieldEntry field;
     field.name = std::string(in.String());
     field.analyzer = in.U8();
-    field.text_by_ordinal = in.U8() != 0;
+    const auto form = in.U8();
+    field.text_by_ordinal = (form & 1) != 0;
+    field.text_is_exact = (form & 2) != 0;
+    if (field.text_is_exact && !field.text_by_ordinal) return Corrupt("a field has an unknown form of text");
     field.text_tokens = in.Varint();
     file.fields.push_back(std::move(field));
   }

@@ -25,20 +25,23 @@ enum class SectionKind : std::uint8_t {
   kTextTerms = 10,
   kTextPostings = 11,
   kTextLengths = 12,  ///< Tokens of each target: PackedInts.
+  kDetached = 13,     ///< Names of the fields that sources refer to: varint length and bytes each.
 };
 
 /// A field as the directory knows it.
 struct FieldEntry {
   std::string name;
   std::uint8_t analyzer = kNoText;
-  bool text_by_ordinal = false;   ///< Text postings name keyword ordinals instead of documents.
+  bool text_by_ordinal = false;  ///< Text postings name keyword ordinals instead of documents.
+  /// Each value is one token, itself: the text view is the exact one, and has no sections but the lengths.
+  bool text_is_exact = false;
   std::uint64_t text_tokens = 0;  ///< Over all documents.
   static constexpr std::uint8_t kNoText = 255;
 };
 
 /// Field number of the sections that belong to no field.
 inline constexpr std::uint32_t kNoField = UINT32_MAX;
-inline constexpr std::uint32_t kSegmentVersion = 1;
+inline constexpr std::uint32_t kSegmentVersion = 2;  ///< 1 is read, too.
 
 /// Builds the bytes of a segment file:
 ///   "HYSEGMT\n" | sections, each at a multiple of 8 | directory | u64 directory offset, u32 directory bytes,

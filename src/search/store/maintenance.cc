@@ -287,7 +287,7 @@ Result<void> Store::Impl::MergeDisk() {
     for (const auto& entry : entries)
       if (picked.empty() && entry.living() < entry.segment->doc_count() / 2 + 1 && entry.deleted != nullptr)
         picked.push_back(entry);
-    if (picked.empty()) picked = PickMerge(std::move(entries), config.max_segment_docs);
+    if (picked.empty()) picked = PickMerge(std::move(entries), config.max_segment_docs, kDiskMergeFactor);
     if (picked.empty()) continue;
     // Merging what is corrupt would give it good checksums.
     bool sound = true;

@@ -7,10 +7,6 @@
 namespace honryu::search {
 namespace {
 
-/// Segments of one size class (a factor of eight) that are merged at once: a document is rewritten once for
-/// each class that it climbs.
-constexpr std::size_t kMergeFactor = 8;
-
 int SizeClass(std::uint32_t docs) {
   int size_class = 0;
   for (; docs >= 8; docs /= 8) ++size_class;
@@ -19,7 +15,7 @@ int SizeClass(std::uint32_t docs) {
 
 }  // namespace
 
-std::vector<Entry> PickMerge(std::vector<Entry> entries, std::uint32_t max_docs) {
+std::vector<Entry> PickMerge(std::vector<Entry> entries, std::uint32_t max_docs, std::size_t factor) {
   std::sort(entries.begin(), entries.end(),
             [](const Entry& a, const Entry& b) { return a.living() < b.living(); });
   for (std::size_t begin = 0; begin < entries.size();) {
@@ -28,12 +24,12 @@ std::vector<Entry> PickMerge(std::vector<Entry> entries, std::uint32_t max_docs)
     while (end < entries.size() && SizeClass(entries[end].living()) == size_class) ++end;
     std::vector<Entry> picked;
     std::uint64_t docs = 0;
-    for (auto i = begin; i < end && picked.size() < kMergeFactor; ++i) {
+    for (auto i = begin; i < end && picked.size() < factor; ++i) {
       docs += entries[i].living();
       if (docs > max_docs) break;
       picked.push_back(entries[i]);
     }
-    if (picked.size() == kMergeFactor) return picked;
+    if (picked.size() == factor) return picked;
     begin = end;
   }
   return {};

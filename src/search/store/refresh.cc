@@ -165,7 +165,7 @@ Result<void> Store::Impl::MergeMemory(const GroupKey& key) {
   std::erase_if(entries, [this](const Entry& entry) {
     return entry.number != 0 || std::find(flushing.begin(), flushing.end(), entry.segment) != flushing.end();
   });
-  const auto picked = PickMerge(std::move(entries), config.max_segment_docs);
+  const auto picked = PickMerge(std::move(entries), config.max_segment_docs, kMemoryMergeFactor);
   if (picked.empty()) return Ok();
   if (CountLiving(picked) == 0) {
     Replace(key, SegmentsOf(picked), {});

@@ -65,11 +65,10 @@ TEST(MergeSegments, AnswersAsABruteForceEvaluatorDoes) {
     const auto merged = OpenSegment(*bytes);
     ASSERT_NE(merged, nullptr);
     ExpectSameAnswers(*merged, kept, events);
-    SourceBlocks::Cache cache;
+    Segment::SourceCache cache;
     for (std::uint32_t doc = 0; doc < kept.size(); ++doc) {
       ASSERT_EQ(merged->Id(doc), ids[doc]);
-      ASSERT_EQ(codec::Json::Parse(merged->source().Get(doc, cache).value()).value().Dump(),
-                kept[doc].Dump());
+      ASSERT_EQ(codec::Json::Parse(merged->Source(doc, cache).value()).value().Dump(), kept[doc].Dump());
     }
   }
 }

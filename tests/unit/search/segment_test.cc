@@ -30,9 +30,9 @@ TEST(Segment, HoldsColumnsTermsAndSources) {
   const auto segment = BuildSegment(mapping, documents);
   ASSERT_NE(segment, nullptr);
   ASSERT_EQ(segment->doc_count(), documents.size());
-  SourceBlocks::Cache cache;
+  Segment::SourceCache cache;
   for (std::uint32_t doc = 0; doc < documents.size(); doc += 7) {
-    const auto source = segment->source().Get(doc, cache);
+    const auto source = segment->Source(doc, cache);
     ASSERT_TRUE(source.ok());
     EXPECT_EQ(*source, documents[doc]);
   }
@@ -140,6 +140,7 @@ TEST(Segment, RefusesWhatIsCutShortOrNewer) {
 
 TEST(Segment, AnyDamageLeavesReadingSafe) {
   Mapping mapping;
+  mapping.MarkUnique("message");
   const auto bytes = SegmentBytes(mapping, Sample());
   Random random(7);
   for (int round = 0; round < 400; ++round) {
@@ -148,9 +149,8 @@ TEST(Segment, AnyDamageLeavesReadingSafe) {
     const auto opened = Segment::Open(Bytes(std::move(damaged)), Checking::kNever);
     if (!opened.ok()) continue;
     const auto& segment = **opened;
-    SourceBlocks::Cache cache;
-    for (std::uint32_t doc = 0; doc < segment.doc_count(); doc += 50)
-      (void)segment.source().Get(doc, cache).ok();
+    Segment::SourceCache cache;
+    for (std::uint32_t doc = 0; doc < segment.doc_count(); doc += 50) (void)segment.Source(doc, cache).ok();
     for (const auto& field : segment.fields()) {
       if (!field.keywords) continue;
       field.keywords->terms.Scan(0, [&](BytesView, const TermEntry& entry) {
