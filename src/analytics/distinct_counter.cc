@@ -47,6 +47,9 @@ void DistinctCounter::Grow() {
 
 void DistinctCounter::Merge(const DistinctCounter& other) {
   if (!other.sketch_.has_value()) {
+    // Hashes come in the order of their places. In a smaller table they would heap up in one part of it; in
+    // one at least as large they are put down from front to back.
+    while (!sketch_.has_value() && slots_.size() < other.slots_.size()) Grow();
     for (const std::uint64_t hash : other.slots_) {
       if (hash != 0) AddHash(hash);
     }

@@ -23,7 +23,7 @@ struct StoreConfig {
   /// Dotted names of the fields that may hold an event's time; the first that does counts, else its arrival.
   std::vector<std::string> time_fields = {"@timestamp", "timestamp", "time", "date"};
   Duration refresh_interval = std::chrono::milliseconds(500);  ///< Added events are found after at most this.
-  std::uint64_t flush_bytes = 192ULL << 20;                    ///< Held in memory before it goes to disk.
+  std::uint64_t flush_bytes = 256ULL << 20;                    ///< Held in memory before it goes to disk.
   Duration flush_age = std::chrono::seconds(60);               ///< The oldest event in memory.
   std::uint64_t max_memory_bytes = 768ULL << 20;               ///< Beyond it Add refuses (kOverloaded).
   std::uint32_t max_segment_docs = 1'000'000;                  ///< Merging stops there.

@@ -1,5 +1,9 @@
 #include "search/aggs/aggregation.h"
 
+#include "honryu/codec/endian.h"
+
+#include <algorithm>
+
 namespace honryu::search {
 namespace {
 
@@ -126,14 +130,104 @@ Result<void> WriteAggregations(std::vector<std::unique_ptr<Aggregation>>& all, c
   return Ok();
 }
 
-AggCollector::AggCollector(const std::vector<AggSpec>& specs, const QueryContext& context, AggLimits limits)
-    : query_(context), context_(context, limits) {
+Result<void> Aggregation::Absorb(const Aggregation&) {
+  return Error(ErrorCode::kInternal, "an aggregation of this kind cannot be absorbed");
+}
+
+bool Aggregation::Absorbs(const AggSpec& spec) {
+  using Kind = AggSpec::Kind;
+  switch (spec.kind) {
+    case Kind::kTerms:
+    case Kind::kDateHistogram:
+    case Kind::kHistogram:
+    case Kind::kFilter:
+    case Kind::kFilters:
+    case Kind::kMissing:
+    case Kind::kMin:
+    case Kind::kMax:
+    case Kind::kAvg:
+    case Kind::kSum:
+    case Kind::kStats:
+    case Kind::kExtendedStats:
+    case Kind::kValueCount:
+    case Kind::kCardinality:
+    case Kind::kPercentiles:
+    case Kind::kPercentileRanks:
+      return std::all_of(spec.children.begin(), spec.children.end(), Absorbs);
+    default:
+      return false;
+  }
+}
+
+Result<void> Bucket::Absorb(const AggSpec& parent, AggContext& context, const Bucket& other) {
+  count += other.count;
+  if (other.inner.empty()) return Ok();
+  if (inner.empty()) {
+    HONRYU_TRY_VOID(context.Reserve(kInnerBytes * parent.children.size()));
+    for (const auto& child : parent.children) inner.push_back(MakeAggregation(child, context));
+  }
+  for (std::size_t i = 0; i < inner.size(); ++i) HONRYU_TRY_VOID(inner[i]->Absorb(*other.inner[i]));
+  return Ok();
+}
+
+/// The state of a request's aggregations for one segment, with all that it refers to.
+struct AggPartial {
+  AggPartial(const std::vector<AggSpec>& of, const QueryContext& at, std::uint64_t matches)
+      : specs(of), query(at), context(query, AggLimits{}), matched(matches) {
+    for (const auto& spec : specs) all.push_back(MakeAggregation(spec, context));
+  }
+  const std::vector<AggSpec> specs;
+  QueryContext query;  ///< Without the limits of the request once it is kept.
+  AggContext context;
+  std::vector<std::unique_ptr<Aggregation>> all;
+  std::uint64_t matched;
+};
+
+AggCollector::AggCollector(const std::vector<AggSpec>& specs, const QueryContext& context, AggLimits limits,
+                           AggCache* cache, AggCacheKey key)
+    : query_(context), context_(context, limits), specs_(specs), cache_(cache), key_(std::move(key)) {
   for (const auto& spec : specs) all_.push_back(MakeAggregation(spec, context_));
+  if (key_.text.empty() || !std::all_of(specs.begin(), specs.end(), Aggregation::Absorbs)) cache_ = nullptr;
+}
+
+Result<std::optional<std::uint64_t>> AggCollector::Recall(const IndexedSegment& segment,
+                                                          SegmentMatcher& matcher) {
+  pending_.clear();
+  if (cache_ == nullptr) return std::optional<std::uint64_t>();
+  std::string key;
+  codec::AppendU64(key, segment.segment->number());
+  codec::AppendU32(key, segment.deleted != nullptr ? segment.deleted->size() : 0);
+  for (const auto* range : key_.ranges) {
+    HONRYU_TRY(const auto docs, matcher.Match(*range));
+    if (docs.empty()) return std::optional<std::uint64_t>(0);
+    codec::AppendU32(key, docs.size());
+    if (!docs.all()) codec::AppendU64(key, docs.Hash());
+  }
+  key += key_.text;
+  const auto found = cache_->Find(key);
+  if (found == nullptr) {
+    pending_ = std::move(key);
+    return std::optional<std::uint64_t>();
+  }
+  for (std::size_t i = 0; i < all_.size(); ++i) HONRYU_TRY_VOID(all_[i]->Absorb(*found->all[i]));
+  return std::optional<std::uint64_t>(found->matched);
 }
 
 Result<void> AggCollector::Collect(const IndexedSegment& segment, const DocSet& docs) {
   AggSegment shared(segment, query_);
   const auto list = docs.ToVector();
+  if (!pending_.empty()) {
+    const auto partial = std::make_shared<AggPartial>(specs_, query_, list.size());
+    for (std::size_t i = 0; i < all_.size(); ++i) {
+      if (!list.empty()) HONRYU_TRY_VOID(partial->all[i]->Collect(shared, list));
+      HONRYU_TRY_VOID(all_[i]->Absorb(*partial->all[i]));
+    }
+    partial->query.limits = {};
+    if (!segment.segment->damaged())
+      cache_->Put(pending_, partial, partial->context.bytes() + 1024 * specs_.size());
+    pending_.clear();
+    return Ok();
+  }
   for (auto& aggregation : all_)
     if (!list.empty() || aggregation->spec().kind == AggSpec::Kind::kGlobal)
       HONRYU_TRY_VOID(aggregation->Collect(shared, list));

@@ -1,10 +1,12 @@
 #pragma once
 
 #include "honryu/codec/json.h"
+#include "search/aggs/agg_cache.h"
 #include "search/aggs/agg_spec.h"
 #include "search/query/matcher.h"
 #include "search/query/searcher.h"
 
+#include <algorithm>
 #include <cstdint>
 #include <map>
 #include <memory>
@@ -29,8 +31,11 @@ class AggContext {
   const QueryContext& query() const { return query_; }
   /// kOverloaded (circuit_breaking_exception) beyond the limit.
   Result<void> Reserve(std::size_t bytes);
+  /// Gives back what is not held any more.
+  void Release(std::size_t bytes) { bytes_ -= std::min(bytes, bytes_); }
   /// kTooLarge (too_many_buckets_exception) beyond the limit.
   Result<void> CountBuckets(std::size_t buckets);
+  std::size_t bytes() const { return bytes_; }
 
  private:
   const QueryContext& query_;
@@ -68,6 +73,10 @@ class Aggregation {
   virtual ~Aggregation() = default;
   /// Takes documents (rising) of a segment; called at most once per segment.
   virtual Result<void> Collect(AggSegment& segment, std::span<const std::uint32_t> docs) = 0;
+  /// Adds what another one of the same spec has collected.
+  virtual Result<void> Absorb(const Aggregation& other);
+  /// Whether kinds like this, with all inside, can be absorbed.
+  static bool Absorbs(const AggSpec& spec);
   /// The members of its result.
   virtual Result<void> Write(codec::JsonWriter& out) = 0;
   /// A number to order buckets by.
@@ -89,6 +98,7 @@ struct Bucket {
   /// Adds documents; makes the inner aggregations at first.
   Result<void> Add(const AggSpec& parent, AggContext& context, AggSegment& segment,
                    std::span<const std::uint32_t> docs);
+  Result<void> Absorb(const AggSpec& parent, AggContext& context, const Bucket& other);
   /// "doc_count" and the inner results.
   Result<void> Write(const AggSpec& parent, AggContext& context, codec::JsonWriter& out);
   /// The number at a path of AggSpec::Order; none where a bucket has none.
@@ -99,9 +109,12 @@ Result<void> WriteAggregations(std::vector<std::unique_ptr<Aggregation>>& all, c
 /// Collects all aggregations of a request.
 class AggCollector final : public MatchCollector {
  public:
-  /// `specs` and `context` must outlive it.
-  AggCollector(const std::vector<AggSpec>& specs, const QueryContext& context, AggLimits limits = {});
+  /// `specs` and `context` must outlive it; so must `cache`, unless it is null, and what `key` refers to.
+  AggCollector(const std::vector<AggSpec>& specs, const QueryContext& context, AggLimits limits = {},
+               AggCache* cache = nullptr, AggCacheKey key = {});
   Result<void> Collect(const IndexedSegment& segment, const DocSet& docs) override;
+  Result<std::optional<std::uint64_t>> Recall(const IndexedSegment& segment,
+                                              SegmentMatcher& matcher) override;
   /// {"name":{…},…}. Once.
   Result<void> Write(codec::JsonWriter& out);
 
@@ -109,6 +122,10 @@ class AggCollector final : public MatchCollector {
   const QueryContext& query_;
   AggContext context_;
   std::vector<std::unique_ptr<Aggregation>> all_;
+  const std::vector<AggSpec>& specs_;
+  AggCache* cache_;
+  AggCacheKey key_;
+  std::string pending_;  ///< Under what the next segment's state is to be kept; empty: not.
 };
 
 // The families, each in its own file.

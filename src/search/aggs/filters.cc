@@ -44,6 +44,13 @@ class Filters final : public Aggregation {
     return rest.empty() ? Ok() : other_.Add(spec_, context_, segment, rest);
   }
 
+  Result<void> Absorb(const Aggregation& other) override {
+    const auto& from = static_cast<const Filters&>(other);
+    for (std::size_t i = 0; i < buckets_.size(); ++i)
+      HONRYU_TRY_VOID(buckets_[i].Absorb(spec_, context_, from.buckets_[i]));
+    return other_.Absorb(spec_, context_, from.other_);
+  }
+
   std::optional<double> Metric(std::string_view path) override {
     return buckets_.empty() ? std::nullopt : buckets_[0].Metric(path.empty() ? "_count" : path);
   }

@@ -59,6 +59,15 @@ class Histogram final : public Aggregation {
     return Ok();
   }
 
+  Result<void> Absorb(const Aggregation& other) override {
+    for (const auto& [key, bucket] : static_cast<const Histogram&>(other).buckets_) {
+      auto [found, fresh] = buckets_.try_emplace(key);
+      if (fresh) HONRYU_TRY_VOID(context_.Reserve(96));
+      HONRYU_TRY_VOID(found->second.Absorb(spec_, context_, bucket));
+    }
+    return Ok();
+  }
+
   Result<void> Write(codec::JsonWriter& out) override {
     if (spec_.min_doc_count == 0) HONRYU_TRY_VOID(FillGaps());
     std::vector<std::pair<std::int64_t, Bucket*>> shown;

@@ -49,6 +49,17 @@ class Stats final : public Aggregation {
     return Ok();
   }
 
+  Result<void> Absorb(const Aggregation& other) override {
+    const auto& from = static_cast<const Stats&>(other);
+    count_ += from.count_;
+    sum_.Add(from.sum_.sum);
+    squares_.Add(from.squares_.sum);
+    min_ = std::min(min_, from.min_);
+    max_ = std::max(max_, from.max_);
+    dates_ |= from.dates_;
+    return Ok();
+  }
+
   std::optional<double> Metric(std::string_view name) override {
     if (name.empty()) name = Own();
     if (name == "count" || name == "value_count") return static_cast<double>(count_);
@@ -168,6 +179,11 @@ class Cardinality final : public Aggregation {
     const auto grown = counter_.Count() - std::min(before, counter_.Count());
     return context_.Reserve(counter_.exact() ? grown * 24 : 0);
   }
+  Result<void> Absorb(const Aggregation& other) override {
+    const auto before = counter_.memory();
+    counter_.Merge(static_cast<const Cardinality&>(other).counter_);
+    return context_.Reserve(counter_.memory() - std::min(before, counter_.memory()));
+  }
   std::optional<double> Metric(std::string_view) override { return static_cast<double>(counter_.Count()); }
   Result<void> Write(codec::JsonWriter& out) override {
     out.Key("value");
@@ -192,7 +208,13 @@ class Percentiles final : public Aggregation {
           if (spec_.missing)
             if (const auto value = ToDouble(*spec_.missing)) sketch_.Add(*value);
         });
-    return context_.Reserve(sketch_.bytes() > before ? sketch_.bytes() - before : 0);
+    return Charge(before);
+  }
+
+  Result<void> Absorb(const Aggregation& other) override {
+    const auto before = sketch_.bytes();
+    sketch_.Merge(static_cast<const Percentiles&>(other).sketch_);
+    return Charge(before);
   }
 
   std::optional<double> Metric(std::string_view name) override {
@@ -228,6 +250,12 @@ class Percentiles final : public Aggregation {
   }
 
  private:
+  /// The sketch had `before` bytes; beyond its bound for exactness it has fewer.
+  Result<void> Charge(std::size_t before) {
+    if (sketch_.bytes() < before) context_.Release(before - sketch_.bytes());
+    return context_.Reserve(sketch_.bytes() > before ? sketch_.bytes() - before : 0);
+  }
+
   PercentileSketch sketch_;
 };
 

@@ -9,22 +9,36 @@ namespace {
 
 constexpr double kAccuracy = 0.005;
 const double kLogGamma = std::log((1 + kAccuracy) / (1 - kAccuracy));
-/// Bins of positive numbers are around +kZero, of negative ones around -kZero, mirrored; 0 is bin 0.
-constexpr std::int32_t kZero = 1 << 20;
-
-std::int32_t BinOf(double value) {
-  if (value == 0) return 0;
-  const auto bin = static_cast<std::int32_t>(std::ceil(std::log(std::fabs(value)) / kLogGamma)) + kZero;
-  return value > 0 ? bin : -bin;
+std::int32_t BinOf(double magnitude) {
+  return static_cast<std::int32_t>(std::ceil(std::log(magnitude) / kLogGamma));
 }
 
-double ValueOf(std::int32_t bin) {
-  if (bin == 0) return 0;
-  const double magnitude = std::exp((std::abs(bin) - kZero) * kLogGamma) * (1 - kAccuracy);
-  return bin > 0 ? magnitude : -magnitude;
-}
+double ValueOf(std::int32_t bin) { return std::exp(bin * kLogGamma) * (1 - kAccuracy); }
 
 }  // namespace
+
+void PercentileSketch::Bins::Add(std::int32_t bin, std::uint64_t count) {
+  if (counts.empty()) first = bin;
+  if (bin < first) {
+    counts.insert(counts.begin(), static_cast<std::size_t>(first - bin), 0);
+    first = bin;
+  }
+  const auto at = static_cast<std::size_t>(bin - first);
+  if (at >= counts.size()) counts.resize(at + 1);
+  counts[at] += count;
+}
+
+void PercentileSketch::AddToBins(double value) {
+  if (value == 0)
+    ++zeros_;
+  else
+    (value < 0 ? below_ : above_).Add(BinOf(std::fabs(value)), 1);
+}
+
+void PercentileSketch::LeaveExact() {
+  for (const auto held : exact_) AddToBins(held);
+  exact_ = {};
+}
 
 void PercentileSketch::Add(double value) {
   if (!std::isfinite(value)) return;
@@ -34,11 +48,26 @@ void PercentileSketch::Add(double value) {
     sorted_ = false;
     return;
   }
-  if (!exact_.empty()) {
-    for (const auto held : exact_) ++bins_[BinOf(held)];
-    exact_ = {};
+  if (!exact_.empty()) LeaveExact();
+  AddToBins(value);
+}
+
+void PercentileSketch::Merge(const PercentileSketch& other) {
+  if (count_ + other.count_ <= exact_limit_) {
+    exact_.insert(exact_.end(), other.exact_.begin(), other.exact_.end());
+    sorted_ = false;
+  } else {
+    LeaveExact();
+    for (const auto value : other.exact_) AddToBins(value);
+    zeros_ += other.zeros_;
+    for (std::size_t i = 0; i < other.below_.counts.size(); ++i)
+      if (other.below_.counts[i] > 0)
+        below_.Add(other.below_.first + static_cast<std::int32_t>(i), other.below_.counts[i]);
+    for (std::size_t i = 0; i < other.above_.counts.size(); ++i)
+      if (other.above_.counts[i] > 0)
+        above_.Add(other.above_.first + static_cast<std::int32_t>(i), other.above_.counts[i]);
   }
-  ++bins_[BinOf(value)];
+  count_ += other.count_;
 }
 
 double PercentileSketch::Percentile(double percent) {
@@ -50,11 +79,17 @@ double PercentileSketch::Percentile(double percent) {
     if (!sorted_) std::nth_element(exact_.begin(), at, exact_.end());
     return *at;
   }
-  for (const auto& [bin, count] : bins_) {
-    if (rank <= count) return ValueOf(bin);
-    rank -= count;
+  for (auto i = below_.counts.size(); i-- > 0;) {
+    if (rank <= below_.counts[i]) return -ValueOf(below_.first + static_cast<std::int32_t>(i));
+    rank -= below_.counts[i];
   }
-  return ValueOf(bins_.rbegin()->first);
+  if (rank <= zeros_) return 0;
+  rank -= zeros_;
+  for (std::size_t i = 0; i < above_.counts.size(); ++i) {
+    if (rank <= above_.counts[i]) return ValueOf(above_.first + static_cast<std::int32_t>(i));
+    rank -= above_.counts[i];
+  }
+  return ValueOf(above_.first + static_cast<std::int32_t>(above_.counts.size()) - 1);
 }
 
 double PercentileSketch::Rank(double value) {
@@ -66,8 +101,16 @@ double PercentileSketch::Rank(double value) {
     below =
         static_cast<std::uint64_t>(std::upper_bound(exact_.begin(), exact_.end(), value) - exact_.begin());
   } else {
-    for (const auto& [bin, count] : bins_)
-      if (bin <= BinOf(value)) below += count;
+    const auto count_of = [&below](const Bins& bins, std::int32_t from, std::int32_t to) {
+      for (std::size_t i = 0; i < bins.counts.size(); ++i)
+        if (const auto bin = bins.first + static_cast<std::int32_t>(i); bin >= from && bin <= to)
+          below += bins.counts[i];
+    };
+    constexpr auto kLeast = std::numeric_limits<std::int32_t>::min();
+    constexpr auto kMost = std::numeric_limits<std::int32_t>::max();
+    count_of(below_, value < 0 ? BinOf(-value) : kLeast, kMost);
+    if (value >= 0) below += zeros_;
+    if (value > 0) count_of(above_, kLeast, BinOf(value));
   }
   return 100 * static_cast<double>(below) / static_cast<double>(count_);
 }

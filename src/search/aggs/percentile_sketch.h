@@ -2,7 +2,6 @@
 
 #include <cstddef>
 #include <cstdint>
-#include <map>
 #include <vector>
 
 namespace honryu::search {
@@ -13,19 +12,32 @@ class PercentileSketch {
  public:
   explicit PercentileSketch(std::size_t exact_limit = 262'144) : exact_limit_(exact_limit) {}
   void Add(double value);
+  /// Afterwards this holds the numbers of both.
+  void Merge(const PercentileSketch& other);
   std::uint64_t count() const { return count_; }
   /// The value at rank ceil(percent / 100 * count); NaN of nothing.
   double Percentile(double percent);
   /// Share of values <= `value`, in percent.
   double Rank(double value);
-  std::size_t bytes() const { return exact_.capacity() * sizeof(double) + bins_.size() * 48; }
+  std::size_t bytes() const {
+    return exact_.capacity() * sizeof(double) + (below_.counts.capacity() + above_.counts.capacity()) * 8;
+  }
 
  private:
+  /// Counts of bins next to each other.
+  struct Bins {
+    std::int32_t first = 0;
+    std::vector<std::uint64_t> counts;
+    void Add(std::int32_t bin, std::uint64_t count);
+  };
+  void AddToBins(double value);
+  void LeaveExact();
   std::size_t exact_limit_;
   std::uint64_t count_ = 0;
   bool sorted_ = false;
   std::vector<double> exact_;
-  std::map<std::int32_t, std::uint64_t> bins_;  ///< By sign and logarithm; see Bin.
+  std::uint64_t zeros_ = 0;
+  Bins below_, above_;  ///< Of the logarithms of negative and of positive numbers.
 };
 
 }  // namespace honryu::search

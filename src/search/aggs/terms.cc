@@ -49,6 +49,26 @@ class Terms final : public Aggregation {
     return CollectNumbers(segment, docs);
   }
 
+  Result<void> Absorb(const Aggregation& other) override {
+    const auto& from = static_cast<const Terms&>(other);
+    for (const auto& [key, bucket] : from.strings_) {
+      HONRYU_TRY(Bucket * own, StringBucket(key));
+      HONRYU_TRY_VOID(own->Absorb(spec_, context_, bucket));
+    }
+    for (const auto& [key, typed] : from.wholes_) {
+      auto [found, fresh] = wholes_.try_emplace(key);
+      if (fresh) HONRYU_TRY_VOID(context_.Reserve(96));
+      found->second.first = typed.first;
+      HONRYU_TRY_VOID(found->second.second.Absorb(spec_, context_, typed.second));
+    }
+    for (const auto& [key, bucket] : from.fractions_) {
+      auto [found, fresh] = fractions_.try_emplace(key);
+      if (fresh) HONRYU_TRY_VOID(context_.Reserve(96));
+      HONRYU_TRY_VOID(found->second.Absorb(spec_, context_, bucket));
+    }
+    return Ok();
+  }
+
   Result<void> Write(codec::JsonWriter& out) override {
     auto entries = Entries();
     std::uint64_t total = 0;

@@ -89,7 +89,7 @@ void WriteText(const FieldBuffer& field, const TextBuffer& text, const std::stri
                  occurrences[next[term]++] = {target, position};
                });
 
-  DictionaryWriter dictionary;
+  DictionaryWriter dictionary(TermForm::kPlain, file.pack_terms());
   std::string postings, stream;
   std::vector<std::uint32_t> list, starts, positions;
   for (const auto term : order) {
@@ -163,7 +163,7 @@ void WriteKeywords(std::uint32_t field, const std::vector<std::uint32_t>& docs,
   for (std::size_t i = 0; i < docs.size(); ++i)
     lists[next[static_cast<std::size_t>(ordinals[i])]++] = docs[i];
 
-  DictionaryWriter dictionary(FormOf(sorted_terms));
+  DictionaryWriter dictionary(FormOf(sorted_terms), file.pack_terms());
   std::string postings;
   for (std::size_t term = 0; term < sorted_terms.size(); ++term) {
     const auto begin = lists.begin() + static_cast<std::ptrdiff_t>(ends[term]);

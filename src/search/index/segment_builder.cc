@@ -379,8 +379,8 @@ void SegmentBuilder::LearnUnique() {
   }
 }
 
-std::string SegmentBuilder::Finish() {
-  SegmentFileWriter file;
+std::string SegmentBuilder::Finish(bool pack_terms) {
+  SegmentFileWriter file(pack_terms);
   LearnUnique();
   for (auto& field : fields_) {
     if (!field.searchable) continue;

@@ -48,7 +48,8 @@ class SegmentBuilder {
   std::size_t bytes() const;
   const BuilderCounters& counters() const { return counters_; }
   /// The segment file of everything added; the builder is empty afterwards.
-  std::string Finish();
+  /// `pack_terms`: see SegmentFileWriter.
+  std::string Finish(bool pack_terms = true);
 
  private:
   FieldBuffer* FieldOf(std::string_view path, ValueKind kind);

@@ -300,7 +300,7 @@ class FieldMerger {
       std::uint32_t target;
       std::uint32_t offset, size;
     };
-    DictionaryWriter dictionary;
+    DictionaryWriter dictionary(TermForm::kPlain, file_.pack_terms());
     std::string postings, gathered, stream;
     std::vector<Part> parts;
     std::vector<std::uint32_t> targets, starts;
@@ -457,8 +457,8 @@ Result<void> CopySources(const MergeInput& input, const Marks::Of& marks, Source
 
 }  // namespace
 
-Result<std::string> MergeSegments(const std::vector<MergeInput>& inputs) {
-  SegmentFileWriter file;
+Result<std::string> MergeSegments(const std::vector<MergeInput>& inputs, bool pack_terms) {
+  SegmentFileWriter file(pack_terms);
   SourceWriter sources;
   const auto marks = MergeMarks(inputs);
   std::vector<std::vector<std::uint32_t>> docs(inputs.size());

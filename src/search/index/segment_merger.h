@@ -18,8 +18,8 @@ struct MergeInput {
 /// The segment file of all kept documents, in the order of the inputs; ids and keys stay. Nothing is analysed
 /// anew: dictionaries are merged and postings renumbered, and sources copied in their packed blocks where
 /// nothing is dropped. What only dropped documents held (values, tokens) is in no part of the result.
-/// kFailedPrecondition when a field was analysed differently in two inputs; kCorrupt when an input does not
-/// hold together.
-Result<std::string> MergeSegments(const std::vector<MergeInput>& inputs);
+/// `pack_terms`: see SegmentFileWriter. kFailedPrecondition when a field was analysed differently in two
+/// inputs; kCorrupt when an input does not hold together.
+Result<std::string> MergeSegments(const std::vector<MergeInput>& inputs, bool pack_terms = true);
 
 }  // namespace honryu::search

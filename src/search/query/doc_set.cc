@@ -1,7 +1,10 @@
 #include "search/query/doc_set.h"
 
+#include "honryu/base/crc32c.h"
+
 #include <algorithm>
 #include <iterator>
+#include <string_view>
 #include <utility>
 
 namespace honryu::search {
@@ -49,6 +52,14 @@ bool DocSet::Contains(std::uint32_t doc) const {
       return doc < doc_count_ && (bits_[doc / 64] >> (doc % 64) & 1) != 0;
   }
   return false;
+}
+
+std::uint64_t DocSet::Hash() const {
+  // The form is a function of the size, so equal sets have equal bytes.
+  const auto bytes = [](const auto& values) {
+    return std::string_view(reinterpret_cast<const char*>(values.data()), values.size() * sizeof(values[0]));
+  };
+  return Hash64(form_ == Form::kBits ? bytes(bits_) : bytes(list_), size_);
 }
 
 void DocSet::MakeBits() {

@@ -22,6 +22,8 @@ class DocSet {
   bool empty() const { return size_ == 0; }
   bool all() const { return size_ == doc_count_; }
   bool Contains(std::uint32_t doc) const;
+  /// Equal for equal sets.
+  std::uint64_t Hash() const;
 
   void And(const DocSet& other);
   void Or(const DocSet& other);

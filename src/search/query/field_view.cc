@@ -266,6 +266,14 @@ DocSet MatchPresent(const Segment& segment, const SegmentField& field) {
 }
 
 DocSet MatchStored(const Column& column, std::uint32_t doc_count, std::int64_t low, std::int64_t high) {
+  if (column.index().identity()) {
+    // A range of time holds most segments whole, or not at all.
+    const auto& values = column.values();
+    bool all = true;
+    for (std::size_t b = 0; all && b < values.blocks(); ++b)
+      all = values.BlockMin(b) >= low && values.BlockMax(b) <= high;
+    if (all) return DocSet::All(doc_count);
+  }
   return ScanColumn(
       column, doc_count, [=](std::int64_t min, std::int64_t max) { return max < low || min > high; },
       [=](std::int64_t value) { return value >= low && value <= high; });

@@ -121,6 +121,7 @@ struct SearchLimits {
   const Clock* clock = nullptr;  ///< Null pointer: no deadline.
   MonoTime deadline{};
   const std::atomic<bool>* cancelled = nullptr;  ///< kCancelled once true.
+  class AggCache* aggs = nullptr;                ///< Remembers aggregations; null: nothing does.
 
   /// kCancelled, kDeadlineExceeded.
   Result<void> Check() const {

@@ -142,6 +142,17 @@ class Search {
   Result<void> VisitSegment(std::size_t number) {
     const auto& segment = *segments_[number].segment;
     SegmentMatcher matcher(segment, context_);
+    const bool only_collects = request_.from + request_.size == 0 && !request_.post_filter &&
+                               request_.terminate_after == 0 &&
+                               request_.min_score == -std::numeric_limits<double>::infinity();
+    if (collector_ != nullptr && only_collects) {
+      HONRYU_TRY(const auto known, collector_->Recall(segments_[number], matcher));
+      if (known) {
+        seen_ += *known;
+        result_.total += *known;
+        return Ok();
+      }
+    }
     HONRYU_TRY(auto docs, matcher.Match(request_.query));
     if (segments_[number].deleted != nullptr) docs.AndNot(*segments_[number].deleted);
     if (request_.terminate_after > 0 && seen_ + docs.size() >= request_.terminate_after) {

@@ -67,6 +67,11 @@ class MatchCollector {
   virtual ~MatchCollector() = default;
   /// `segment` outlives the search.
   virtual Result<void> Collect(const IndexedSegment& segment, const DocSet& docs) = 0;
+  /// Takes what is known of the segment's matches from before, and says how many they are; none: they are to
+  /// be found, and Collect comes next.
+  virtual Result<std::optional<std::uint64_t>> Recall(const IndexedSegment&, class SegmentMatcher&) {
+    return std::optional<std::uint64_t>();
+  }
 };
 
 /// Searches segments one after the other. Newest-first (any sort by a number or date that every document

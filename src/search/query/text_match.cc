@@ -110,20 +110,22 @@ struct PhrasePart {
   }
 };
 
-/// Times that all parts stand in their places.
-std::uint32_t CountExact(std::vector<PhrasePart>& parts) {
-  std::uint32_t count = 0;
-  std::vector<std::size_t> at(parts.size());
-  for (const auto wanted : parts[0].positions) {
-    bool all = true;
-    for (std::size_t i = 1; i < parts.size() && all; ++i) {
-      const auto& positions = parts[i].positions;
-      while (at[i] < positions.size() && positions[at[i]] < wanted) ++at[i];
-      all = at[i] < positions.size() && positions[at[i]] == wanted;
-    }
-    count += all ? 1 : 0;
+/// Times that all parts stand in their places in `target`. The rare ones are read first: most candidates fail
+/// with them, and the positions of the others are then not unpacked.
+std::uint32_t CountExact(std::vector<PhrasePart>& parts, const std::vector<std::size_t>& order,
+                         std::uint32_t target) {
+  parts[order[0]].Load(target, 0);
+  auto& wanted = parts[order[0]].positions;
+  for (std::size_t i = 1; i < order.size() && !wanted.empty(); ++i) {
+    auto& part = parts[order[i]];
+    part.Load(target, 0);
+    auto at = part.positions.begin();
+    std::erase_if(wanted, [&](std::uint32_t position) {
+      while (at != part.positions.end() && *at < position) ++at;
+      return at == part.positions.end() || *at != position;
+    });
   }
-  return count;
+  return static_cast<std::uint32_t>(wanted.size());
 }
 
 /// Times that the parts stand within `slop` of their places: windows over the merged positions.
@@ -175,8 +177,9 @@ TextHits FindPhrase(const TextColumn& column, const TextClause& clause, std::uin
     bool all = true;
     for (std::size_t i = 1; i < order.size() && all; ++i) all = parts[order[i]].SeekTo(target);
     if (!all) continue;
-    for (auto& part : parts) part.Load(target, slop);
-    const auto count = slop == 0 ? CountExact(parts) : CountSloppy(parts, slop);
+    if (slop > 0)
+      for (auto& part : parts) part.Load(target, slop);
+    const auto count = slop == 0 ? CountExact(parts, order, target) : CountSloppy(parts, slop);
     if (count == 0) continue;
     hits.targets.push_back(target);
     if (frequencies) hits.frequencies.push_back(count);

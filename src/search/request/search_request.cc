@@ -1,6 +1,7 @@
 #include "search/request/search_request.h"
 
 #include "honryu/search/api_error.h"
+#include "search/aggs/agg_cache.h"
 #include "search/aggs/parse_aggs.h"
 #include "search/aggs/pipeline.h"
 #include "search/query/parse_query.h"
@@ -138,6 +139,8 @@ Result<SearchRequest> ParseSearchRequest(const Json& body, std::int64_t now_ms) 
     HONRYU_TRY(const bool known, ReadMember(request, name, value, now_ms));
     if (!known) return ParsingError("unknown key for a value in [" + name + "]");
   }
+  const auto* aggs = body.Find("aggs");
+  request.agg_text = AggCacheText(body.Find("query"), aggs != nullptr ? aggs : body.Find("aggregations"));
   const auto& hits = request.hits;
   if (hits.from + hits.size > kMaxWindow)
     return IllegalArgument(
@@ -165,7 +168,9 @@ Result<std::string> RunSearch(const std::vector<IndexedSegment>& segments, const
   if (limits.deadline == MonoTime{}) limits.clock = nullptr;
   QueryContext bounded{context.now_ms, limits};
   std::optional<AggCollector> aggs;
-  if (!request.aggs.empty() || !request.pipelines.empty()) aggs.emplace(request.aggs, bounded);
+  if (!request.aggs.empty() || !request.pipelines.empty())
+    aggs.emplace(request.aggs, bounded, AggLimits{}, limits.aggs,
+                 AggCacheKey{request.agg_text, RangesOf(request.hits.query)});
   HONRYU_TRY(const auto result,
              SearchSegments(segments, request.hits, bounded, limits, aggs ? &*aggs : nullptr));
   bounded.limits.clock = nullptr;  // what was found is shown, also when the time is over

@@ -19,7 +19,8 @@ struct SearchRequest {
   std::vector<AggSpec> aggs;
   std::vector<NamedPipeline> pipelines;  ///< Beside the outermost aggregations.
   HitView view;
-  Duration timeout{0};  ///< 0: none.
+  std::string agg_text;  ///< See AggCacheText.
+  Duration timeout{0};   ///< 0: none.
 };
 
 /// kInvalidArgument with a type of the API in front of the message names what is unknown or malformed.

@@ -108,9 +108,9 @@ void DictionaryWriter::ClosePage() {
   suffixes_.clear();
   // A page that shrinks by less than an eighth is not worth unpacking at every look-up; digits packed two to
   // a byte never do.
-  auto packed = form_ == TermForm::kPlain ? codec::Compress(codec::Compression::kZstd, page_)
-                                          : Result<std::string>(page_);
-  const bool pays = packed.ok() && packed->size() < page_.size() - page_.size() / 8;
+  auto packed =
+      pack_ ? codec::Compress(codec::Compression::kZstd, page_) : Result<std::string>(std::string());
+  const bool pays = pack_ && packed.ok() && packed->size() < page_.size() - page_.size() / 8;
   codec::AppendU32(directory_, static_cast<std::uint32_t>(page_.size()));
   codec::AppendU32(directory_, static_cast<std::uint32_t>(pays ? packed->size() : page_.size()));
   codec::AppendU32(directory_, first_offset_);
@@ -127,7 +127,7 @@ void DictionaryWriter::Finish(std::string& out) {
   codec::AppendU32(out, static_cast<std::uint32_t>(first_terms_.size()));
   out += first_terms_;
   out += blob_;
-  *this = DictionaryWriter(form_);
+  *this = DictionaryWriter(form_, pack_);
 }
 
 Result<Dictionary> Dictionary::Open(BytesView bytes) {

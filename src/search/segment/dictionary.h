@@ -41,7 +41,8 @@ TermForm FormOf(std::span<const BytesView> terms);
 ///   page of version 1: per term: varint shared, varint rest, bytes, varint documents, varint postings bytes
 class DictionaryWriter {
  public:
-  explicit DictionaryWriter(TermForm form = TermForm::kPlain) : form_(form) {}
+  explicit DictionaryWriter(TermForm form = TermForm::kPlain, bool pack = true)
+      : form_(form), pack_(pack && form == TermForm::kPlain) {}
   /// Terms come in rising byte order; `postings_bytes` is what the term's list took.
   void Add(BytesView term, std::uint32_t doc_count, std::uint64_t postings_bytes);
   void Finish(std::string& out);
@@ -49,6 +50,7 @@ class DictionaryWriter {
  private:
   void ClosePage();
   TermForm form_;
+  bool pack_;
   std::uint32_t terms_ = 0, pages_ = 0;
   std::uint32_t first_offset_ = 0;
   std::uint64_t postings_ = 0;

@@ -5,6 +5,7 @@
 #include "search/segment/byte_reader.h"
 
 #include <algorithm>
+#include <atomic>
 
 namespace honryu::search {
 namespace {
@@ -34,6 +35,8 @@ Result<std::shared_ptr<const Segment>> Segment::Open(Bytes bytes, Checking check
   HONRYU_TRY(const auto file, SegmentFile::Open(bytes, checking == Checking::kNow));
   auto segment = std::shared_ptr<Segment>(new Segment);
   segment->bytes_ = std::move(bytes);
+  static std::atomic<std::uint64_t> opened{0};
+  segment->number_ = ++opened;
   segment->doc_count_ = file.doc_count;
   segment->checksum_ = file.checksum;
   HONRYU_TRY(segment->source_, SourceBlocks::Open(file.Find(SectionKind::kSource, kNoField), file.doc_count));

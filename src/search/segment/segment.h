@@ -87,6 +87,8 @@ class Segment {
   static Result<std::shared_ptr<const Segment>> Open(Bytes bytes, Checking checking);
 
   std::uint32_t doc_count() const { return doc_count_; }
+  /// Different for each segment that this process opens.
+  std::uint64_t number() const { return number_; }
   std::int64_t min_time() const { return min_time_; }
   std::int64_t max_time() const { return max_time_; }
   /// A checksum was found to be wrong (kWhenUsed): what was read from it since it was opened may be wrong,
@@ -139,6 +141,7 @@ class Segment {
   std::vector<Part> parts_;                         ///< By place; empty unless kWhenUsed.
   std::unique_ptr<std::atomic<bool>[]> unchecked_;  ///< By place; null unless kWhenUsed.
   mutable std::atomic<bool> damaged_{false};
+  std::uint64_t number_ = 0;
   std::uint32_t doc_count_ = 0, checksum_ = 0;
   std::int64_t min_time_ = std::numeric_limits<std::int64_t>::max();
   std::int64_t max_time_ = std::numeric_limits<std::int64_t>::min();

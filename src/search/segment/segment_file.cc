@@ -13,7 +13,7 @@ Error Corrupt(const std::string& what) { return Error(ErrorCode::kCorrupt, "segm
 
 }  // namespace
 
-SegmentFileWriter::SegmentFileWriter() : out_(kMagic) {}
+SegmentFileWriter::SegmentFileWriter(bool pack_terms) : pack_terms_(pack_terms), out_(kMagic) {}
 
 std::uint32_t SegmentFileWriter::AddField(FieldEntry field) {
   fields_.push_back(std::move(field));

@@ -49,7 +49,9 @@ inline constexpr std::uint32_t kSegmentVersion = 2;  ///< 1 is read, too.
 ///   directory: varint documents, fields, then sections (see the .cc)
 class SegmentFileWriter {
  public:
-  SegmentFileWriter();
+  /// `pack_terms`: dictionaries are compressed where it pays; false for what is soon merged.
+  explicit SegmentFileWriter(bool pack_terms = true);
+  bool pack_terms() const { return pack_terms_; }
   std::uint32_t AddField(FieldEntry field);
   void AddSection(SectionKind kind, std::uint32_t field, BytesView bytes);
   std::string Finish(std::uint32_t doc_count);
@@ -61,6 +63,7 @@ class SegmentFileWriter {
     std::uint64_t offset, size;
     std::uint32_t crc;
   };
+  const bool pack_terms_;
   std::string out_;
   std::vector<FieldEntry> fields_;
   std::vector<Section> sections_;

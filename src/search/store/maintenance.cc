@@ -217,9 +217,8 @@ Result<void> Store::Impl::Flush() {
         entries.pop_back();
       }
       if (CountLiving(some) == 0) continue;
-      const bool as_it_is = some.size() == 1 && some[0].deleted == nullptr;
-      auto merged = as_it_is ? Result<std::string>(std::string()) : Merge(some);
-      if (!as_it_is && merged.ok()) {
+      auto merged = Merge(some);  // also of one alone: those in memory are not packed
+      if (merged.ok()) {
         HONRYU_TRY(auto entry, Write(group.key, *merged, some, change));
         group.in.push_back(std::move(entry));
         continue;

@@ -35,7 +35,7 @@ std::vector<Entry> PickMerge(std::vector<Entry> entries, std::uint32_t max_docs,
   return {};
 }
 
-Result<std::string> Merge(const std::vector<Entry>& entries) {
+Result<std::string> Merge(const std::vector<Entry>& entries, bool pack_terms) {
   std::vector<MergeInput> inputs;
   for (const auto& entry : entries) {
     if (entry.living() == 0) continue;
@@ -49,7 +49,7 @@ Result<std::string> Merge(const std::vector<Entry>& entries) {
   // In the order of time, so that newest-first searches find the newest in the last blocks.
   std::sort(inputs.begin(), inputs.end(),
             [](const auto& a, const auto& b) { return a.segment->min_time() < b.segment->min_time(); });
-  return MergeSegments(inputs);
+  return MergeSegments(inputs, pack_terms);
 }
 
 std::uint64_t CountLiving(const std::vector<Entry>& entries) {

@@ -17,7 +17,7 @@ inline constexpr std::size_t kMemoryMergeFactor = 24;
 /// fit.
 std::vector<Entry> PickMerge(std::vector<Entry> entries, std::uint32_t max_docs, std::size_t factor);
 /// Their segment without what is deleted; at least one document must live.
-Result<std::string> Merge(const std::vector<Entry>& entries);
+Result<std::string> Merge(const std::vector<Entry>& entries, bool pack_terms = true);
 std::uint64_t CountLiving(const std::vector<Entry>& entries);
 std::int64_t NewestSeal(const std::vector<Entry>& entries);
 std::vector<std::shared_ptr<const Segment>> SegmentsOf(const std::vector<Entry>& entries);

@@ -194,7 +194,7 @@ auto WithSoundSegments(SegmentView& view, const SearchOptions& options, Run run)
 }
 
 Result<std::string> SearchIn(SegmentView view, std::string_view body, const SearchOptions& options,
-                             const Clock& clock) {
+                             const Clock& clock, AggCache& aggs) {
   HONRYU_TRY(const auto json, ParseBody(body));
   const QueryContext context{ToMs(clock.Now())};
   HONRYU_TRY(auto request, ParseSearchRequest(json, context.now_ms));
@@ -204,6 +204,7 @@ Result<std::string> SearchIn(SegmentView view, std::string_view body, const Sear
   SearchLimits limits;
   limits.clock = &clock;
   limits.cancelled = options.cancelled;
+  limits.aggs = &aggs;
   return WithSoundSegments(view, options,
                            [&] { return RunSearch(view.segments, request, context, limits, view.lost); });
 }
@@ -213,7 +214,7 @@ Result<std::string> SearchIn(SegmentView view, std::string_view body, const Sear
 Result<std::string> Store::Search(std::string_view indices, std::string_view body,
                                   const SearchOptions& options) const {
   HONRYU_TRY(auto view, impl_->Visible(indices, options));
-  return SearchIn(std::move(view), body, options, impl_->clock);
+  return SearchIn(std::move(view), body, options, impl_->clock, impl_->agg_cache);
 }
 
 Result<std::shared_ptr<const Snapshot>> Store::Pin(std::string_view indices,
@@ -224,7 +225,7 @@ Result<std::shared_ptr<const Snapshot>> Store::Pin(std::string_view indices,
 
 Result<std::string> Store::Search(const Snapshot& snapshot, std::string_view body,
                                   const SearchOptions& options) const {
-  return SearchIn(snapshot.view(), body, options, impl_->clock);
+  return SearchIn(snapshot.view(), body, options, impl_->clock, impl_->agg_cache);
 }
 
 Result<std::uint64_t> Store::Count(std::string_view indices, std::string_view body,

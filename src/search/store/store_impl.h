@@ -1,6 +1,7 @@
 #pragma once
 
 #include "honryu/search/store.h"
+#include "search/aggs/agg_cache.h"
 #include "search/index/segment_builder.h"
 #include "search/query/query.h"
 #include "search/query/searcher.h"
@@ -169,6 +170,7 @@ struct Store::Impl {
 
   const StoreConfig config;
   const Clock& clock;
+  mutable AggCache agg_cache;
 
   mutable std::mutex housekeeping;
   std::optional<MonoTime> next_merge, next_retention, next_check;
