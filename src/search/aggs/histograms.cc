@@ -60,7 +60,8 @@ class Histogram final : public Aggregation {
   }
 
   Result<void> Absorb(const Aggregation& other) override {
-    for (const auto& [key, bucket] : static_cast<const Histogram&>(other).buckets_) {
+    const auto& from = static_cast<const Histogram&>(other);
+    for (const auto& [key, bucket] : from.buckets_) {
       auto [found, fresh] = buckets_.try_emplace(key);
       if (fresh) HONRYU_TRY_VOID(context_.Reserve(96));
       HONRYU_TRY_VOID(found->second.Absorb(spec_, context_, bucket));
