@@ -150,7 +150,13 @@ class Pick final : public Aggregate {
 
 struct KeptList final : Heavy {
   std::vector<std::pair<std::int64_t, Value>> rows;  ///< Ordered by time.
-  std::size_t Bytes() const override { return sizeof(*this) + rows.capacity() * sizeof(rows[0]); }
+  std::size_t text_bytes = 0;
+  static std::size_t TextBytes(const Value& value) {
+    return value.tag() == Value::Tag::kText ? value.text().size() : 0;
+  }
+  std::size_t Bytes() const override {
+    return sizeof(*this) + rows.capacity() * sizeof(rows[0]) + text_bytes;
+  }
 };
 
 // NTH_VALUE(x, n): the n-th from the front; LAG(x, n): the n-th before the last one.
@@ -188,6 +194,7 @@ class Nth final : public Aggregate {
     for (auto& [time, value] : list->rows) {
       time = in.I64();
       in.Take(value);
+      list->text_bytes += KeptList::TextBytes(value);
     }
     slot.heavy = std::move(list);
   }
@@ -195,12 +202,18 @@ class Nth final : public Aggregate {
  private:
   void Insert(Slot& slot, std::int64_t time, const Value& value) const {
     if (slot.heavy == nullptr) slot.heavy = std::make_unique<KeptList>();
-    auto& rows = static_cast<KeptList&>(*slot.heavy).rows;
+    auto& list = static_cast<KeptList&>(*slot.heavy);
+    auto& rows = list.rows;
     auto at = rows.end();
     while (at != rows.begin() && (at - 1)->first > time) --at;
     rows.emplace(at, time, value);
-    if (from_back_ && rows.size() > number_ + 1) rows.erase(rows.begin());
-    if (!from_back_ && rows.size() > number_) rows.pop_back();
+    list.text_bytes += KeptList::TextBytes(value);
+    const auto drop = [&](auto row) {
+      list.text_bytes -= KeptList::TextBytes(row->second);
+      rows.erase(row);
+    };
+    if (from_back_ && rows.size() > number_ + 1) drop(rows.begin());
+    if (!from_back_ && rows.size() > number_) drop(rows.end() - 1);
   }
 
   std::size_t number_;

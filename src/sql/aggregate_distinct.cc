@@ -10,9 +10,15 @@ namespace {
 
 struct Seen final : Heavy {
   std::unordered_set<std::string> keys;
+  std::size_t key_bytes = 0;
   Slot inner;
+  bool Insert(std::string_view key) {
+    if (!keys.emplace(key).second) return false;
+    key_bytes += key.size();
+    return true;
+  }
   std::size_t Bytes() const override {
-    return sizeof(*this) + keys.size() * 72 + (inner.heavy ? inner.heavy->Bytes() : 0);
+    return sizeof(*this) + keys.size() * 72 + key_bytes + (inner.heavy ? inner.heavy->Bytes() : 0);
   }
 };
 
@@ -53,7 +59,7 @@ class DistinctValues final : public Aggregate {
     slot.heavy.reset();
     if (in.U8() == 0) return;
     Seen& seen = Of(slot);
-    for (std::uint64_t left = in.Count(8); left > 0; --left) seen.keys.emplace(in.Text());
+    for (std::uint64_t left = in.Count(8); left > 0; --left) seen.Insert(in.Text());
     inner_->Load(seen.inner, in);
   }
 
@@ -73,7 +79,7 @@ class DistinctValues final : public Aggregate {
     if (seen.keys.contains(key)) return;
     if (seen.keys.size() >= kMost)
       return context.Fail("StateLimit", "more different values than " + std::to_string(kMost));
-    seen.keys.insert(key);
+    seen.Insert(key);
     const Value* const argument = &value;
     inner_->Add(seen.inner, {&argument, 1}, time, context);
   }

@@ -11,20 +11,18 @@ using Event = std::pair<std::int64_t, std::uint32_t>;  // time, steps that it is
 
 struct Users final : Heavy {
   std::map<std::string, std::vector<Event>> events;
-  std::size_t Bytes() const override {
-    std::size_t bytes = sizeof(*this);
-    for (const auto& [user, list] : events) bytes += 96 + user.capacity() + list.capacity() * sizeof(Event);
-    return bytes;
-  }
+  std::size_t bytes = 0;  ///< Of users and their events.
+  std::size_t Bytes() const override { return sizeof(*this) + bytes; }
 };
 
 // FUNNEL(user, time, within, step 1, step 2, …): how many users did steps 1 to i in this order, no later than
 // `within` after step 1. One event is one step. Rows may come in any order: a user's events are kept.
 class Funnel final : public Aggregate {
  public:
-  static constexpr std::size_t kMostEvents = 1000;  // of one user in one window; later ones are left out
+  static constexpr std::size_t kMostEvents = 1000;      // of one user in one window; later ones are left out
+  static constexpr std::size_t kMostUsers = 1'000'000;  // of one window; a row of one more is an error
   Funnel(std::int64_t within_ms, std::size_t steps) : within_ms_(within_ms), steps_(steps) {}
-  void Add(Slot& slot, Args args, std::int64_t, EvalContext&) const override {
+  void Add(Slot& slot, Args args, std::int64_t, EvalContext& context) const override {
     std::uint32_t mask = 0;
     for (std::size_t i = 0; i < steps_; ++i) {
       const Value& done = *args[i + 3];
@@ -33,13 +31,13 @@ class Funnel final : public Aggregate {
     if (mask == 0 || args[1]->is_null()) return;
     std::string user;
     AppendKey(*args[0], user);
-    Push(slot, user, {args[1]->as_int(), mask});
+    Push(slot, user, {args[1]->as_int(), mask}, context);
   }
-  void Merge(Slot& into, const Slot& other, EvalContext&) const override {
+  void Merge(Slot& into, const Slot& other, EvalContext& context) const override {
     if (other.heavy == nullptr) return;
     const auto& kept_events = static_cast<const Users&>(*other.heavy).events;
     for (const auto& [user, list] : kept_events)
-      for (const Event& event : list) Push(into, user, event);
+      for (const Event& event : list) Push(into, user, event, context);
   }
   void Result(const Slot& slot, Value& out) const override {
     std::vector<std::int64_t> reached(steps_, 0);
@@ -67,20 +65,30 @@ class Funnel final : public Aggregate {
   }
   void Load(Slot& slot, StateReader& in) const override {
     slot.heavy.reset();
+    EvalContext context;
     for (std::uint64_t left = in.Count(16); left > 0; --left) {
       const std::string user(in.Text());
       for (std::uint64_t events = in.Count(16); events > 0; --events) {
         const std::int64_t time = in.I64();
-        Push(slot, user, {time, static_cast<std::uint32_t>(in.U64())});
+        Push(slot, user, {time, static_cast<std::uint32_t>(in.U64())}, context);
       }
     }
   }
 
  private:
-  static void Push(Slot& slot, const std::string& user, Event event) {
+  static void Push(Slot& slot, const std::string& user, Event event, EvalContext& context) {
     if (slot.heavy == nullptr) slot.heavy = std::make_unique<Users>();
-    auto& list = static_cast<Users&>(*slot.heavy).events[user];
-    if (list.size() < kMostEvents) list.push_back(event);
+    Users& users = static_cast<Users&>(*slot.heavy);
+    auto known = users.events.find(user);
+    if (known == users.events.end()) {
+      if (users.events.size() >= kMostUsers)
+        return context.Fail("StateLimit", "a funnel of more users than " + std::to_string(kMostUsers));
+      known = users.events.try_emplace(user).first;
+      users.bytes += 96 + user.size();
+    }
+    if (known->second.size() >= kMostEvents) return;
+    known->second.push_back(event);
+    users.bytes += 2 * sizeof(Event);
   }
 
   // started[i]: the latest start of a chain of steps 0 to i; the latest is the one that can go on longest.

@@ -100,22 +100,18 @@ void AggregateOperator::Late(const Row& row) {
   runtime_.on_late(late_.policy == LatePolicy::kDrop ? std::string() : late_.stream, pump_, columns_, row);
 }
 
-std::string AggregateOperator::Refusal() {
-  constexpr std::uint64_t kTryAgain = 1024;  // refusals until the spill is tried again
-  if (++runtime_.refusals % kTryAgain == 0) runtime_.spill_full = false;
-  if (!runtime_.IsOver()) return "more groups than the limit of " + std::to_string(runtime_.max_groups);
-  return "no room for a new group: the limit of " + std::to_string(runtime_.max_state_bytes) +
-         " bytes of state is reached and " +
-         (runtime_.spill == nullptr ? "there is no spill" : "the spill is full");
+std::string AggregateOperator::NoGroup() {
+  if (runtime_.IsOver()) return Refusal("group");
+  return "more groups than the limit of " + std::to_string(runtime_.max_groups);
 }
 
 void AggregateOperator::Refuse(const Row& row) {
-  runtime_.eval.Fail("StateLimit", Refusal());
+  runtime_.eval.Fail("StateLimit", NoGroup());
   Report(columns_, row);
 }
 
 void AggregateOperator::Refuse(std::string_view key, std::int64_t time) {
-  ReportGroup("StateLimit", Refusal(), key, time);
+  ReportGroup("StateLimit", NoGroup(), key, time);
 }
 
 // An error that is not one row's, with the group's key in place of the row.

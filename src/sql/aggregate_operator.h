@@ -28,8 +28,7 @@ class AggregateOperator : public Stage {
   void MergeSlots(Slot* slots, std::string_view key, std::int64_t end, StateReader& in);
   /// There is no room for one group more.
   bool IsFull(std::size_t groups) const {
-    return (runtime_.max_groups > 0 && groups >= runtime_.max_groups) ||
-           (runtime_.IsOver() && (runtime_.spill == nullptr || runtime_.spill_full));
+    return (runtime_.max_groups > 0 && groups >= runtime_.max_groups) || IsOutOfRoom();
   }
   /// Reports a row, or what is merged under a key, that would need a group for which there is no room.
   void Refuse(const Row& row);
@@ -62,7 +61,7 @@ class AggregateOperator : public Stage {
 
   BoundPtr when_;
   Columns output_;
-  std::string Refusal();
+  std::string NoGroup();
   void ReportGroup(std::string_view name, std::string message, std::string_view key, std::int64_t time);
 
   std::vector<Slot> shipped_;  ///< MergeSlots.

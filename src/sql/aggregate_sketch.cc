@@ -113,7 +113,10 @@ class TopK final : public Aggregate {
 
 struct Items final : Heavy {
   std::vector<std::string> json;
-  std::size_t Bytes() const override { return sizeof(*this) + json.capacity() * 48; }
+  std::size_t text_bytes = 0;
+  std::size_t Bytes() const override {
+    return sizeof(*this) + json.capacity() * sizeof(std::string) + text_bytes;
+  }
 };
 
 // COLLECT(x): the values as a JSON array, the first 10000 of them.
@@ -156,8 +159,10 @@ class Collect final : public Aggregate {
  private:
   static void Push(Slot& slot, std::string_view json) {
     if (slot.heavy == nullptr) slot.heavy = std::make_unique<Items>();
-    auto& items = static_cast<Items&>(*slot.heavy).json;
-    if (items.size() < kMost) items.emplace_back(json);
+    Items& items = static_cast<Items&>(*slot.heavy);
+    if (items.json.size() >= kMost) return;
+    items.json.emplace_back(json);
+    items.text_bytes += json.size();
   }
   Type of_;
 };

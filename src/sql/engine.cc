@@ -11,7 +11,7 @@ namespace {
 
 // docs/formats/sql-snapshot.md
 constexpr std::string_view kMagic = "HRYUSQL1";
-constexpr std::uint64_t kFormat = 2;
+constexpr std::uint64_t kFormat = 3;
 
 std::string Hex(std::string_view bytes) {
   constexpr std::string_view kDigits = "0123456789ABCDEF";

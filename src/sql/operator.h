@@ -38,7 +38,7 @@ struct Runtime {
   std::uint64_t late_state_rows = 0;  ///< Rows in merged states that came too late.
   std::size_t max_groups = 0;         ///< Of one operator.
   StateSpill* spill = nullptr;
-  std::size_t max_state_bytes = 0;  ///< Of groups and sessions in memory; 0: no bound.
+  std::size_t max_state_bytes = 0;  ///< Of all that grows, in memory; 0: no bound.
   std::size_t state_bytes = 0;      ///< The same, as SpillAreas count it.
   bool spill_full = false;          ///< Nothing was freed since it had no room.
   std::uint64_t refusals = 0;       ///< New groups refused because of that.
@@ -96,6 +96,11 @@ class Stage {
   void Forward(std::int64_t watermark) { next_->OnWatermark(next_input_, watermark); }
   /// Reports what `runtime_.eval` holds, and clears it.
   void Report(const Columns& columns, const Row& row);
+  /// Memory is over its bound and nothing can be given to the spill.
+  bool IsOutOfRoom() const { return runtime_.IsOver() && (runtime_.spill == nullptr || runtime_.spill_full); }
+  /// Reports a row for which there is no room; the message, for other reports.
+  void Refuse(const Columns& columns, const Row& row, std::string_view what);
+  std::string Refusal(std::string_view what);
   /// True, and reported, if the evaluation of this row failed.
   bool Failed(const Columns& columns, const Row& row) {
     if (!runtime_.eval.failed()) return false;

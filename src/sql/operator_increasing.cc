@@ -1,5 +1,5 @@
 #include "sql/aggregate_operator.h"
-#include "sql/group_table.h"
+#include "sql/group_store.h"
 
 #include <algorithm>
 
@@ -7,15 +7,18 @@ namespace honryu::sql {
 namespace {
 
 // GROUP BY MONOTONIC(x), …: the groups of one value of x, which close when a greater one comes. A row with a
-// smaller value is late. What comes out has the time of the row that closed it.
+// smaller value is late. What comes out has the time of the row that closed it. Where memory has no room,
+// groups go to the spill.
 class IncreasingAggregate final : public AggregateOperator {
  public:
   IncreasingAggregate(Runtime& runtime, std::string pump, PlanNode& node)
       : AggregateOperator(runtime, std::move(pump), node),
         value_(std::move(node.monotonic)),
-        groups_(calls_.size()) {}
+        area_(runtime),
+        groups_(calls_, runtime, area_, area_.Key('I')) {}
 
   void OnRow(std::size_t, const Row& row) override {
+    if (area_.IsDue()) Evict();
     if (!Prepare(row)) return;
     const Value& value = value_->Eval(runtime_.eval);
     if (Failed(columns_, row)) return;
@@ -26,18 +29,19 @@ class IncreasingAggregate final : public AggregateOperator {
     }
     current_ = value;
     open_ = true;
-    if (IsFull(groups_.size()) && !groups_.Find(key_).has_value()) return Refuse(row);
-    const std::size_t number = groups_.FindOrAdd(key_);
-    AddTo(groups_.slots(number), row);
-    GroupTable::Group& group = groups_.group(number);
+    const std::optional<std::size_t> number = groups_.Take(key_, !IsFull(groups_.size()));
+    if (!number.has_value()) return Refuse(row);
+    groups_.Measured(*number, [&] { AddTo(groups_.table().slots(*number), row); });
+    GroupTable::Group& group = groups_.table().group(*number);
     group.touched = std::max(group.touched, row.time);
-    group.dirty = true;
+    group.dirty = group.hot = true;
+    const std::string_view key = groups_.table().key(*number);
+    const Slot* slots = groups_.table().slots(*number);
     if (emit_ == EmitKind::kChanges) {
-      GiveOut(number, group.touched, false);
+      GiveOut(key, slots, group.touched, false);
       group.dirty = false;
     } else if (emit_ == EmitKind::kWhen && !group.emitted) {
-      group.emitted =
-          ProduceIf(groups_.key(number), groups_.slots(number), kNoWatermark, kEndOfTime, row.time);
+      group.emitted = ProduceIf(key, slots, kNoWatermark, kEndOfTime, row.time);
     }
   }
 
@@ -50,62 +54,62 @@ class IncreasingAggregate final : public AggregateOperator {
 
   void OnTime() override {
     if (!IsDue()) return;
-    for (std::size_t i = 0; i < groups_.size(); ++i) {
-      if (!groups_.group(i).dirty) continue;
-      groups_.group(i).dirty = false;
-      GiveOut(i, groups_.group(i).touched, false);
-    }
+    groups_.VisitAll([&](std::string_view key, GroupTable::Group& group, const Slot* slots) {
+      if (!group.dirty) return false;
+      group.dirty = false;
+      GiveOut(key, slots, group.touched, false);
+      return true;
+    });
   }
 
   void Save(StateWriter& out) const override {
     SaveTime(out);
     out.U8(open_ ? 1 : 0);
     out.Put(current_);
-    out.U64(groups_.size());
-    for (std::size_t i = 0; i < groups_.size(); ++i) {
-      const GroupTable::Group& group = groups_.group(i);
-      out.Text(groups_.key(i));
-      out.I64(group.touched);
-      out.U8(static_cast<std::uint8_t>((group.dirty ? 1 : 0) | (group.emitted ? 2 : 0)));
-      SaveSlots(groups_.slots(i), out);
-    }
+    groups_.Save(out);
   }
 
   void Load(StateReader& in) override {
-    groups_ = GroupTable(calls_.size());
+    groups_.Clear();
     LoadTime(in);
     open_ = in.U8() != 0;
     in.Take(current_);
-    for (std::uint64_t left = in.Count(17); left > 0 && in.ok(); --left) {
-      const std::size_t number = groups_.FindOrAdd(in.Text());
-      GroupTable::Group& group = groups_.group(number);
-      group.touched = in.I64();
-      const std::uint8_t flags = in.U8();
-      group.dirty = (flags & 1) != 0;
-      group.emitted = (flags & 2) != 0;
-      LoadSlots(groups_.slots(number), in);
-    }
+    groups_.Load(in, [this] {
+      if (area_.IsDue()) Evict();
+    });
   }
 
+  // Cold groups go first, then all, until half is free.
+  void Evict() override {
+    const std::size_t target = area_.bytes() / 2;
+    for (const bool cold_only : {true, false}) groups_.Evict(target, cold_only);
+  }
+  std::size_t EvictableBytes() const override { return area_.bytes(); }
+  std::size_t SpilledEntries() const override { return groups_.spilled(); }
   std::string_view Kind() const override { return "increasing key"; }
   std::size_t StateEntries() const override { return groups_.size(); }
-  std::size_t StateBytes() const override { return groups_.Bytes(); }
+  std::size_t StateBytes() const override { return groups_.table().Bytes(); }
 
  private:
-  void GiveOut(std::size_t number, std::int64_t time, bool final) {
-    Produce(groups_.key(number), groups_.slots(number), kNoWatermark, kEndOfTime, time, final, 0);
+  void GiveOut(std::string_view key, const Slot* slots, std::int64_t time, bool final) {
+    Produce(key, slots, kNoWatermark, kEndOfTime, time, final, 0);
   }
   void Close(std::int64_t time) {
-    for (std::size_t i = 0; i < groups_.size() && emit_ != EmitKind::kWhen; ++i)
-      GiveOut(i, time == kNoWatermark ? groups_.group(i).touched : time, true);
-    groups_ = GroupTable(calls_.size());
+    if (emit_ != EmitKind::kWhen) {
+      groups_.VisitAll([&](std::string_view key, const GroupTable::Group& group, const Slot* slots) {
+        GiveOut(key, slots, time == kNoWatermark ? group.touched : time, true);
+        return false;
+      });
+    }
+    groups_.Clear();
     open_ = false;
   }
 
   BoundPtr value_;
   Value current_;
   bool open_ = false;
-  GroupTable groups_;  ///< Of the current value.
+  SpillArea area_;
+  GroupStore groups_;  ///< Of the current value.
 };
 
 }  // namespace

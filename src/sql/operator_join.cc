@@ -1,7 +1,7 @@
+#include "sql/join_side.h"
 #include "sql/operator.h"
 
 #include <algorithm>
-#include <deque>
 #include <unordered_map>
 
 namespace honryu::sql {
@@ -18,6 +18,14 @@ bool KeyOf(const std::vector<BoundPtr>& keys, EvalContext& eval, std::string& ou
   return true;
 }
 
+// A time some way off, without leaving the range.
+std::int64_t Shift(std::int64_t time, std::int64_t ms) {
+  if (time == kNoWatermark || time == kEndOfTime) return time;
+  std::int64_t shifted = 0;
+  if (!__builtin_add_overflow(time, ms, &shifted)) return shifted;
+  return ms < 0 ? kNoWatermark : kEndOfTime;
+}
+
 // Joins two streams on keys and a bound in time. Each side keeps its rows as long as a row of the other side
 // may still match; outer joins give an unmatched row out when it is let go.
 class StreamJoin final : public Stage {
@@ -30,13 +38,16 @@ class StreamJoin final : public Stage {
         hold_ms_(node.late.hold_ms),
         width_(node.width),
         columns_(node.scope.ToColumns()),
-        watermark_(2) {
+        watermark_(2),
+        area_(runtime),
+        sides_{Side(runtime, area_, {'a', 'b', 'c'}, IsOuter(0)),
+               Side(runtime, area_, {'d', 'e', 'f'}, IsOuter(1))} {
     sides_[0].keys = std::move(node.left_keys);
     sides_[1].keys = std::move(node.right_keys);
-    sides_[0].width = node.inputs[0]->width;
-    sides_[1].width = node.inputs[1]->width;
-    for (int side : {0, 1})
-      sides_[side].columns = node.inputs[static_cast<std::size_t>(side)]->scope.ToColumns();
+    for (const std::size_t side : {std::size_t{0}, std::size_t{1}}) {
+      sides_[side].width = node.inputs[side]->width;
+      sides_[side].columns = node.inputs[side]->scope.ToColumns();
+    }
     // right time - left time lies in [-before, after]
     sides_[0].reach_ms = node.after_ms;
     sides_[1].reach_ms = node.before_ms;
@@ -48,24 +59,21 @@ class StreamJoin final : public Stage {
       ++runtime_.skipped_partial_rows;
       return;
     }
+    if (area_.IsDue()) Evict();
     Side& own = sides_[input];
     const std::int64_t watermark = watermark_.value();
     if (watermark != kNoWatermark && row.time < WatermarkMinus(watermark, hold_ms_))
       return runtime_.on_late("LATE_ROWS", pump_, own.columns, row);
     runtime_.eval.Use(row);
-    std::string key;
-    const bool has_key = KeyOf(own.keys, runtime_.eval, key);
+    const bool has_key = KeyOf(own.keys, runtime_.eval, key_);
     if (Failed(own.columns, row)) return;
-    auto entry = std::make_shared<Entry>();
-    entry->row = row;
-    entry->row.values.resize(own.width);
-    if (has_key) Probe(input, key, *entry);
-    if (runtime_.eval.failed()) return;
+    if (IsOutOfRoom()) return Refuse(own.columns, row, "row");
+    const bool matched = has_key && Probe(input, row);
     if (!has_key && !IsOuter(input)) return;
-    entry->key = std::move(key);
-    entry->has_key = has_key;
-    if (has_key) own.rows[entry->key].push_back(entry);
-    own.by_time.emplace(row.time, std::move(entry));
+    if (row.values.size() == own.width) return own.rows.Add(row, has_key ? &key_ : nullptr, matched);
+    cut_ = row;
+    cut_.values.resize(own.width);
+    own.rows.Add(cut_, has_key ? &key_ : nullptr, matched);
   }
 
   void OnWatermark(std::size_t input, std::int64_t watermark) override {
@@ -78,58 +86,36 @@ class StreamJoin final : public Stage {
 
   void Save(StateWriter& out) const override {
     watermark_.Save(out);
-    for (const Side& side : sides_) {
-      out.U64(side.by_time.size());
-      for (const auto& [time, entry] : side.by_time) {
-        out.Put(entry->row);
-        out.Text(entry->key);
-        out.U8(static_cast<std::uint8_t>((entry->matched ? 1 : 0) | (entry->has_key ? 2 : 0)));
-      }
-    }
+    for (const Side& side : sides_) side.rows.Save(out);
   }
-
   void Load(StateReader& in) override {
     watermark_.Load(in);
-    for (Side& side : sides_) {
-      side.rows.clear();
-      side.by_time.clear();
-      for (std::uint64_t left = in.Count(25); left > 0 && in.ok(); --left) {
-        auto entry = std::make_shared<Entry>();
-        in.Take(entry->row);
-        entry->key = in.Text();
-        const std::uint8_t flags = in.U8();
-        entry->matched = (flags & 1) != 0;
-        entry->has_key = (flags & 2) != 0;
-        if (entry->row.values.size() != side.width) return in.Fail();
-        if (entry->has_key) side.rows[entry->key].push_back(entry);
-        side.by_time.emplace(entry->row.time, std::move(entry));
-      }
-    }
+    for (Side& side : sides_) side.rows.Load(in, side.width);
   }
 
+  void Evict() override {
+    for (Side& side : sides_) side.rows.Evict(side.rows.bytes() / 2);
+  }
+  std::size_t EvictableBytes() const override { return area_.bytes(); }
+  std::size_t SpilledEntries() const override { return sides_[0].rows.spilled() + sides_[1].rows.spilled(); }
   std::string_view Kind() const override { return "join"; }
-  std::size_t StateEntries() const override { return sides_[0].by_time.size() + sides_[1].by_time.size(); }
+  std::size_t StateEntries() const override { return sides_[0].rows.size() + sides_[1].rows.size(); }
   std::size_t StateBytes() const override {
+    if (area_.bounded()) return area_.bytes();
     std::size_t bytes = 0;
-    for (const Side& side : sides_) bytes += side.by_time.size() * (200 + side.width * sizeof(Value));
+    for (const Side& side : sides_) bytes += side.rows.size() * (200 + side.width * sizeof(Value));
     return bytes;
   }
 
  private:
-  struct Entry {
-    Row row;
-    std::string key;
-    bool matched = false, has_key = false;
-  };
-  // Shared by the two indexes of a side: by key, to find matches, and by time, to let rows go.
-  using EntryPtr = std::shared_ptr<Entry>;
   struct Side {
+    Side(Runtime& runtime, SpillArea& area, JoinSide::Letters letters, bool tracks)
+        : rows(runtime, area, letters, tracks) {}
     std::vector<BoundPtr> keys;
     Columns columns;
     std::size_t width = 0;
     std::int64_t reach_ms = 0;  ///< How much later a row of the other side may be.
-    std::unordered_map<std::string, std::deque<EntryPtr>> rows;
-    std::multimap<std::int64_t, EntryPtr> by_time;
+    JoinSide rows;
   };
 
   bool IsOuter(std::size_t side) const {
@@ -148,45 +134,42 @@ class StreamJoin final : public Stage {
     }
   }
 
-  void Probe(std::size_t input, const std::string& key, Entry& own) {
+  // Gives out what a new row with the key in key_ makes with the other side's; false: nothing.
+  bool Probe(std::size_t input, const Row& own) {
     const std::size_t other = 1 - input;
-    const auto found = sides_[other].rows.find(key);
-    if (found == sides_[other].rows.end()) return;
-    Fill(input, &own.row);
-    for (const EntryPtr& entry : found->second) {
-      const std::int64_t later = own.row.time - entry->row.time;  // how much the new row is later
-      if (later > sides_[other].reach_ms || -later > sides_[input].reach_ms) continue;
-      Fill(other, &entry->row);
-      out_.time = std::max(own.row.time, entry->row.time);
-      if (predicate_) {
-        runtime_.eval.Use(out_);
-        const Value& keep = predicate_->Eval(runtime_.eval);
-        if (Failed(columns_, out_)) continue;
-        if (keep.is_null() || !keep.as_bool()) continue;
-      }
-      own.matched = entry->matched = true;
-      Emit(out_);
+    bool any = false;
+    Fill(input, &own);
+    const std::int64_t from = Shift(own.time, -sides_[other].reach_ms);
+    const std::int64_t to = Shift(own.time, sides_[input].reach_ms);
+    sides_[other].rows.Find(key_, from, to, [&](const Row& row) {
+      const bool fits = Match(other, row, own.time);
+      any = any || fits;
+      return fits;
+    });
+    return any;
+  }
+
+  bool Match(std::size_t other, const Row& row, std::int64_t own_time) {
+    Fill(other, &row);
+    out_.time = std::max(own_time, row.time);
+    if (predicate_) {
+      runtime_.eval.Use(out_);
+      const Value& keep = predicate_->Eval(runtime_.eval);
+      if (Failed(columns_, out_) || keep.is_null() || !keep.as_bool()) return false;
     }
+    Emit(out_);
+    return true;
   }
 
   void Expire(std::size_t which, std::int64_t now) {
-    Side& side = sides_[which];
-    while (!side.by_time.empty()) {
-      const auto first = side.by_time.begin();
-      if (now != kEndOfTime && first->first + side.reach_ms >= now) break;
-      const EntryPtr entry = first->second;
-      side.by_time.erase(first);
-      if (entry->has_key) {
-        const auto found = side.rows.find(entry->key);
-        std::erase(found->second, entry);
-        if (found->second.empty()) side.rows.erase(found);
-      }
-      if (entry->matched || !IsOuter(which)) continue;
-      Fill(which, &entry->row);
+    const std::int64_t reach = sides_[which].reach_ms;
+    sides_[which].rows.Expire(Shift(now, -reach), [&](const Row& row, bool matched) {
+      if (matched) return;
+      Fill(which, &row);
       Fill(1 - which, nullptr);
-      out_.time = entry->row.time + side.reach_ms + (exclusive_ ? 1 : 0);
+      out_.time = row.time + reach + (exclusive_ ? 1 : 0);
       Emit(out_);
-    }
+    });
   }
 
   JoinKind kind_;
@@ -196,8 +179,10 @@ class StreamJoin final : public Stage {
   std::size_t width_;
   Columns columns_;
   JointWatermark watermark_;
+  SpillArea area_;
   Side sides_[2];
-  Row out_;
+  Row out_, cut_;
+  std::string key_;
 };
 
 // Looks rows up in a reference table, as it is when the row is processed.

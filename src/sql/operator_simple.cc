@@ -11,6 +11,19 @@ void Stage::Report(const Columns& columns, const Row& row) {
   eval.Clear();
 }
 
+std::string Stage::Refusal(std::string_view what) {
+  constexpr std::uint64_t kTryAgain = 1024;  // refusals until the spill is tried again
+  if (++runtime_.refusals % kTryAgain == 0) runtime_.spill_full = false;
+  return "no room for a new " + std::string(what) + ": the limit of " +
+         std::to_string(runtime_.max_state_bytes) + " bytes of state is reached and " +
+         (runtime_.spill == nullptr ? "there is no spill" : "the spill is full");
+}
+
+void Stage::Refuse(const Columns& columns, const Row& row, std::string_view what) {
+  runtime_.eval.Fail("StateLimit", Refusal(what));
+  Report(columns, row);
+}
+
 bool JointWatermark::Set(std::size_t input, std::int64_t watermark) {
   inputs_[input] = std::max(inputs_[input], watermark);
   const std::int64_t least = *std::min_element(inputs_.begin(), inputs_.end());
@@ -145,85 +158,6 @@ class LimitOperator final : public Stage {
   std::int64_t left_;
 };
 
-// Holds the rows of a bucket of time until it has passed, and gives them in order.
-class SortOperator final : public Stage {
- public:
-  SortOperator(Runtime& runtime, std::string pump, PlanNode& node)
-      : Stage(runtime, std::move(pump)),
-        keys_(std::move(node.exprs)),
-        descending_(node.descending),
-        bucket_(node.sort_bucket),
-        columns_(node.scope.ToColumns()) {}
-  void OnRow(std::size_t, const Row& row) override {
-    runtime_.eval.Use(row);
-    Held held;
-    for (const BoundPtr& key : keys_) held.keys.push_back(key->Eval(runtime_.eval));
-    if (Failed(columns_, row)) return;
-    held.row = row;
-    rows_.push_back(std::move(held));
-  }
-  void OnWatermark(std::size_t, std::int64_t watermark) override {
-    if (rows_.empty()) return Forward(watermark);
-    Value now;  // the bucket that the watermark lies in, which is not over
-    if (bucket_ && watermark != kEndOfTime) {
-      runtime_.eval.row_time = watermark;
-      now = keys_[0]->Eval(runtime_.eval);
-      runtime_.eval.Clear();
-      if (now == bucket_now_) return Forward(watermark);
-      bucket_now_ = now;
-    }
-    const auto is_over = [&](const Held& held) {
-      if (watermark == kEndOfTime) return true;
-      return bucket_ ? CompareValues(held.keys[0], now) < 0 : held.row.time <= watermark;
-    };
-    std::vector<Held> ready;
-    std::vector<Held> kept;
-    for (Held& held : rows_) (is_over(held) ? ready : kept).push_back(std::move(held));
-    rows_ = std::move(kept);
-    std::vector<std::size_t> order(ready.size());
-    for (std::size_t i = 0; i < order.size(); ++i) order[i] = i;
-    std::sort(order.begin(), order.end(), [&](std::size_t a, std::size_t b) {
-      for (std::size_t k = 0; k < keys_.size(); ++k) {
-        const int compared = CompareValues(ready[a].keys[k], ready[b].keys[k]);
-        if (compared != 0) return descending_[k] ? compared > 0 : compared < 0;
-      }
-      return a < b;
-    });
-    for (const std::size_t i : order) Emit(ready[i].row);
-    Forward(watermark);
-  }
-  void Save(StateWriter& out) const override {
-    out.U64(rows_.size());
-    for (const Held& held : rows_) {
-      out.Put(held.row);
-      for (const Value& key : held.keys) out.Put(key);
-    }
-  }
-  void Load(StateReader& in) override {
-    rows_.resize(in.Count());
-    bucket_now_.SetNull();
-    for (Held& held : rows_) {
-      in.Take(held.row);
-      held.keys.resize(keys_.size());
-      for (Value& key : held.keys) in.Take(key);
-    }
-  }
-  std::string_view Kind() const override { return "sort"; }
-  std::size_t StateEntries() const override { return rows_.size(); }
-
- private:
-  struct Held {
-    Row row;
-    std::vector<Value> keys;
-  };
-  std::vector<BoundPtr> keys_;
-  std::vector<bool> descending_;
-  bool bucket_;
-  Columns columns_;
-  std::vector<Held> rows_;
-  Value bucket_now_;
-};
-
 class TableFunctionOperator final : public Stage {
  public:
   TableFunctionOperator(Runtime& runtime, std::string pump, PlanNode& node)
@@ -269,9 +203,6 @@ std::unique_ptr<Stage> MakeUnion(Runtime& runtime, std::string pump, PlanNode& n
 }
 std::unique_ptr<Stage> MakeLimit(Runtime& runtime, std::string pump, PlanNode& node) {
   return std::make_unique<LimitOperator>(runtime, std::move(pump), node.limit);
-}
-std::unique_ptr<Stage> MakeSort(Runtime& runtime, std::string pump, PlanNode& node) {
-  return std::make_unique<SortOperator>(runtime, std::move(pump), node);
 }
 std::unique_ptr<Stage> MakeTableFunction(Runtime& runtime, std::string pump, PlanNode& node) {
   return std::make_unique<TableFunctionOperator>(runtime, std::move(pump), node);

@@ -65,9 +65,13 @@ class SpanAggregate final : public AggregateOperator {
     if (watermark <= watermark_) return;
     const Busy busy(*this);
     watermark_ = watermark;
+    // By deadline and key, so that rows come out in the same order whatever was spilled or restored.
     for (;;) {
-      if (spilled_keys_ > 0 && spilled_next_ <= watermark) LoadDue(watermark);
+      if (spilled_keys_ > 0 && spilled_next_.first <= watermark &&
+          (deadlines_.empty() || spilled_next_ < *deadlines_.begin()))
+        LoadDue(watermark);
       if (deadlines_.empty() || deadlines_.begin()->first > watermark || runtime_.failure.has_value()) break;
+      const std::int64_t now = deadlines_.begin()->first;
       key_ = deadlines_.begin()->second;
       deadlines_.erase(deadlines_.begin());
       const auto found = keys_of_.find(key_);
@@ -76,14 +80,14 @@ class SpanAggregate final : public AggregateOperator {
       key.look_at = kEndOfTime;
       for (std::size_t i = 0; i < key.spans.size();) {
         Span& span = key.spans[i];
-        if (!span.closed && DueAt(span.end) <= watermark) {
+        if (!span.closed && DueAt(span.end) <= now) {
           span.closed = true;
           if (emit_ != EmitKind::kWhen) {
             Produce(key_, span.slots.data(), span.start, span.end, span.end, true, span.revision);
             span.emitted = true;
           }
         }
-        if (GoneAt(span.end) <= watermark) {
+        if (span.closed && GoneAt(span.end) <= now) {
           key.spans.erase(key.spans.begin() + static_cast<std::ptrdiff_t>(i));
           --spans_;
         } else {
@@ -104,17 +108,35 @@ class SpanAggregate final : public AggregateOperator {
   void OnTime() override {
     if (!IsDue()) return;
     const Busy busy(*this);
-    for (auto& [key, of_key] : keys_of_) GiveOutEarly(key, of_key);
-    if (spilled_keys_ == 0) return;
-    std::vector<StateSpill::Entry> given;  // rewritten, so that they are given out once
+    auto next = keys_of_.begin();
+    const auto give_before = [&](const std::string* end) {
+      for (; next != keys_of_.end() && (end == nullptr || next->first < *end); ++next)
+        GiveOutEarly(next->first, next->second);
+    };
     const std::string prefix = area_.Key('K');
-    area_.Scan(prefix, [&](std::string_view key, std::string_view value) {
-      KeySpans spilled;
-      if (!Decode(value, spilled)) return false;
-      if (GiveOutEarly(key.substr(prefix.size()), spilled)) given.emplace_back(key, Encode(spilled));
-      return true;
-    });
-    if (!given.empty()) area_.Put(given);
+    std::string from = prefix;
+    for (bool more = spilled_keys_ > 0; more && !runtime_.failure.has_value();) {
+      constexpr std::size_t kBatchBytes = 1 << 20;
+      more = false;
+      std::vector<StateSpill::Entry> given;  // rewritten, so that they are given out once
+      std::size_t given_bytes = 0;
+      area_.ScanRange(from, SpillArea::Behind(prefix), [&](std::string_view place, std::string_view value) {
+        const std::string key(place.substr(prefix.size()));
+        KeySpans spilled;
+        if (!Decode(value, spilled)) return false;
+        give_before(&key);
+        if (!GiveOutEarly(key, spilled)) return true;
+        given.emplace_back(std::string(place), Encode(spilled));
+        given_bytes += place.size() + given.back().second.size();
+        if (given_bytes < kBatchBytes) return true;
+        from = std::string(place) + '\0';
+        more = true;
+        return false;
+      });
+      if (!given.empty() && !area_.Put(given))
+        runtime_.Fail(Error(ErrorCode::kUnavailable, "the spill has no room to mark rows as given out"));
+    }
+    give_before(nullptr);
   }
 
   void Save(StateWriter& out) const override {
@@ -137,7 +159,7 @@ class SpanAggregate final : public AggregateOperator {
     keys_of_.clear();
     deadlines_.clear();
     spans_ = spilled_keys_ = spilled_spans_ = 0;
-    spilled_next_ = kEndOfTime;
+    spilled_next_ = {kEndOfTime, {}};
     area_.Resize(0);
     LoadTime(in);
     for (std::uint64_t left = in.Count(16); left > 0 && in.ok(); --left) {
@@ -272,7 +294,7 @@ class SpanAggregate final : public AggregateOperator {
     area_.Shrink(BytesOf(key, of_key));
     ++spilled_keys_;
     spilled_spans_ += of_key.spans.size();
-    spilled_next_ = std::min(spilled_next_, of_key.look_at);
+    spilled_next_ = std::min(spilled_next_, {of_key.look_at, key});
     deadlines_.erase({of_key.look_at, key});
     keys_of_.erase(found);
   }
@@ -306,20 +328,20 @@ class SpanAggregate final : public AggregateOperator {
     return &key;
   }
 
-  // Brings back some of the spilled keys whose time has come.
+  // Brings back the first of the spilled keys whose time has come.
   void LoadDue(std::int64_t watermark) {
     constexpr std::size_t kMost = 256;
     std::vector<std::string> keys;
     const std::string prefix = area_.Key('D');
-    spilled_next_ = kEndOfTime;
-    area_.Scan(prefix, [&](std::string_view key, std::string_view) {
-      key.remove_prefix(prefix.size());
-      const std::int64_t time = TakeOrdered(key);
+    spilled_next_ = {kEndOfTime, {}};
+    area_.Scan(prefix, [&](std::string_view place, std::string_view) {
+      place.remove_prefix(prefix.size());
+      const std::int64_t time = TakeOrdered(place);
       if (time > watermark || keys.size() == kMost) {
-        spilled_next_ = time;
+        spilled_next_ = {time, std::string(place.substr(8))};
         return false;
       }
-      keys.emplace_back(key.substr(8));
+      keys.emplace_back(place.substr(8));
       return true;
     });
     for (const std::string& key : keys) {
@@ -391,7 +413,8 @@ class SpanAggregate final : public AggregateOperator {
   std::set<std::pair<std::int64_t, std::string>> deadlines_;
   std::size_t spans_ = 0;  ///< Of memory and spill.
   std::size_t spilled_keys_ = 0, spilled_spans_ = 0;
-  std::int64_t spilled_next_ = kEndOfTime;  ///< No spilled key is to be looked at earlier.
+  /// No spilled key is to be looked at earlier.
+  std::pair<std::int64_t, std::string> spilled_next_{kEndOfTime, {}};
 };
 
 }  // namespace

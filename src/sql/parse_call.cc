@@ -492,7 +492,11 @@ Result<Frame> Parser::FrameOf() {
       return Fail(at, "a window's length must be days or less, and not negative");
   }
   if (Accept({"FOLLOWING"})) return Fail(at, "a window may not end behind the current row");
-  HONRYU_TRY_VOID(Expect({"PRECEDING"}));
+  if (between || frame.unbounded) {
+    HONRYU_TRY_VOID(Expect({"PRECEDING"}));
+  } else {
+    Accept({"PRECEDING"});
+  }
   if (between) {
     HONRYU_TRY_VOID(Expect({"AND"}));
     if (!Accept({"CURRENT", "ROW"})) return Fail(at, "a window must end at the current row: AND CURRENT ROW");

@@ -72,7 +72,7 @@ struct PlanNode {
     kTableJoin,      ///< join, table, left_keys, table_columns, predicate
     kUnion,
     kTableFunction,  ///< function
-    kSort,           ///< exprs, descending, sort_bucket
+    kSort,           ///< exprs, descending, sort_bucket or window (of the leading key, if it is a bucket)
     kLimit           ///< limit
   };
   Kind kind = Kind::kScan;

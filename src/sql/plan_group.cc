@@ -160,12 +160,7 @@ Result<void> Planner::SetEmission(const Select& select, const Query& query, cons
       return Fail(
           select.group.kind == GroupKind::kNone ? select.at : select.group.at,
           "this group never ends: group by FLOOR(ROWTIME TO MINUTE) or another window, or EMIT CHANGES");
-    if (const std::string ttl = Setting("state_ttl", ""); !ttl.empty()) {
-      const auto parsed = ParseExpression("INTERVAL '" + ttl + "'");
-      if (!parsed.ok() || (*parsed)->interval.ms <= 0)
-        return Fail(select.at, "SET state_ttl needs a duration such as '1 day'");
-      node.state_ttl_ms = (*parsed)->interval.ms;
-    }
+    HONRYU_TRY(node.state_ttl_ms, StateTtl(select.at));
   }
   return Ok();
 }

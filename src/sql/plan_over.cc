@@ -55,6 +55,9 @@ Result<BoundPtr> Planner::BindOver(const Expr& expr, const Select& select, Binde
     return Fail(spec->at, "a sliding window's length must be above 0");
   if (node->frame.rows && node->frame.count > 1'000'000)
     return Fail(spec->at, "a sliding window of too many rows");
+  if (node->frame.unbounded || node->frame.rows) {
+    HONRYU_TRY(node->state_ttl_ms, StateTtl(spec->at));
+  }
   node->inclusive = Setting("sliding.inclusive", "false") == "true";
   node->detail = (node->frame.unbounded ? std::string("all rows so far")
                   : node->frame.rows    ? std::to_string(node->frame.count) + " rows before"

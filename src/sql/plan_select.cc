@@ -205,7 +205,10 @@ Result<PlanPtr> Planner::PlanSort(PlanPtr input, const Query& query) {
     if (node->exprs.empty()) {
       node->sort_bucket = expr->only_time && !expr->constant;
       bool monotonic = node->sort_bucket;
-      if (const std::size_t* column = expr->AsColumn()) monotonic = scope.columns[*column].monotonic;
+      if (const std::size_t* column = expr->AsColumn()) {
+        monotonic = scope.columns[*column].monotonic;
+        if (const Bucket& bucket = scope.columns[*column].bucket; bucket.has_value()) node->window = *bucket;
+      }
       if (!monotonic || key.descending)
         return Fail(key.expr->at,
                     "a stream is sorted within buckets of time: ORDER BY FLOOR(ROWTIME TO …), … first");

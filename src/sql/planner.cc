@@ -27,6 +27,15 @@ std::string Planner::Setting(std::string_view key, std::string_view fallback) co
   return found == plan_.settings.end() ? std::string(fallback) : found->second;
 }
 
+Result<std::int64_t> Planner::StateTtl(Position at) const {
+  const std::string ttl = Setting("state_ttl", "");
+  if (ttl.empty()) return std::int64_t{0};
+  const auto parsed = ParseExpression("INTERVAL '" + ttl + "'");
+  if (!parsed.ok() || (*parsed)->interval.ms <= 0)
+    return Fail(at, "SET state_ttl needs a duration such as '1 day'");
+  return (*parsed)->interval.ms;
+}
+
 StreamInfo* Planner::FindStream(const Path& path) const {
   const Name& name = path.back();
   const auto exact = plan_.streams.find(name.Folded());

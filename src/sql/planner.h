@@ -44,6 +44,8 @@ class Planner {
   StreamInfo* FindStream(const Path& path) const;
   const TableInfo* FindTable(const Path& path) const;
   std::string Setting(std::string_view key, std::string_view fallback) const;
+  /// SET state_ttl, in ms; 0: not set.
+  Result<std::int64_t> StateTtl(Position at) const;
 
   // plan_source.cc
   Result<PlanPtr> PlanSource(const Source& source);

@@ -38,6 +38,7 @@ bool SourceClock::Observe(std::size_t number, std::int64_t time_ms, std::int64_t
 
 bool SourceClock::CloseShard(std::size_t shard) {
   shards_[shard].closed = true;
+  shards_[shard].behind = false;  // all was read
   return Update();
 }
 

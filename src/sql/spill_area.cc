@@ -3,17 +3,6 @@
 #include <algorithm>
 
 namespace honryu::sql {
-namespace {
-
-// The first key behind all that begin with the prefix.
-std::string Behind(std::string prefix) {
-  while (!prefix.empty() && static_cast<unsigned char>(prefix.back()) == 0xff) prefix.pop_back();
-  if (!prefix.empty()) prefix.back() = static_cast<char>(static_cast<unsigned char>(prefix.back()) + 1);
-  return prefix;
-}
-
-}  // namespace
-
 void AppendOrdered(std::int64_t time, std::string& out) {
   const std::uint64_t bits = static_cast<std::uint64_t>(time) ^ (std::uint64_t{1} << 63);
   for (int shift = 56; shift >= 0; shift -= 8) out += static_cast<char>(bits >> shift & 0xff);
@@ -23,6 +12,12 @@ std::int64_t TakeOrdered(std::string_view bytes) {
   std::uint64_t bits = 0;
   for (std::size_t i = 0; i < 8; ++i) bits = bits << 8 | static_cast<unsigned char>(bytes[i]);
   return static_cast<std::int64_t>(bits ^ (std::uint64_t{1} << 63));
+}
+
+std::string SpillArea::Behind(std::string prefix) {
+  while (!prefix.empty() && static_cast<unsigned char>(prefix.back()) == 0xff) prefix.pop_back();
+  if (!prefix.empty()) prefix.back() = static_cast<char>(static_cast<unsigned char>(prefix.back()) + 1);
+  return prefix;
 }
 
 std::string SpillArea::Key(char letter) const {

@@ -38,7 +38,11 @@ class SpillArea {
     return on() && !runtime_.spill_full && runtime_.IsOver() && bytes_ > runtime_.max_state_bytes / 4;
   }
 
+  void Fail(const Error& error) { runtime_.Fail(error); }
+
   std::string Key(char letter) const;
+  /// The first key behind all that begin with the prefix.
+  static std::string Behind(std::string prefix);
   /// False: there is no room, or it failed.
   bool Put(std::vector<StateSpill::Entry>& entries);
   std::optional<std::string> Get(const std::string& key);

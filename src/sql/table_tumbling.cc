@@ -67,12 +67,18 @@ class Tumbling : public TableFunction {
     return Ok();
   }
   const Columns& output() const override { return output_; }
+  std::size_t StateBytes() const override {
+    std::size_t bytes = 0;
+    for (const auto& [end, counter] : windows_) bytes += 64 + CounterBytes(counter);
+    return bytes;
+  }
 
  protected:
   virtual void Count(Counter& counter, const std::string& text) = 0;
   virtual void Give(std::int64_t end, const Counter& counter, const Emitter& emit) = 0;
   virtual void SaveCounter(const Counter& counter, StateWriter& out) const = 0;
   virtual void LoadCounter(Counter& counter, StateReader& in) = 0;
+  virtual std::size_t CounterBytes(const Counter& counter) const = 0;
   Columns output_;
   std::size_t column_;
   Type type_;
@@ -105,6 +111,9 @@ class DistinctItems final : public Tumbling<analytics::DistinctCounter> {
   void LoadCounter(analytics::DistinctCounter& counter, StateReader& in) override {
     if (!counter.Restore(in.Text())) in.Fail();
   }
+  std::size_t CounterBytes(const analytics::DistinctCounter& counter) const override {
+    return sizeof(counter) + counter.MemoryBytes();
+  }
 };
 
 // TOP_K_ITEMS_TUMBLING(cursor, 'column', k, seconds)
@@ -130,6 +139,7 @@ class TopItems final : public Tumbling<TopCounter> {
   }
   void SaveCounter(const TopCounter& counter, StateWriter& out) const override { counter.Save(out); }
   void LoadCounter(TopCounter& counter, StateReader& in) override { counter.Load(in); }
+  std::size_t CounterBytes(const TopCounter& counter) const override { return counter.Bytes(); }
 
   std::size_t most_;
 };

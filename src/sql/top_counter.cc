@@ -11,14 +11,24 @@ void TopCounter::Add(std::string_view item, std::int64_t count) {
     return;
   }
   counts_.emplace(item, count);
+  text_bytes_ += item.size();
   if (counts_.size() <= 2 * kExact) return;
   std::vector<std::pair<std::string, std::int64_t>> kept = Best(kExact);
   counts_.clear();
-  for (auto& [text, number] : kept) counts_.emplace(std::move(text), number);
+  text_bytes_ = 0;
+  for (auto& [text, number] : kept) {
+    text_bytes_ += text.size();
+    counts_.emplace(std::move(text), number);
+  }
 }
 
 void TopCounter::Merge(const TopCounter& other) {
-  for (const auto& [item, count] : other.counts_) Add(item, count);
+  if (counts_.size() + other.counts_.size() <= 2 * kExact) {
+    for (const auto& [item, count] : other.counts_) Add(item, count);
+    return;
+  }
+  // What is forgotten on the way is not to depend on the table.
+  for (const auto& [item, count] : other.Best(other.counts_.size())) Add(item, count);
 }
 
 std::vector<std::pair<std::string, std::int64_t>> TopCounter::Best(std::size_t most) const {
@@ -42,9 +52,10 @@ void TopCounter::Save(StateWriter& out) const {
 
 void TopCounter::Load(StateReader& in) {
   counts_.clear();
+  text_bytes_ = 0;
   for (std::uint64_t left = in.Count(16); left > 0; --left) {
-    const std::string item(in.Text());
-    counts_[item] = in.I64();
+    const std::string_view item = in.Text();
+    Add(item, in.I64());
   }
 }
 

@@ -22,7 +22,7 @@ class TopCounter {
   void Merge(const TopCounter& other);
   /// The `most` most frequent, counts falling; equal counts by text.
   std::vector<std::pair<std::string, std::int64_t>> Best(std::size_t most) const;
-  std::size_t Bytes() const { return sizeof(*this) + counts_.size() * 80; }
+  std::size_t Bytes() const { return sizeof(*this) + counts_.size() * 80 + text_bytes_; }
   void Save(StateWriter& out) const;
   void Load(StateReader& in);
 
@@ -31,6 +31,7 @@ class TopCounter {
     using is_transparent = void;
   };
   std::unordered_map<std::string, std::int64_t, Hash, std::equal_to<>> counts_;
+  std::size_t text_bytes_ = 0;
 };
 
 }  // namespace honryu::sql

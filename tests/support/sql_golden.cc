@@ -76,7 +76,7 @@ class Runner {
   std::map<std::string, std::vector<std::string>> Run() {
     if (!Start()) return out_;
     for (std::size_t i = 0; i < golden_.input.size(); ++i) {
-      if (run_.split && i == golden_.input.size() / 2) Split();
+      if (run_.reshard != Reshard::kNone && i == run_.reshard_at) Change();
       Step(golden_.input[i]);
       const bool again = (run_.restart_every > 0 && i % run_.restart_every == 0) ||
                          (run_.restart_at > 0 && i + 1 == run_.restart_at);
@@ -109,8 +109,8 @@ class Runner {
 
   EngineOptions OptionsOfRun() {
     EngineOptions options = Options();
-    if (run_.spill) options.max_state_bytes = 1;
-    if (run_.spill) options.spill = &spill_;
+    options.max_state_bytes = run_.max_state_bytes;
+    if (run_.max_state_bytes > 0) options.spill = &spill_;
     return options;
   }
 
@@ -141,13 +141,42 @@ class Runner {
     return false;
   }
 
-  void Split() {
-    split_ = true;
+  // The shards that are known become others.
+  void Change() {
+    changed_ = true;
     for (const auto& [stream, shard] : known_) {
-      const std::size_t source = *engine_->FindSource(stream);
-      for (const char* child : {"-a", "-b"}) engine_->AddShard(source, shard + child);
-      engine_->CloseShard(source, engine_->AddShard(source, shard));
+      if (run_.reshard == Reshard::kMerge) {
+        Replace(stream, {shard + "-a", shard + "-b"}, {shard});
+      } else {
+        Replace(stream, {shard}, {shard + "-a", shard + "-b"});
+        if (run_.reshard != Reshard::kQuietSplit) continue;
+        Replace(stream, {shard + "-b"}, {});
+        const std::size_t source = *engine_->FindSource(stream);
+        engine_->SetBehind(source, engine_->AddShard(source, shard + "-a"), behind_[stream]);
+      }
     }
+  }
+
+  void Replace(const std::string& stream, const std::vector<std::string>& parents,
+               const std::vector<std::string>& children) {
+    const std::size_t source = *engine_->FindSource(stream);
+    for (const std::string& child : children) engine_->AddShard(source, child);
+    for (const std::string& parent : parents) engine_->CloseShard(source, engine_->AddShard(source, parent));
+  }
+
+  // The shard that takes the next record of a shard.
+  std::string ShardNow(const std::string& stream, const std::string& shard) {
+    const bool first = !changed_ && known_.emplace(stream, shard).second;
+    const std::string child = shard + (++turn_ % 2 == 0 ? "-a" : "-b");
+    if (run_.reshard == Reshard::kMerge) {
+      if (changed_) return shard;
+      const std::size_t source = *engine_->FindSource(stream);
+      for (const char* half : {"-a", "-b"})
+        if (first) engine_->AddShard(source, shard + half);
+      return child;
+    }
+    if (!changed_ || !known_.contains({stream, shard})) return shard;
+    return run_.reshard == Reshard::kQuietSplit ? shard + "-a" : child;
   }
 
   void Step(const std::string& line) {
@@ -155,6 +184,12 @@ class Runner {
     std::string what, time, rest;
     in >> what;
     if (what == "finish") return engine_->Finish();
+    if (what == "split" || what == "merge") {
+      std::string first, second, third;
+      in >> time >> first >> second >> third;
+      return what == "split" ? Replace(time, {first}, {second, third})
+                             : Replace(time, {first, second}, {third});
+    }
     in >> time;
     if (time.size() == 10 && time[4] == '-') {  // with a date
       std::string clock;
@@ -166,7 +201,9 @@ class Runner {
     if (what == "time") return engine_->AdvanceTime(TimeOf(time));
     if (what == "behind") {
       const std::size_t source = *engine_->FindSource(time);
-      return engine_->SetBehind(source, engine_->AddShard(source, "0"), rest == "yes");
+      behind_[time] = rest == "yes";
+      const bool goes_on = changed_ && run_.reshard == Reshard::kQuietSplit;
+      return engine_->SetBehind(source, engine_->AddShard(source, goes_on ? "0-a" : "0"), behind_[time]);
     }
     if (what == "table") return SetTable(time, rest);
     if (what == "watermark") return engine_->AdvanceWatermark(*engine_->FindSource(time), TimeOf(rest));
@@ -177,8 +214,7 @@ class Runner {
     }
     const auto source = engine_->FindSource(what);
     if (!source.ok()) throw std::runtime_error(source.error().message());
-    if (!split_) known_.emplace(what, shard);
-    if (split_) shard += known_.contains({what, shard}) ? (++turn_ % 2 == 0 ? "-a" : "-b") : "";
+    if (run_.reshard != Reshard::kNone) shard = ShardNow(what, shard);
     SourceRecord record;
     record.data = rest;
     record.arrival_ms = TimeOf(time);
@@ -218,7 +254,8 @@ class Runner {
   std::size_t lane_turn_ = 0;
   std::map<std::string, std::vector<std::vector<Value>>> tables_;
   std::set<std::pair<std::string, std::string>> known_;
-  bool split_ = false;
+  std::map<std::string, bool> behind_;
+  bool changed_ = false;
   int turn_ = 0;
 };
 

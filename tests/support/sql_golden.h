@@ -2,6 +2,7 @@
 
 #include "honryu/sql/engine.h"
 
+#include <cstdint>
 #include <map>
 #include <string>
 #include <vector>
@@ -19,16 +20,26 @@ struct GoldenCase {
 
 std::vector<GoldenCase> ReadGoldenFile(const std::string& path);
 
-/// How a case is run: `restart_every` inputs (0: never) or once behind input number `restart_at`, the engine
-/// is replaced by one that takes its snapshot; `split`: from the middle on, each shard is two.
+/// What happens to the shards of a case.
+enum class Reshard : std::uint8_t {
+  kNone,
+  kQuietSplit,  ///< Each becomes two, of which one goes on with all records and the other ends at once.
+  kSplit,       ///< Each becomes two, which take records in turn.
+  kMerge        ///< Each is two from the beginning, which take records in turn and become one.
+};
+
+/// How a case is run.
 struct GoldenRun {
+  /// Behind so many inputs each (0: never), or once behind input number `restart_at` (0: never), the engine
+  /// is replaced by one that takes its snapshot.
   std::size_t restart_every = 0;
   std::size_t restart_at = 0;
-  bool split = false;
+  Reshard reshard = Reshard::kNone;
+  std::size_t reshard_at = 0;  ///< Before the input of this index.
   /// Above 0: records go to that many lanes of the engine in turn, and are put together one by one.
   std::size_t lanes = 0;
-  /// Hardly any memory: groups and sessions go to a spill behind every input.
-  bool spill = false;
+  /// There is a spill, and so many bytes of memory. With 1 all state goes there behind every input.
+  std::size_t max_state_bytes = 0;
 };
 
 /// Rows of each result stream as text; or the message of an error under the name "error".

@@ -31,11 +31,15 @@ struct EngineOptions {
   std::int64_t max_skew_ms = 300'000;
   /// Groups that one operator may hold; a row that needs one more goes to the error stream. 0: no bound.
   std::size_t max_groups = 10'000'000;
-  /// Memory of groups and sessions, about; beyond it the ones not used lately go to `spill`. 0: no bound.
-  /// What sliding frames, joins and sorts hold is bounded by their length in time, and does not count.
+  /// Memory of all that grows with the rows, about: groups, sessions, sliding frames, rows that joins and
+  /// sorts hold or that wait for the watermark. Beyond it what was not used lately, or is needed last, goes
+  /// to `spill`. 0: no bound. Table functions and reference tables do not count: what they hold is bounded by
+  /// their arguments, and by the table.
   std::size_t max_state_bytes = 0;
-  /// Must outlive the engine, which empties it. While it has no room, or if there is none, a row that needs a
-  /// new group beyond the bound goes to the error stream (StateLimit); groups that are there go on, exactly.
+  /// Must outlive the engine, which empties it. While it has no room, or if there is none, a row that would
+  /// have to be held, or that needs a new group, beyond the bound goes to the error stream (StateLimit); what
+  /// is there goes on, exactly. With a spill, the groups of a window come out in the order of their keys,
+  /// whatever is spilled; without one, in the order in which they came.
   StateSpill* spill = nullptr;
   TableFunctionRegistry functions;
 };

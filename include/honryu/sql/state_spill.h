@@ -13,9 +13,9 @@
 
 namespace honryu::sql {
 
-/// A place for groups and sessions that memory has no room for: ordered keys and values. Scratch: it belongs
-/// to one engine, which empties it when it is made; snapshots hold all state, so it need not outlive the
-/// engine. Calls come one at a time and may block.
+/// A place for state that memory has no room for (groups, sessions, frames, rows): ordered keys and values.
+/// Scratch: it belongs to one engine, which empties it when it is made; snapshots hold all state, so it need
+/// not outlive the engine. Calls come one at a time and may block.
 class StateSpill {
  public:
   using Entry = std::pair<std::string, std::string>;

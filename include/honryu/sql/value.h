@@ -18,6 +18,19 @@ class Value {
   enum class Tag : std::uint8_t { kNull = 0, kBool = 1, kInt = 2, kDouble = 3, kText = 4 };  // on disk
 
   Value() = default;
+  // A copy takes the text over only if there is one: most values of most rows are none.
+  Value(const Value& other) : tag_(other.tag_), number_(other.number_) {
+    if (tag_ == Tag::kText) text_ = other.text_;
+  }
+  Value(Value&&) = default;
+  Value& operator=(const Value& other) {
+    tag_ = other.tag_;
+    number_ = other.number_;
+    if (tag_ == Tag::kText) text_ = other.text_;
+    return *this;
+  }
+  Value& operator=(Value&&) = default;
+  ~Value() = default;
   static Value Bool(bool value);
   static Value Int(std::int64_t value);
   static Value Double(double value);
@@ -48,10 +61,11 @@ class Value {
 
  private:
   Tag tag_ = Tag::kNull;
-  union {
+  union Number {
     std::int64_t whole = 0;
     double real;
-  } number_;
+  };
+  Number number_;
   std::string text_;
 };
 

@@ -34,8 +34,8 @@ void DescribeAggregator(processors::sql_app::SqlConfig& aggregator, Section& sec
                 {1, 1'000'000'000});
   section.Field(
       "max_state", &aggregator.max_state,
-      {.doc = "Memory of an application's groups and sessions, about; beyond it those not used lately go to "
-              "disk, below data_dir. 0: no bound."},
+      {.doc = "Memory of an application's state, about; beyond it what was not used lately goes to disk, "
+              "below data_dir. 0: no bound."},
       {ByteSize{0}, ByteSize::GiB(1024)});
   section.Field("max_spill", &aggregator.max_spill,
                 {.doc = "What an application may hold there; rows that need more go to its error stream.",

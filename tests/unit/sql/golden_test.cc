@@ -41,7 +41,90 @@ std::vector<std::string> Files() {
   return files;
 }
 
+// With the names of shards as before a quiet split.
+Rows Unsplit(Rows rows) {
+  for (auto& [stream, lines] : rows)
+    for (std::string& line : lines)
+      for (std::size_t at = line.find("-a\""); at != std::string::npos; at = line.find("-a\""))
+        line.erase(at, 2);
+  return rows;
+}
+
 class Golden : public ::testing::TestWithParam<std::string> {};
+
+Rows RunAs(const GoldenCase& golden, const GoldenRun& run) {
+  Rows rows = RunGoldenCase(golden, run);
+  for (const auto& [stream, lines] : golden.output) rows[stream];  // an empty section expects no rows
+  return rows;
+}
+
+// With the engine replaced behind every input, and once behind each.
+void CheckRestarts(const GoldenCase& golden) {
+  GoldenRun run;
+  run.restart_every = 1;
+  EXPECT_EQ(Text(RunAs(golden, run)), Text(golden.output)) << "restarted behind every input";
+  run.restart_every = 0;
+  for (run.restart_at = 1; run.restart_at < golden.input.size(); ++run.restart_at)
+    ASSERT_EQ(Text(RunAs(golden, run)), Text(golden.output)) << "restarted behind input " << run.restart_at;
+}
+
+// With a spill: the same rows, and in the same order whatever goes there and wherever it is restarted.
+void CheckSpill(const GoldenCase& golden) {
+  GoldenRun run;
+  run.max_state_bytes = std::size_t{1} << 30;
+  const Rows roomy = RunAs(golden, run);
+  EXPECT_EQ(Text(Sorted(roomy)), Text(Sorted(golden.output))) << "with a spill that is not used";
+  for (const std::size_t bytes : {std::size_t{1}, std::size_t{1000}}) {
+    run.max_state_bytes = bytes;
+    run.restart_at = run.restart_every = 0;
+    EXPECT_EQ(Text(RunAs(golden, run)), Text(roomy)) << "with " << bytes << " bytes of memory";
+    run.restart_every = 1;
+    EXPECT_EQ(Text(RunAs(golden, run)), Text(roomy)) << "with " << bytes << " bytes, restarted each time";
+    run.restart_every = 0;
+    for (run.restart_at = 1; run.restart_at < golden.input.size(); ++run.restart_at)
+      ASSERT_EQ(Text(RunAs(golden, run)), Text(roomy))
+          << "with " << bytes << " bytes, restarted behind input " << run.restart_at;
+  }
+}
+
+void CheckLanes(const GoldenCase& golden) {
+  for (const std::size_t lanes : {std::size_t{1}, std::size_t{3}}) {
+    GoldenRun run;
+    run.lanes = lanes;
+    for (run.restart_every = 0; run.restart_every < 2; ++run.restart_every)
+      EXPECT_EQ(Text(Sorted(RunAs(golden, run))), Text(Sorted(golden.output)))
+          << "in " << lanes << " lanes, restart every " << run.restart_every;
+  }
+}
+
+bool HasReshards(const GoldenCase& golden) {
+  return std::any_of(golden.input.begin(), golden.input.end(), [](const std::string& line) {
+    return line.starts_with("split ") || line.starts_with("merge ");
+  });
+}
+
+// With shards that split and merge before each input; also restarted behind each, and without memory.
+void CheckReshards(const GoldenCase& golden) {
+  for (std::size_t variant = 0; variant < 3; ++variant) {
+    GoldenRun run;
+    run.restart_every = variant == 1 ? 1 : 0;
+    run.max_state_bytes = variant == 2 ? 1 : 0;
+    for (run.reshard_at = 0; run.reshard_at < golden.input.size(); ++run.reshard_at) {
+      SCOPED_TRACE("shards change before input " + std::to_string(run.reshard_at + 1) +
+                   (variant == 1   ? ", restarted behind each"
+                    : variant == 2 ? ", with a byte of memory"
+                                   : ""));
+      run.reshard = Reshard::kQuietSplit;
+      ASSERT_EQ(Text(Sorted(Unsplit(RunAs(golden, run)))), Text(Sorted(golden.output)))
+          << "one child goes on";
+      if (!golden.reshard) continue;
+      run.reshard = Reshard::kSplit;
+      ASSERT_EQ(Text(Final(RunAs(golden, run))), Text(Final(golden.output))) << "both children go on";
+      run.reshard = Reshard::kMerge;
+      ASSERT_EQ(Text(Final(RunAs(golden, run))), Text(Final(golden.output))) << "two become one";
+    }
+  }
+}
 
 TEST_P(Golden, RowsAreThoseOfTheFileWhereverItIsRestartedOrSplit) {
   const auto cases = ReadGoldenFile(std::string(HONRYU_SQL_GOLDEN) + "/" + GetParam() + ".test");
@@ -59,49 +142,15 @@ TEST_P(Golden, RowsAreThoseOfTheFileWhereverItIsRestartedOrSplit) {
       continue;
     }
     if (golden.input.empty()) continue;
-    const Rows expected = golden.output;
-    Rows straight = RunGoldenCase(golden, {});
-    for (const auto& [stream, lines] : golden.output) straight[stream];  // an empty section expects no rows
-    if (Text(straight) != Text(expected))
-      ADD_FAILURE() << "expected\n" << Text(expected) << "found\n" << Text(straight);
-    if (HasFailure()) continue;
-    GoldenRun always;
-    always.restart_every = 1;
-    Rows restarted = RunGoldenCase(golden, always);
-    for (const auto& [stream, lines] : golden.output) restarted[stream];
-    EXPECT_EQ(Text(restarted), Text(expected)) << "restarted behind every input";
-    for (std::size_t at = 1; at < golden.input.size(); ++at) {
-      GoldenRun once;
-      once.restart_at = at;
-      Rows rows = RunGoldenCase(golden, once);
-      for (const auto& [stream, lines] : golden.output) rows[stream];
-      ASSERT_EQ(Text(rows), Text(expected)) << "restarted behind input " << at;
+    const Rows straight = RunAs(golden, {});
+    if (Text(straight) != Text(golden.output)) {
+      ADD_FAILURE() << "expected\n" << Text(golden.output) << "found\n" << Text(straight);
+      continue;
     }
-    GoldenRun spill;
-    spill.spill = true;
-    for (const std::size_t every : {std::size_t{0}, std::size_t{1}}) {
-      spill.restart_every = every;
-      Rows rows = RunGoldenCase(golden, spill);
-      for (const auto& [stream, lines] : golden.output) rows[stream];
-      EXPECT_EQ(Text(Sorted(rows)), Text(Sorted(expected))) << "with a spill, restart every " << every;
-    }
-    GoldenRun in_lanes;
-    for (const std::size_t lanes : {std::size_t{1}, std::size_t{3}}) {
-      in_lanes.lanes = lanes;
-      for (const std::size_t every : {std::size_t{0}, std::size_t{1}}) {
-        in_lanes.restart_every = every;
-        Rows rows = RunGoldenCase(golden, in_lanes);
-        for (const auto& [stream, lines] : golden.output) rows[stream];
-        EXPECT_EQ(Text(Sorted(rows)), Text(Sorted(expected)))
-            << "in " << lanes << " lanes, restart every " << every;
-      }
-    }
-    if (!golden.reshard) continue;
-    GoldenRun split;
-    split.split = true;
-    Rows rows = RunGoldenCase(golden, split);
-    for (const auto& [stream, lines] : golden.output) rows[stream];
-    EXPECT_EQ(Text(Final(rows)), Text(Final(expected))) << "with shards split in the middle";
+    CheckRestarts(golden);
+    CheckSpill(golden);
+    CheckLanes(golden);
+    if (!HasReshards(golden)) CheckReshards(golden);
   }
 }
 

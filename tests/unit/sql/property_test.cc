@@ -11,6 +11,7 @@
 #include <random>
 #include <set>
 #include <string>
+#include <tuple>
 #include <vector>
 
 // Random small inputs; every result computed again from the definition, in the plainest way, and compared.
@@ -134,7 +135,8 @@ class Lanes {
 // snapshot now and then; with `lanes` above 0, in so many. The first column is the key, the others are
 // whole numbers; NULL is -999.
 Lines RunQuery(const std::string& query, const Events& events, const Events& others, Random& random,
-               std::size_t lanes, std::size_t max_state_bytes = 0) {
+               std::size_t lanes, std::size_t max_state_bytes = 0,
+               std::vector<std::string>* sequence = nullptr) {
   Lines lines;
   std::unique_ptr<Engine> engine;
   EngineOptions options;
@@ -146,7 +148,9 @@ Lines RunQuery(const std::string& query, const Events& events, const Events& oth
     std::vector<std::int64_t> fields;
     for (std::size_t i = 1; i < output.columns.size(); ++i)
       fields.push_back(output.row.values[i].is_null() ? -999 : output.row.values[i].as_int());
-    lines.insert(Line(output.row.time, output.row.values[0].text(), fields));
+    std::string line = Line(output.row.time, output.row.values[0].text(), fields);
+    if (sequence != nullptr) sequence->push_back(line);
+    lines.insert(std::move(line));
   };
   if (lanes > 0) {
     Lanes engines(query, lanes, options, sink, random);
@@ -218,28 +222,36 @@ Lines ByWindows(const Events& events, const std::vector<std::pair<std::int64_t, 
   return lines;
 }
 
-std::map<std::string, Events> ByKey(const Events& events) {
-  std::map<std::string, Events> keys;
-  for (const Event& event : events) {  // behind those of the same time
-    Events& rows = keys[event.key];
+// Behind those of the same time.
+Events ByTime(const Events& events) {
+  Events rows;
+  for (const Event& event : events) {
     auto at = rows.end();
     while (at != rows.begin() && (at - 1)->time > event.time) --at;
     rows.insert(at, event);
   }
+  return rows;
+}
+
+std::map<std::string, Events> ByKey(const Events& events) {
+  std::map<std::string, Events> keys;
+  for (const Event& event : ByTime(events)) keys[event.key].push_back(event);
   return keys;
 }
 
 class Property : public ::testing::Test {
  protected:
-  void Check(const std::string& query, const std::function<Lines(const Events&, const Events&)>& reference,
-             bool two = false, std::size_t most_lanes = 4) {
+  using Reference = std::function<Lines(const Events&, const Events&)>;
+
+  void Check(const std::string& query, const Reference& reference, bool two = false,
+             std::size_t most_lanes = 4, int rounds = 60, std::size_t most_events = 60) {
     const std::uint64_t seed = Seed();
     SCOPED_TRACE("HONRYU_SEED=" + std::to_string(seed));
     std::cout << "seed " << seed << "\n";
     Random random(seed);
-    for (int round = 0; round < 60; ++round) {
-      const Events events = RandomEvents(random, 60);
-      const Events others = two ? RandomEvents(random, 60) : Events();
+    for (int round = 0; round < rounds; ++round) {
+      const Events events = RandomEvents(random, most_events);
+      const Events others = two ? RandomEvents(random, most_events) : Events();
       const Lines expected = reference(events, others);
       ASSERT_EQ(RunQuery(query, events, others, random, 0), expected) << "round " << round << " of " << query;
       const std::size_t bytes = 1 + random.Below(random.Chance(0.5) ? 2000 : 20'000);
@@ -252,13 +264,35 @@ class Property : public ::testing::Test {
   }
 };
 
-TEST_F(Property, TumblingWindows) {
+Lines ByTumbling(const Events& events, std::int64_t size) {
+  std::vector<std::pair<std::int64_t, std::int64_t>> windows;
+  for (std::int64_t start = -1000 / size * size - size; start < 10'000; start += size)
+    windows.emplace_back(start, start + size);
+  return ByWindows(events, windows);
+}
+
+TEST_F(Property, TumblingWindowsByStep) {
   Check("SELECT k, " + std::string(kAggregates) + " FROM e GROUP BY k, STEP(ts BY INTERVAL '0.05' SECOND)",
-        [](const Events& events, const Events&) {
-          std::vector<std::pair<std::int64_t, std::int64_t>> windows;
-          for (std::int64_t n = -20; n < 200; ++n) windows.emplace_back(n * 50, n * 50 + 50);
-          return ByWindows(events, windows);
-        });
+        [](const Events& events, const Events&) { return ByTumbling(events, 50); });
+}
+
+TEST_F(Property, TumblingWindowsByFloor) {
+  Check("SELECT k, " + std::string(kAggregates) + " FROM e GROUP BY k, FLOOR(ts TO SECOND)",
+        [](const Events& events, const Events&) { return ByTumbling(events, 1000); });
+}
+
+TEST_F(Property, TumblingWindowsByTumble) {
+  for (const std::string query :
+       {" FROM TABLE(TUMBLE(TABLE e, DESCRIPTOR(ts), INTERVAL '0.07' SECOND)) GROUP BY k, window_start, "
+        "window_end",
+        " FROM TUMBLE(e, ts, INTERVAL '0.07' SECOND) GROUP BY k, window_start",
+        " FROM e GROUP BY k, TUMBLE(ts, INTERVAL '0.07' SECOND)",
+        " FROM e GROUP BY k, DATE_BIN(INTERVAL '0.07' SECOND, ts)",
+        " FROM e WINDOW TUMBLING (SIZE 70 MILLISECONDS) GROUP BY k"}) {
+    Check(
+        "SELECT k, " + std::string(kAggregates) + query,
+        [](const Events& events, const Events&) { return ByTumbling(events, 70); }, false, 4, 15);
+  }
 }
 
 TEST_F(Property, HoppingWindows) {
@@ -370,6 +404,88 @@ TEST_F(Property, SlidingRows) {
         return lines;
       },
       false, 1);  // the order of rows of equal time counts
+}
+
+constexpr const char* kSliding =
+    "SELECT k, COUNT(*) OVER w, SUM(v) OVER w, MIN(v) OVER w, COUNT(DISTINCT v) OVER w FROM e WINDOW w AS ";
+
+TEST_F(Property, SlidingRangesWithTheRowThatIsExactlyAsOld) {
+  Check("SET 'sliding.inclusive' = 'true'; " + std::string(kSliding) +
+            "(PARTITION BY k RANGE INTERVAL '0.05' SECOND PRECEDING)",
+        [](const Events& events, const Events&) {
+          Lines lines;
+          for (const Event& event : events) {
+            Events frame;
+            for (const Event& other : events)
+              if (other.key == event.key && other.time <= event.time && other.time >= event.time - 50)
+                frame.push_back(other);
+            lines.insert(Line(event.time, event.key, Aggregates(frame)));
+          }
+          return lines;
+        });
+}
+
+// Frames of some 900 rows: of several segments, which go to the spill one by one.
+TEST_F(Property, LongSlidingRanges) {
+  Check(
+      std::string(kSliding) + "(RANGE INTERVAL '10' SECOND PRECEDING)",
+      [](const Events& events, const Events&) {
+        Lines lines;
+        for (const Event& event : events) {
+          Events frame;
+          for (const Event& other : events)
+            if (other.time <= event.time && other.time > event.time - 10'000) frame.push_back(other);
+          lines.insert(Line(event.time, event.key, Aggregates(frame)));
+        }
+        return lines;
+      },
+      false, 2, 3, 2500);
+}
+
+TEST_F(Property, LongSlidingRowsAndAllSoFar) {
+  for (const std::size_t before : {std::size_t{700}, std::size_t{100'000}}) {
+    Check(
+        std::string(kSliding) + (before == 700 ? "(ROWS 700 PRECEDING)" : "(PARTITION BY 1)"),
+        [&](const Events& events, const Events&) {
+          Lines lines;
+          const Events rows = ByTime(events);
+          for (std::size_t i = 0; i < rows.size(); ++i) {
+            const std::size_t first = i - std::min(i, before);
+            // Without a beginning, rows of equal time see each other.
+            std::size_t end = i + 1;
+            while (before != 700 && end < rows.size() && rows[end].time == rows[i].time) ++end;
+            const Events frame(rows.begin() + static_cast<std::ptrdiff_t>(first),
+                               rows.begin() + static_cast<std::ptrdiff_t>(end));
+            lines.insert(Line(rows[i].time, rows[i].key, Aggregates(frame)));
+          }
+          return lines;
+        },
+        false, 1, 3, 1500);
+  }
+}
+
+// Rows in order within buckets of time: the sequence itself is compared.
+TEST_F(Property, SortedBuckets) {
+  const std::uint64_t seed = Seed();
+  SCOPED_TRACE("HONRYU_SEED=" + std::to_string(seed));
+  std::cout << "seed " << seed << "\n";
+  Random random(seed);
+  for (int round = 0; round < 60; ++round) {
+    Events events = RandomEvents(random, 200);
+    std::vector<std::string> expected;
+    Events rows = ByTime(events);
+    const auto bucket = [](const Event& event) { return (event.time + 10'000) / 100; };
+    std::sort(rows.begin(), rows.end(), [&](const Event& a, const Event& b) {
+      return std::tuple(bucket(a), -a.value, a.key, a.time) < std::tuple(bucket(b), -b.value, b.key, b.time);
+    });
+    for (const Event& row : rows) expected.push_back(Line(row.time, row.key, {row.value}));
+    for (const std::size_t bytes : {std::size_t{0}, std::size_t{1}, std::size_t{3000}}) {
+      std::vector<std::string> found;
+      RunQuery("SELECT k, v FROM e ORDER BY STEP(ROWTIME BY INTERVAL '0.1' SECOND), v DESC, k, ROWTIME",
+               events, {}, random, 0, bytes, &found);
+      ASSERT_EQ(found, expected) << "round " << round << " with " << bytes << " bytes of memory";
+    }
+  }
 }
 
 TEST_F(Property, OuterJoinsOfStreams) {

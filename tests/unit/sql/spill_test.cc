@@ -14,7 +14,8 @@ namespace honryu::sql {
 namespace {
 
 constexpr const char* kPrelude =
-    "CREATE STREAM e (k VARCHAR, v BIGINT, ts TIMESTAMP, WATERMARK FOR ts AS ts - INTERVAL '1' SECOND);";
+    "CREATE STREAM e (k VARCHAR, v BIGINT, ts TIMESTAMP, WATERMARK FOR ts AS ts - INTERVAL '1' SECOND);"
+    "CREATE STREAM f (k VARCHAR, v BIGINT, ts TIMESTAMP, WATERMARK FOR ts AS ts - INTERVAL '1' SECOND);";
 
 // A spill whose calls can be made to fail.
 class BrokenSpill final : public StateSpill {
@@ -42,12 +43,14 @@ class BrokenSpill final : public StateSpill {
 
 class Fixture {
  public:
-  Fixture(const std::string& sql, std::size_t max_state_bytes, StateSpill* spill) {
-    EngineOptions options;
-    options.max_skew_ms = 1'000'000'000'000;
-    options.max_state_bytes = max_state_bytes;
-    options.spill = spill;
-    auto made = Engine::Create(kPrelude, sql, options, [this](const OutputRow& output) {
+  Fixture(const std::string& sql, std::size_t max_state_bytes, StateSpill* spill) : sql_(sql) {
+    options_.max_skew_ms = 1'000'000'000'000;
+    options_.max_state_bytes = max_state_bytes;
+    options_.spill = spill;
+    Start();
+  }
+  void Start() {
+    auto made = Engine::Create(kPrelude, sql_, options_, [this](const OutputRow& output) {
       rows[output.stream].push_back(
           std::to_string(output.row.time) + " " + RowToJson(output.columns, output.row.values) +
           (output.row.final ? "" : " partial") + (output.row.revision > 0 ? " revised" : ""));
@@ -55,8 +58,8 @@ class Fixture {
     EXPECT_TRUE(made.ok()) << made.error().message();
     engine = std::move(*made);
   }
-  void Push(std::int64_t time, const std::string& key, std::int64_t value) {
-    const std::size_t source = *engine->FindSource("e");
+  void Push(std::int64_t time, const std::string& key, std::int64_t value, const char* stream = "e") {
+    const std::size_t source = *engine->FindSource(stream);
     const std::string json =
         "{\"ts\":" + std::to_string(time) + ",\"k\":\"" + key + "\",\"v\":" + std::to_string(value) + "}";
     SourceRecord record;
@@ -70,8 +73,18 @@ class Fixture {
     return sorted;
   }
 
+  void Restart() {
+    const std::string snapshot = engine->Snapshot();
+    Start();
+    EXPECT_TRUE(engine->Restore(snapshot).ok());
+  }
+
   std::map<std::string, std::vector<std::string>> rows;
   std::unique_ptr<Engine> engine;
+
+ private:
+  std::string sql_;
+  EngineOptions options_;
 };
 
 // Some 3,000 keys a minute, with sums, distinct counts, sessions, early rows and corrections.
@@ -83,6 +96,149 @@ constexpr const char* kProgram =
     "SELECT k, MAX(v) AS m FROM e GROUP BY k, HOP(ts, INTERVAL '20' SECOND, INTERVAL '60' SECOND)"
     " ALLOWED LATENESS INTERVAL '30' SECOND ON LATE UPDATE;"
     "SELECT k, COUNT(*) AS n FROM e WINDOWED BY STAGGER (PARTITION BY k RANGE INTERVAL '1' MINUTE);";
+
+// What waits, frames, joins, sorts: 3,000 keys, two streams.
+constexpr const char* kRows =
+    "SELECT k, v, COUNT(*) OVER w AS n, SUM(v) OVER w AS s, COUNT(DISTINCT v) OVER w AS u FROM e"
+    " WINDOW w AS (PARTITION BY k RANGE INTERVAL '30' SECOND PRECEDING);"
+    "SELECT k, v, SUM(v / 7.0) OVER (RANGE INTERVAL '20' SECOND PRECEDING) AS s FROM e;"
+    "SELECT k, MAX(v) OVER (PARTITION BY k ROWS 3 PRECEDING) AS m, COUNT(*) OVER (PARTITION BY k) AS n FROM "
+    "e;"
+    "SELECT e.k, e.v AS x, f.v AS y FROM e LEFT JOIN f WITHIN 20 SECONDS ON e.k = f.k;"
+    "SELECT e.k AS a, f.k AS b, e.v AS x, f.v AS y FROM e FULL JOIN f WITHIN 4 SECONDS ON e.k = f.k AND e.v "
+    "> f.v;"
+    "SELECT k, v FROM e ORDER BY FLOOR(ROWTIME TO MINUTE), v DESC, k;"
+    "SELECT k, COUNT(*) AS n FROM e GROUP BY MONOTONIC(UNIX_TIMESTAMP(ts) / 3600000), k;"
+    "SELECT k, SUM(n) OVER (RANGE INTERVAL '5' MINUTE PRECEDING) AS s FROM"
+    " (SELECT k, COUNT(*) AS n FROM e GROUP BY k, FLOOR(ts TO MINUTE)) AS a;";
+
+void FeedRows(Fixture& fixture, std::uint64_t seed, std::size_t limit, std::size_t restart_at) {
+  Random random(seed);
+  std::size_t most = 0;
+  for (std::int64_t i = 0; i < 6000; ++i) {
+    const std::int64_t late = static_cast<std::int64_t>(random.Below(1000));
+    const char* stream = random.Chance(0.4) ? "f" : "e";
+    fixture.Push(1'000'000 + i * 15 - late, "key-" + std::to_string(random.Below(1500)),
+                 static_cast<std::int64_t>(random.Below(50)), stream);
+    if (limit > 0 && i % 50 == 0) most = std::max(most, fixture.engine->StateBytes());
+    if (static_cast<std::size_t>(i) + 1 == restart_at) fixture.Restart();
+  }
+  fixture.engine->Finish();
+  if (limit > 0) EXPECT_LT(most, 3 * limit);
+}
+
+TEST(Spill, RowsThatWaitFramesJoinsAndSortsAreTheSameWithAndWithout) {
+  Fixture plain(kRows, 0, nullptr);
+  FeedRows(plain, 1, 0, 0);
+  EXPECT_GT(plain.rows.at("query_4").size(), 1000u);
+  MemorySpill unused(std::size_t{1} << 30);
+  Fixture roomy(kRows, std::size_t{1} << 40, &unused);
+  FeedRows(roomy, 1, 0, 0);
+  EXPECT_EQ(unused.size(), 0u);
+  EXPECT_TRUE(plain.Sorted() == roomy.Sorted());
+  for (const std::size_t restart_at : {0u, 2000u, 4000u}) {
+    constexpr std::size_t kLimit = 100'000;
+    MemorySpill spill(std::size_t{1} << 30);
+    Fixture spilling(kRows, kLimit, &spill);
+    FeedRows(spilling, 1, kLimit, restart_at);
+    EXPECT_TRUE(spilling.engine->Status().ok());
+    // In the same order, too.
+    for (const auto& [stream, lines] : roomy.rows)
+      EXPECT_TRUE(spilling.rows[stream] == lines) << stream << ", restarted behind row " << restart_at;
+    EXPECT_EQ(spill.size(), 0u);
+  }
+}
+
+TEST(Spill, EveryOperatorThatGrowsCountsAndSpills) {
+  MemorySpill spill(std::size_t{1} << 30);
+  Fixture fixture(kRows, 1000, &spill);
+  for (std::int64_t i = 0; i < 1000; ++i) {
+    fixture.Push(3'600'000 + i * 10, "key-" + std::to_string(i), i);
+    fixture.Push(3'600'000 + i * 10, "key-" + std::to_string(i), i, "f");
+  }
+  std::map<std::string_view, std::size_t> operators;
+  for (const OperatorState& state : fixture.engine->OperatorStates()) {
+    if (state.kind == "table function" || (state.kind == "over" && state.pump == "query_8")) continue;
+    ++operators[state.kind];
+    EXPECT_GT(state.spilled, 50u) << state.pump << " " << state.kind;
+    EXPECT_LT(state.bytes, 20'000u) << state.pump << " " << state.kind;
+  }
+  const std::map<std::string_view, std::size_t> expected = {
+      {"over", 4}, {"join", 2}, {"sort", 1}, {"increasing key", 1}, {"windows", 1}};
+  EXPECT_EQ(operators, expected);
+  EXPECT_LT(fixture.engine->StateBytes(), 50'000u);
+}
+
+// Sums of doubles depend on the order in which they are added: it is that of the rows, wherever they were.
+TEST(Spill, LongFramesAddUpToTheLastDigitAlike) {
+  const std::string sql =
+      "SELECT v, SUM(v / 7.0) OVER w AS s, AVG(v * 0.1) OVER w AS a, STDDEV_POP(v / 3.0) OVER w AS d FROM e"
+      " WINDOW w AS (RANGE INTERVAL '40' SECOND PRECEDING);";
+  const auto feed = [](Fixture& fixture, std::size_t restart_every) {
+    Random random(3);
+    for (std::int64_t i = 0; i < 6000; ++i) {
+      fixture.Push(i * 10, "k", static_cast<std::int64_t>(random.Below(1'000'000)));
+      if (restart_every > 0 && static_cast<std::size_t>(i) % restart_every == restart_every - 1)
+        fixture.Restart();
+    }
+    fixture.engine->Finish();
+  };
+  Fixture plain(sql, 0, nullptr);
+  feed(plain, 0);
+  Fixture restarted(sql, 0, nullptr);
+  feed(restarted, 777);
+  EXPECT_TRUE(restarted.rows == plain.rows);
+  MemorySpill spill(std::size_t{1} << 30);
+  Fixture spilling(sql, 40'000, &spill);
+  feed(spilling, 0);
+  EXPECT_TRUE(spilling.rows == plain.rows);
+  MemorySpill other(std::size_t{1} << 30);
+  Fixture both(sql, 40'000, &other);
+  feed(both, 501);
+  EXPECT_TRUE(both.rows == plain.rows);
+}
+
+TEST(Spill, WithoutRoomRowsAreRefusedAndThoseThatAreThereGoOn) {
+  for (const char* sql : {"SELECT k, COUNT(*) OVER (RANGE INTERVAL '1' MINUTE PRECEDING) AS n FROM e;",
+                          "SELECT k FROM e ORDER BY FLOOR(ROWTIME TO MINUTE), k;",
+                          "SELECT e.k FROM e LEFT JOIN f WITHIN 1 MINUTE ON e.k = f.k;"}) {
+    SCOPED_TRACE(sql);
+    MemorySpill spill(5000);
+    Fixture fixture(sql, 20'000, &spill);
+    for (std::int64_t i = 0; i < 1000; ++i) {
+      fixture.Push(i, "key-" + std::to_string(i), 1);
+      EXPECT_LT(fixture.engine->StateBytes(), 30'000u);
+    }
+    const std::size_t refused = fixture.rows["ERROR_STREAM"].size();
+    EXPECT_GT(refused, 100u);
+    EXPECT_LT(refused, 1000u);
+    EXPECT_NE(fixture.rows["ERROR_STREAM"][0].find("no room for a new row"), std::string::npos);
+    fixture.engine->Finish();
+    EXPECT_EQ(fixture.rows["query_1"].size(), 1000 - refused);
+    EXPECT_TRUE(fixture.engine->Status().ok());
+  }
+}
+
+TEST(Spill, KeysOfFramesWithoutAnEndAreForgottenWhenIdle) {
+  MemorySpill spill(std::size_t{1} << 30);
+  Fixture fixture(
+      "SET state_ttl = '10 seconds';"
+      "SELECT k, COUNT(*) OVER (PARTITION BY k) AS n, SUM(v) OVER (PARTITION BY k ROWS 5 PRECEDING) AS s "
+      "FROM e;",
+      2000, &spill);
+  for (std::int64_t i = 0; i < 200; ++i) fixture.Push(1000 + i, "key-" + std::to_string(i), 1);
+  fixture.Push(5000, "key-3", 1);
+  fixture.Push(9000, "key-3", 1);
+  EXPECT_GT(spill.size(), 100u);
+  fixture.Push(30'000, "other", 1);
+  fixture.Push(60'000, "other", 1);
+  EXPECT_LE(fixture.engine->StateEntries(), 6u);
+  fixture.Push(60'000, "key-3", 1);
+  fixture.engine->Finish();
+  const auto& rows = fixture.rows["query_1"];
+  EXPECT_EQ(std::count(rows.begin(), rows.end(), R"(9000 {"K":"key-3","N":3,"S":3})"), 1);
+  EXPECT_EQ(std::count(rows.begin(), rows.end(), R"(60000 {"K":"key-3","N":1,"S":1})"), 1);
+}
 
 void Feed(Fixture& fixture, std::uint64_t seed, std::size_t limit) {
   Random random(seed);

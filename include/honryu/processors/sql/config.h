@@ -27,7 +27,7 @@ struct SqlConfig {
   Duration max_future = std::chrono::minutes(5);
   /// Groups that one operator of a query may hold.
   std::uint64_t max_groups = 10'000'000;
-  /// Memory of an application's groups and sessions; beyond it those not used lately go to disk. 0: no bound.
+  /// Memory of an application's state; beyond it what was not used lately goes to disk. 0: no bound.
   ByteSize max_state = ByteSize::GiB(1);
   std::string spill_path;                  ///< Folder for that; empty: rows beyond go to the error stream.
   ByteSize max_spill = ByteSize::GiB(64);  ///< Of an application on disk.
