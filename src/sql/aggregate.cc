@@ -50,6 +50,11 @@ constexpr Shape kShapes[] = {
     {"COLLECT_LIST", 1, 1, "A"},
     {"COLLECT_SET", 1, 1, "A"},
     {"FUNNEL", 4, 18, "ASVB"},
+    {"BITMAP_AGG", 1, 1, "I"},
+    {"BITMAP_UNION", 1, 1, "A"},
+    {"BITMAP_OR_AGG", 1, 1, "A"},
+    {"BITMAP_INTERSECT", 1, 1, "A"},
+    {"BITMAP_AND_AGG", 1, 1, "A"},
 };
 
 const Shape* FindShape(std::string_view name) {
@@ -140,8 +145,8 @@ Result<AggregateCall> BindAggregate(Binder& binder, const Expr& expr) {
   const bool set = expr.text == "COLLECT_SET";  // ksqlDB
   AggregateRequest request{
       set ? std::string_view("COLLECT") : std::string_view(expr.text), call.args, expr.distinct, {}, {}};
-  for (const auto& make :
-       {MakeBasicAggregate, MakeStatisticAggregate, MakeSketchAggregate, MakeFunnelAggregate}) {
+  for (const auto& make : {MakeBasicAggregate, MakeStatisticAggregate, MakeSketchAggregate,
+                           MakeFunnelAggregate, MakeBitmapAggregate}) {
     if (!call.aggregate) call.aggregate = make(request);
     if (!request.error.empty()) return binder.Fail(expr.at, request.error);
   }

@@ -83,6 +83,7 @@ std::unique_ptr<Aggregate> MakeBasicAggregate(AggregateRequest& request);
 std::unique_ptr<Aggregate> MakeStatisticAggregate(AggregateRequest& request);
 std::unique_ptr<Aggregate> MakeSketchAggregate(AggregateRequest& request);
 std::unique_ptr<Aggregate> MakeFunnelAggregate(AggregateRequest& request);
+std::unique_ptr<Aggregate> MakeBitmapAggregate(AggregateRequest& request);
 /// Gives each different value to `inner`, which takes one argument, once.
 std::unique_ptr<Aggregate> MakeDistinctAggregate(std::unique_ptr<Aggregate> inner);
 

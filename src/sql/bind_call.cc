@@ -160,6 +160,9 @@ Result<BoundPtr> Binder::Argument(BoundPtr value, char letter, Position at, std:
       wanted = type.IsNumeric() ? type : DoubleType();
       fits = soft || type.IsNumeric();
       break;
+    case 'X':
+      if (type.IsBinary() || type.IsUnknown()) return value;
+      break;
     case 'S':
       return AsTimestamp(std::move(value), at);
     case 'B':
@@ -307,6 +310,9 @@ Result<BoundPtr> Binder::BindCall(const Expr& expr) {
       break;
     case 'J':
       type = JsonType();
+      break;
+    case 'X':
+      type = {TypeKind::kVarbinary};
       break;
     default:
       break;

@@ -126,8 +126,8 @@ class Call final : public Bound {
 const std::unordered_map<std::string_view, const FunctionDefinition*>& Functions() {
   static const auto* const kAll = [] {
     auto* all = new std::unordered_map<std::string_view, const FunctionDefinition*>();
-    for (const auto& list :
-         {TextFunctions(), NumberFunctions(), TimeFunctions(), JsonFunctions(), LogFunctions()})
+    for (const auto& list : {TextFunctions(), NumberFunctions(), TimeFunctions(), JsonFunctions(),
+                             LogFunctions(), BitmapFunctions(), AgentFunctions()})
       for (const FunctionDefinition& function : list) all->emplace(function.name, &function);
     return all;
   }();

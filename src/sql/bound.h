@@ -66,8 +66,8 @@ using FunctionBody = void (*)(EvalContext& context, std::span<const Value* const
 struct FunctionDefinition {
   std::string_view name;
   /// Argument letters and a result letter: "TI?:T". T text, I whole number, D double, N number as it is,
-  /// S timestamp, B boolean, J JSON, V interval, A anything; '?' behind a letter: may be left out, '*': any
-  /// number of it. The result may be '0': the type of the first argument.
+  /// S timestamp, B boolean, J JSON, V interval, X binary, A anything; '?' behind a letter: may be left out,
+  /// '*': any number of it. The result may be '0': the type of the first argument.
   std::string_view signature;
   FunctionBody body;
   bool lenient = false;   ///< Gets NULLs; otherwise one NULL makes NULL.
@@ -83,6 +83,8 @@ std::span<const FunctionDefinition> NumberFunctions();
 std::span<const FunctionDefinition> TimeFunctions();
 std::span<const FunctionDefinition> JsonFunctions();
 std::span<const FunctionDefinition> LogFunctions();
+std::span<const FunctionDefinition> BitmapFunctions();
+std::span<const FunctionDefinition> AgentFunctions();
 
 BoundPtr MakeConstant(Value value, Type type);
 BoundPtr MakeColumn(std::size_t index, Type type, std::string_view name);

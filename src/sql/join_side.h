@@ -132,8 +132,9 @@ void JoinSide::Expire(std::int64_t limit, Visit visit) {
     std::vector<std::string> erased;
     std::size_t count = 0;
     const std::string prefix = area_.Key(letters_.times);
+    const std::string from = PlaceKey(letters_.times, {spilled_oldest_, 0});  // behind what was erased
     spilled_oldest_ = kEndOfTime;
-    area_.Scan(prefix, [&](std::string_view bytes, std::string_view value) {
+    area_.ScanRange(from, SpillArea::Behind(prefix), [&](std::string_view bytes, std::string_view value) {
       Spilled spilled;
       spilled.place = PlaceOf(bytes.substr(prefix.size()));
       if (spilled.place.first >= limit || count == kMost) {

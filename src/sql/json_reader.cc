@@ -22,8 +22,9 @@ std::string_view Trimmed(std::string_view text) {
 
 // `raw` stands behind the quote of a key in a buffer that goes on to `end`.
 bool SameKey(const char* raw, const char* end, const std::string& key, bool any_case) {
-  if (static_cast<std::size_t>(end - raw) <= key.size()) return false;
-  if (std::memcmp(raw, key.data(), key.size()) == 0) return raw[key.size()] == '"';
+  // Where it would end decides about nearly all others.
+  if (static_cast<std::size_t>(end - raw) <= key.size() || raw[key.size()] != '"') return false;
+  if (std::memcmp(raw, key.data(), key.size()) == 0) return true;
   if (!any_case) return false;
   for (std::size_t i = 0; i < key.size(); ++i) {
     const char a = raw[i], b = key[i];
@@ -31,7 +32,7 @@ bool SameKey(const char* raw, const char* end, const std::string& key, bool any_
     const char lower = static_cast<char>(a | 0x20);
     if (lower != static_cast<char>(b | 0x20) || lower < 'a' || lower > 'z') return false;
   }
-  return raw[key.size()] == '"';
+  return true;
 }
 
 // True: `out` is set. False: the value is no value of this type.

@@ -307,21 +307,23 @@ class OverOperator final : public Stage {
     constexpr std::size_t kMost = 256;
     std::vector<std::string> erased, long_frames;
     const std::string prefix = area_.Key('D');
+    const std::string from = AgeKey(spilled_next_, {});  // behind what was erased
     spilled_next_ = kEndOfTime;
     std::size_t keys = 0;
-    area_.Scan(prefix, [&](std::string_view place, std::string_view has_stored) {
-      const std::int64_t time = TakeOrdered(place.substr(prefix.size()));
-      if (!IsOut(time, watermark_) || keys == kMost) {
-        spilled_next_ = time;
-        return false;
-      }
-      ++keys;
-      const std::string key(place.substr(prefix.size() + 8));
-      erased.emplace_back(place);
-      erased.push_back(area_.Key('P') + key);
-      if (!has_stored.empty()) long_frames.push_back(key);
-      return true;
-    });
+    area_.ScanRange(from, SpillArea::Behind(prefix),
+                    [&](std::string_view place, std::string_view has_stored) {
+                      const std::int64_t time = TakeOrdered(place.substr(prefix.size()));
+                      if (!IsOut(time, watermark_) || keys == kMost) {
+                        spilled_next_ = time;
+                        return false;
+                      }
+                      ++keys;
+                      const std::string key(place.substr(prefix.size() + 8));
+                      erased.emplace_back(place);
+                      erased.push_back(area_.Key('P') + key);
+                      if (!has_stored.empty()) long_frames.push_back(key);
+                      return true;
+                    });
     for (const std::string& key : long_frames) area_.ErasePrefix(SegmentsOf(key));
     area_.Erase(erased);
     spilled_ -= keys;

@@ -333,8 +333,10 @@ class SpanAggregate final : public AggregateOperator {
     constexpr std::size_t kMost = 256;
     std::vector<std::string> keys;
     const std::string prefix = area_.Key('D');
+    const std::string from =
+        DeadlineKey(spilled_next_.first, spilled_next_.second);  // behind what was erased
     spilled_next_ = {kEndOfTime, {}};
-    area_.Scan(prefix, [&](std::string_view place, std::string_view) {
+    area_.ScanRange(from, SpillArea::Behind(prefix), [&](std::string_view place, std::string_view) {
       place.remove_prefix(prefix.size());
       const std::int64_t time = TakeOrdered(place);
       if (time > watermark || keys.size() == kMost) {

@@ -70,8 +70,24 @@ Error Parser::Fail(Position at, std::string_view message, std::string_view hint)
   return Error(ErrorCode::kInvalidArgument, RenderError(text_, at, message, hint));
 }
 
+// The word before, if it was taken as an alias and is rather a slip of a clause's word: FROM t GRUOP BY a.
+const Token* Parser::MisspeltClause() const {
+  if (next_ < 2) return nullptr;
+  const Token& alias = tokens_[next_ - 1];
+  const Token& before = tokens_[next_ - 2];
+  const bool behind_name = (before.kind == TokenKind::kWord && !ReservedWords().contains(before.upper)) ||
+                           before.kind == TokenKind::kQuoted ||
+                           (before.kind == TokenKind::kSymbol && before.text == ")");
+  if (!behind_name || alias.kind != TokenKind::kWord || ReservedWords().contains(alias.upper)) return nullptr;
+  const std::vector<std::string> clauses = {"WHERE", "GROUP",    "HAVING", "ORDER", "LIMIT", "WINDOW",
+                                            "UNION", "WINDOWED", "EMIT",   "JOIN",  "INNER", "LEFT",
+                                            "RIGHT", "FULL",     "WITHIN", "OVER"};
+  return NearestName(alias.upper, clauses).empty() ? nullptr : &alias;
+}
+
 Error Parser::Unexpected(std::string_view expected, const std::vector<std::string>& candidates) const {
-  const Token& token = Peek();
+  const Token* const misspelt = MisspeltClause();
+  const Token& token = misspelt != nullptr ? *misspelt : Peek();
   std::string message = "expected ";
   message += expected;
   message += ", found ";

@@ -38,6 +38,7 @@ class Parser {
   Result<void> Expect(std::initializer_list<std::string_view> words);
   Result<void> ExpectSymbol(std::string_view symbol);
   Error Unexpected(std::string_view expected, const std::vector<std::string>& candidates = {}) const;
+  const Token* MisspeltClause() const;
   Error Fail(Position at, std::string_view message, std::string_view hint = {}) const;
   static bool IsReserved(const Token& token);
   bool IsName() const;

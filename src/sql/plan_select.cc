@@ -18,6 +18,11 @@ bool HasOver(const Expr& expr) {
                                              [](const ExprPtr& arg) { return arg && HasOver(*arg); });
 }
 
+// Of a column that only ORDER BY reads.
+std::string OrderName(std::optional<std::size_t> number) {
+  return "ORDER BY $" + (number.has_value() ? std::to_string(*number) : std::string());
+}
+
 }  // namespace
 
 std::string ItemName(const Expr& expr, std::size_t number) {
@@ -77,6 +82,38 @@ Planner::Bucket Planner::TimeBucket(const Expr& expr, const Scope& scope) {
   return {};
 }
 
+ScopeColumn Planner::Projected(const Expr& expr, const Bound& value, std::string name, const Scope& star) {
+  ScopeColumn out;
+  out.name = std::move(name);
+  out.type = value.type;
+  out.row_time = value.is_row_time;
+  out.bucket = TimeBucket(expr, star);
+  out.monotonic = out.row_time || out.bucket.has_value();
+  if (const std::size_t* column = value.AsColumn()) {
+    for (const ScopeColumn& from : star.columns)
+      if (from.index == *column) out.monotonic = out.monotonic || from.monotonic;
+  }
+  return out;
+}
+
+// ORDER BY may name what is not selected: this goes along in columns behind the others.
+Result<void> Planner::ProjectOrder(Binder& binder, const Scope& star, PlanNode& node) {
+  const Scope selected = node.scope;
+  for (std::size_t number = 0; number < order_->size(); ++number) {
+    const Expr& expr = *(*order_)[number].expr;
+    Binder of_selected(text_, selected);
+    if (of_selected.Bind(expr).ok()) continue;
+    auto value = binder.Bind(expr);
+    if (!value.ok()) continue;  // PlanSort says so
+    ScopeColumn out = Projected(expr, **value, OrderName(number), star);
+    out.hidden = true;
+    out.index = node.exprs.size();
+    node.scope.columns.push_back(std::move(out));
+    node.exprs.push_back(std::move(*value));
+  }
+  return Ok();
+}
+
 // `star`: what * stands for. `binder` binds the items.
 Result<PlanPtr> Planner::Project(PlanPtr input, const Select& select, Binder& binder, const Scope& star) {
   auto node = std::make_unique<PlanNode>();
@@ -101,26 +138,18 @@ Result<PlanPtr> Planner::Project(PlanPtr input, const Select& select, Binder& bi
       continue;
     }
     HONRYU_TRY(BoundPtr value, binder.Bind(*item.expr));
-    ScopeColumn out;
-    out.name = item.alias.has_value() ? item.alias->Folded() : ItemName(*item.expr, number);
+    std::string name = item.alias.has_value() ? item.alias->Folded() : ItemName(*item.expr, number);
     if (!item.alias.has_value() && item.expr->kind == ExprKind::kColumn) {  // as the source spells it
       const Binder plain(text_, star);
       const auto found = plain.Resolve(item.expr->path);
       if (found.ok() && found->has_value() && (*found)->second == item.expr->path.size())
-        out.name = star.columns[(*found)->first].name;
+        name = star.columns[(*found)->first].name;
     }
-    out.type = value->type;
-    out.index = node->exprs.size();
-    out.row_time = value->is_row_time;
-    out.bucket = TimeBucket(*item.expr, star);
-    out.monotonic = out.row_time || out.bucket.has_value();
-    if (const std::size_t* column = value->AsColumn()) {
-      for (const ScopeColumn& from : star.columns)
-        if (from.index == *column) out.monotonic = out.monotonic || from.monotonic;
-    }
-    node->scope.columns.push_back(std::move(out));
+    node->scope.columns.push_back(Projected(*item.expr, *value, std::move(name), star));
+    node->scope.columns.back().index = node->exprs.size();
     node->exprs.push_back(std::move(value));
   }
+  if (order_ != nullptr && !select.distinct) HONRYU_TRY_VOID(ProjectOrder(binder, star, *node));
   node->width = node->exprs.size();
   node->inputs.push_back(std::move(input));
   return node;
@@ -200,8 +229,13 @@ Result<PlanPtr> Planner::PlanSort(PlanPtr input, const Query& query) {
   node->kind = PlanNode::Kind::kSort;
   const Scope scope = input->scope;
   Binder binder(text_, scope);
-  for (const SortKey& key : query.order) {
-    HONRYU_TRY(BoundPtr expr, binder.Bind(*key.expr));
+  for (std::size_t number = 0; number < query.order.size(); ++number) {
+    const SortKey& key = query.order[number];
+    auto bound = binder.Bind(*key.expr);
+    for (const ScopeColumn& column : scope.columns)
+      if (column.hidden && column.name == OrderName(number))
+        bound = MakeColumn(column.index, column.type, column.name);
+    HONRYU_TRY(BoundPtr expr, std::move(bound));
     if (node->exprs.empty()) {
       node->sort_bucket = expr->only_time && !expr->constant;
       bool monotonic = node->sort_bucket;
@@ -219,13 +253,30 @@ Result<PlanPtr> Planner::PlanSort(PlanPtr input, const Query& query) {
   node->scope = scope;
   node->width = input->width;
   node->inputs.push_back(std::move(input));
-  return node;
+  const auto is_order = [](const ScopeColumn& column) {
+    return column.hidden && column.name.starts_with(OrderName({}));
+  };
+  if (std::none_of(scope.columns.begin(), scope.columns.end(), is_order)) return node;
+  auto selected = std::make_unique<PlanNode>();
+  selected->kind = PlanNode::Kind::kProject;
+  for (const ScopeColumn& column : scope.columns) {
+    if (is_order(column)) continue;
+    selected->exprs.push_back(MakeColumn(column.index, column.type, column.name));
+    selected->scope.columns.push_back(column);
+  }
+  selected->width = selected->exprs.size();
+  selected->inputs.push_back(std::move(node));
+  return selected;
 }
 
 Result<PlanPtr> Planner::PlanQuery(const Query& query) {
   PlanPtr node;
   for (const Select& select : query.selects) {
-    HONRYU_TRY(PlanPtr part, PlanSelect(select, query));
+    const std::vector<SortKey>* const outer =
+        std::exchange(order_, query.selects.size() == 1 && !query.order.empty() ? &query.order : nullptr);
+    auto planned = PlanSelect(select, query);
+    order_ = outer;
+    HONRYU_TRY(PlanPtr part, std::move(planned));
     if (!node) {
       node = std::move(part);
       continue;

@@ -61,6 +61,8 @@ class Planner {
   Result<PlanPtr> PlanDistinct(PlanPtr input, const Select& select);
   Result<PlanPtr> PlanSort(PlanPtr input, const Query& query);
   Result<PlanPtr> Project(PlanPtr input, const Select& select, Binder& binder, const Scope& star);
+  ScopeColumn Projected(const Expr& expr, const Bound& value, std::string name, const Scope& star);
+  Result<void> ProjectOrder(Binder& binder, const Scope& star, PlanNode& node);
   PlanPtr Filter(PlanPtr input, BoundPtr predicate) const;
   PlanPtr MaterialiseWindows(PlanPtr input) const;
   Bucket TimeBucket(const Expr& expr, const Scope& scope);
@@ -92,6 +94,7 @@ class Planner {
   Plan& plan_;
   const TableFunctionRegistry& functions_;
   std::string_view text_;
+  const std::vector<SortKey>* order_ = nullptr;  ///< Of the query whose only SELECT is planned.
   int unnamed_ = 0;
 };
 

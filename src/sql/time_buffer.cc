@@ -26,25 +26,27 @@ bool TimeBuffer::Decode(std::string_view value, Row& row) const {
   return false;
 }
 
+void TimeBuffer::Resize(std::size_t places) {
+  std::vector<Held> ring(places);
+  for (std::size_t i = 0; i < count_; ++i) ring[i] = std::move(At(i));
+  ring_ = std::move(ring);
+  head_ = 0;
+}
+
 void TimeBuffer::Add(const Row& row) {
-  Row waiting;
-  if (!spare_.empty()) {
-    waiting = std::move(spare_.back());
-    spare_.pop_back();
-  }
-  waiting = row;
+  if (count_ == ring_.size()) Resize(std::max<std::size_t>(16, 2 * count_));
+  Held& held = At(count_);
+  held.row = row;
   if (area_.bounded()) {
-    const std::size_t bytes = RowBytes(waiting);
-    bytes_ += bytes;
-    area_.Grow(bytes);
+    held.bytes = RowBytes(row);
+    bytes_ += held.bytes;
+    area_.Grow(held.bytes);
   }
-  auto at = rows_.end();
-  while (at != rows_.begin() && (at - 1)->time > row.time) --at;
-  rows_.insert(at, std::move(waiting));
+  for (std::size_t i = count_++; i > 0 && At(i - 1).row.time > row.time; --i) std::swap(At(i - 1), At(i));
 }
 
 void TimeBuffer::DropOldest() {
-  constexpr std::size_t kMostSpare = 16;
+  constexpr std::size_t kKept = 16;  // places that keep their memory
   const std::int64_t time = oldest();
   if (spilled_ > 0 && spilled_oldest_ == time) {
     const std::string prefix = KeyOf(time);
@@ -53,61 +55,63 @@ void TimeBuffer::DropOldest() {
       return true;
     });
     area_.ErasePrefix(prefix);
-    FindSpilledOldest();
+    FindSpilledOldest(SpillArea::Behind(prefix));
   }
-  while (!rows_.empty() && rows_.front().time == time) {
+  while (count_ > 0 && At(0).row.time == time) {
     if (area_.bounded()) {
-      const std::size_t bytes = std::min(bytes_, RowBytes(rows_.front()));
-      bytes_ -= bytes;
-      area_.Shrink(bytes);
+      bytes_ -= At(0).bytes;
+      area_.Shrink(At(0).bytes);
     }
-    if (spare_.size() < kMostSpare) spare_.push_back(std::move(rows_.front()));
-    rows_.pop_front();
+    if (count_ > kKept) At(0) = {};
+    head_ = (head_ + 1) & (ring_.size() - 1);
+    --count_;
   }
+  if (ring_.size() > 1024 && count_ < ring_.size() / 8) Resize(ring_.size() / 4);
 }
 
-void TimeBuffer::FindSpilledOldest() {
-  const std::size_t letter = area_.Key(letter_).size();
+// Not from the beginning: what was erased there may still have to be stepped over.
+void TimeBuffer::FindSpilledOldest(const std::string& from) {
+  const std::string prefix = area_.Key(letter_);
   spilled_oldest_ = kEndOfTime;
   if (spilled_ == 0) return;
-  area_.Scan(area_.Key(letter_), [&](std::string_view key, std::string_view) {
-    spilled_oldest_ = TakeOrdered(key.substr(letter));
+  area_.ScanRange(from, SpillArea::Behind(prefix), [&](std::string_view key, std::string_view) {
+    spilled_oldest_ = TakeOrdered(key.substr(prefix.size()));
     return false;
   });
 }
 
 void TimeBuffer::Evict(std::size_t target) {
   constexpr std::size_t kBatchBytes = 1 << 20;
-  std::size_t first = rows_.size();
+  std::size_t first = count_;
   for (std::size_t left = bytes_; left > target && first > 0;) {
-    left -= std::min(left, RowBytes(rows_[--first]));
-    while (first > 0 && rows_[first - 1].time == rows_[first].time)
-      left -= std::min(left, RowBytes(rows_[--first]));
+    left -= At(--first).bytes;
+    while (first > 0 && At(first - 1).row.time == At(first).row.time) left -= At(--first).bytes;
   }
   // Oldest first: if there is no room for all, those that stay came later or are of later times.
   std::size_t written = first;
-  for (std::size_t next = first; next < rows_.size();) {
+  for (std::size_t next = first; next < count_;) {
     std::vector<StateSpill::Entry> batch;
     std::size_t batch_bytes = 0, freed = 0;
-    for (; next < rows_.size() && batch_bytes < kBatchBytes; ++next) {
-      std::string key = KeyOf(rows_[next].time);
+    for (; next < count_ && batch_bytes < kBatchBytes; ++next) {
+      std::string key = KeyOf(At(next).row.time);
       AppendOrdered(static_cast<std::int64_t>(next_number_++), key);
       std::string value;
-      StateWriter(value).Put(rows_[next]);
+      StateWriter(value).Put(At(next).row);
       batch_bytes += key.size() + value.size();
-      freed += RowBytes(rows_[next]);
+      freed += At(next).bytes;
       batch.emplace_back(std::move(key), std::move(value));
     }
     if (!area_.Put(batch)) break;
-    freed = std::min(freed, bytes_);
     bytes_ -= freed;
     area_.Shrink(freed);
     spilled_ += next - written;
-    spilled_oldest_ = std::min(spilled_oldest_, rows_[written].time);
+    spilled_oldest_ = std::min(spilled_oldest_, At(written).row.time);
     written = next;
   }
-  const auto begin = rows_.begin();
-  rows_.erase(begin + static_cast<std::ptrdiff_t>(first), begin + static_cast<std::ptrdiff_t>(written));
+  if (written == first) return;
+  for (std::size_t i = written; i < count_; ++i) At(first + i - written) = std::move(At(i));
+  for (std::size_t i = count_ - (written - first); i < count_; ++i) At(i) = {};
+  count_ -= written - first;
 }
 
 void TimeBuffer::Save(StateWriter& out) const {
@@ -117,16 +121,17 @@ void TimeBuffer::Save(StateWriter& out) const {
   if (spilled_ > 0) {
     area_.Scan(area_.Key(letter_), [&](std::string_view key, std::string_view value) {
       const std::int64_t time = TakeOrdered(key.substr(letter));
-      for (; at < rows_.size() && rows_[at].time < time; ++at) out.Put(rows_[at]);
+      for (; at < count_ && At(at).row.time < time; ++at) out.Put(At(at).row);
       out.Raw(value);
       return true;
     });
   }
-  for (; at < rows_.size(); ++at) out.Put(rows_[at]);
+  for (; at < count_; ++at) out.Put(At(at).row);
 }
 
 void TimeBuffer::Load(StateReader& in) {
-  rows_.clear();
+  ring_.clear();
+  head_ = count_ = 0;
   area_.Shrink(bytes_);
   bytes_ = 0;
   Row row;

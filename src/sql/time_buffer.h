@@ -3,8 +3,8 @@
 #include "sql/operator.h"
 #include "sql/spill_area.h"
 
+#include <algorithm>
 #include <cstdint>
-#include <deque>
 #include <string>
 #include <vector>
 
@@ -22,18 +22,18 @@ class TimeBuffer {
       : runtime_(runtime), area_(area), letter_(letter) {}
 
   void Add(const Row& row);
-  bool empty() const { return rows_.empty() && spilled_ == 0; }
-  std::size_t size() const { return rows_.size() + spilled_; }
+  bool empty() const { return count_ == 0 && spilled_ == 0; }
+  std::size_t size() const { return count_ + spilled_; }
   std::size_t spilled() const { return spilled_; }
   std::size_t bytes() const { return bytes_; }
   /// The least time. Not of an empty buffer.
   std::int64_t oldest() const {
-    return rows_.empty() ? spilled_oldest_ : std::min(rows_.front().time, spilled_oldest_);
+    return count_ == 0 ? spilled_oldest_ : std::min(At(0).row.time, spilled_oldest_);
   }
   /// Rows of the least time: one, and it is in memory.
   bool IsSingle() const {
-    return !rows_.empty() && rows_.front().time < spilled_oldest_ &&
-           (rows_.size() == 1 || rows_[1].time != rows_.front().time);
+    return count_ > 0 && At(0).row.time < spilled_oldest_ &&
+           (count_ == 1 || At(1).row.time != At(0).row.time);
   }
 
   /// Visits the rows of the least time in order of arrival. The visitor may change rows, not the buffer.
@@ -41,7 +41,7 @@ class TimeBuffer {
   void VisitOldest(Visit visit) {
     const std::int64_t time = oldest();
     VisitSpilled(time, visit);
-    for (std::size_t i = 0; i < rows_.size() && rows_[i].time == time; ++i) visit(rows_[i]);
+    for (std::size_t i = 0; i < count_ && At(i).row.time == time; ++i) visit(At(i).row);
   }
   /// Takes them out.
   void DropOldest();
@@ -63,15 +63,23 @@ class TimeBuffer {
       return true;
     });
   }
+  struct Held {
+    Row row;
+    std::size_t bytes = 0;  ///< As they were counted: visitors change rows.
+  };
+
+  Held& At(std::size_t number) { return ring_[(head_ + number) & (ring_.size() - 1)]; }
+  const Held& At(std::size_t number) const { return ring_[(head_ + number) & (ring_.size() - 1)]; }
+  void Resize(std::size_t places);
   std::string KeyOf(std::int64_t time) const;
   bool Decode(std::string_view value, Row& row) const;
-  void FindSpilledOldest();
+  void FindSpilledOldest(const std::string& from);
 
   Runtime& runtime_;
   SpillArea& area_;
   char letter_;
-  std::deque<Row> rows_;
-  std::vector<Row> spare_;  ///< Memory of rows that are done with.
+  std::vector<Held> ring_;  ///< A power of two, or empty. Places of few rows keep their memory for the next.
+  std::size_t head_ = 0, count_ = 0;
   std::size_t bytes_ = 0;
   std::size_t spilled_ = 0;
   std::int64_t spilled_oldest_ = kEndOfTime;

@@ -198,6 +198,7 @@ class Runner {
     }
     std::getline(in, rest);
     if (!rest.empty()) rest.erase(0, 1);
+    if (what == "time" && run_.replay) return;
     if (what == "time") return engine_->AdvanceTime(TimeOf(time));
     if (what == "behind") {
       const std::size_t source = *engine_->FindSource(time);
@@ -217,7 +218,7 @@ class Runner {
     if (run_.reshard != Reshard::kNone) shard = ShardNow(what, shard);
     SourceRecord record;
     record.data = rest;
-    record.arrival_ms = TimeOf(time);
+    record.arrival_ms = run_.replay ? TimeOf("2026-12-24 00:00:00") + ++replayed_ : TimeOf(time);
     record.partition_key = "pk";
     record.sequence_number = "49";
     if (lanes_.empty()) return engine_->Push(*source, engine_->AddShard(*source, shard), record);
@@ -255,6 +256,7 @@ class Runner {
   std::map<std::string, std::vector<std::vector<Value>>> tables_;
   std::set<std::pair<std::string, std::string>> known_;
   std::map<std::string, bool> behind_;
+  std::int64_t replayed_ = 0;
   bool changed_ = false;
   int turn_ = 0;
 };
@@ -293,6 +295,7 @@ std::vector<GoldenCase> ReadGoldenFile(const std::string& path) {
       section = line.substr(0, line.find(' '));
       stream = section.size() < line.size() ? line.substr(section.size() + 1) : std::string();
       if (section == "noreshard") golden.reshard = false;
+      if (section == "byarrival") golden.by_arrival = true;
       if (section == "output") golden.output[stream];
       continue;
     }

@@ -12,7 +12,8 @@ namespace honryu::sql {
 /// One case of a file of tests/golden/sql; see the README there for the format.
 struct GoldenCase {
   std::string name, prelude, sql;
-  bool reshard = true;  ///< The same rows come out when shards split in the middle.
+  bool by_arrival = false;  ///< The rows depend on when records arrived, though the program has event time.
+  bool reshard = true;      ///< The same rows come out when shards split in the middle.
   std::vector<std::string> input;
   std::map<std::string, std::vector<std::string>> output;  ///< By stream.
   std::string explain, error;
@@ -38,6 +39,8 @@ struct GoldenRun {
   std::size_t reshard_at = 0;  ///< Before the input of this index.
   /// Above 0: records go to that many lanes of the engine in turn, and are put together one by one.
   std::size_t lanes = 0;
+  /// History: every record arrives a month later, one a millisecond, and the clock stands still.
+  bool replay = false;
   /// There is a spill, and so many bytes of memory. With 1 all state goes there behind every input.
   std::size_t max_state_bytes = 0;
 };

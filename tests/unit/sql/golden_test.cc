@@ -97,6 +97,20 @@ void CheckLanes(const GoldenCase& golden) {
   }
 }
 
+// The same events again, later and at once: in event time the rows are those of the first time.
+void CheckReplay(const GoldenCase& golden) {
+  const std::string programs = golden.prelude + golden.sql;
+  const bool event_time = programs.find("WATERMARK FOR") != std::string::npos ||
+                          programs.find("timestamp = '") != std::string::npos;
+  const bool by_clock = std::any_of(golden.input.begin(), golden.input.end(), [](const std::string& line) {
+    return line.starts_with("behind ") || line.starts_with("watermark ");
+  });
+  if (!event_time || golden.by_arrival || by_clock) return;
+  GoldenRun run;
+  run.replay = true;
+  EXPECT_EQ(Text(Final(RunAs(golden, run))), Text(Final(golden.output))) << "replayed";
+}
+
 bool HasReshards(const GoldenCase& golden) {
   return std::any_of(golden.input.begin(), golden.input.end(), [](const std::string& line) {
     return line.starts_with("split ") || line.starts_with("merge ");
@@ -150,6 +164,7 @@ TEST_P(Golden, RowsAreThoseOfTheFileWhereverItIsRestartedOrSplit) {
     CheckRestarts(golden);
     CheckSpill(golden);
     CheckLanes(golden);
+    CheckReplay(golden);
     if (!HasReshards(golden)) CheckReshards(golden);
   }
 }

@@ -88,10 +88,12 @@ TEST(Parser, ErrorsShowThePlaceAndASuggestion) {
   EXPECT_EQ(ErrorOf("CREATE STREAM s (a INTEGR)"),
             "line 1, column 20: unknown type 'INTEGR'; did you mean INTEGER?\n  CREATE STREAM s (a INTEGR)\n"
             "                     ^");
-  EXPECT_EQ(ErrorOf("SELECT a FROM t GRUOP BY a"),
-            "line 1, column 23: expected ';' or the end of the statement, found 'BY'\n  SELECT a FROM t "
-            "GRUOP BY a\n"
-            "                        ^");
+  EXPECT_EQ(
+      ErrorOf("SELECT a FROM t GRUOP BY a"),
+      "line 1, column 17: expected ';' or the end of the statement, found 'GRUOP'; did you mean GROUP?\n"
+      "  SELECT a FROM t GRUOP BY a\n                  ^");
+  EXPECT_EQ(ErrorOf("SELECT a FROM (SELECT a FROM t WHRE a > 1) AS x").substr(0, 72),
+            "line 1, column 32: expected ')', found 'WHRE'; did you mean WHERE?\n  SEL");
   EXPECT_EQ(
       ErrorOf("-- 集計\nSELECT 'あ' || FROM t"),
       "line 2, column 15: expected an expression, found 'FROM'\n  SELECT 'あ' || FROM t\n                ^");

@@ -106,12 +106,17 @@ TEST_F(KvSpillTest, WhatAnEarlierProcessLeftIsGone) {
 TEST_F(KvSpillTest, AnEngineGivesTheSameRowsWithIt) {
   const std::string sql =
       "SELECT k, COUNT(*) AS n FROM e GROUP BY k, FLOOR(ts TO MINUTE);"
-      "SELECT k, SUM(v) AS s FROM e GROUP BY k, SESSION(ts, INTERVAL '10' SECOND);";
+      "SELECT k, SUM(v) AS s FROM e GROUP BY k, SESSION(ts, INTERVAL '10' SECOND);"
+      "SELECT k, SUM(v) OVER (PARTITION BY k RANGE INTERVAL '20' SECOND PRECEDING) AS s FROM e;"
+      "SELECT SUM(v / 7.0) OVER (RANGE INTERVAL '60' SECOND PRECEDING) AS s FROM e;"
+      "SELECT a.k, a.v AS x, b.v AS y FROM e AS a LEFT JOIN e AS b WITHIN 5 SECONDS ON a.k = b.k AND a.v < "
+      "b.v;"
+      "SELECT k, v FROM e ORDER BY FLOOR(ROWTIME TO MINUTE), v DESC, k;";
   std::vector<std::string> results[2];
   for (const bool with : {false, true}) {
     const auto spill = Open(100'000'000);
     sql::EngineOptions options;
-    options.max_state_bytes = with ? 20'000 : 0;
+    options.max_state_bytes = with ? 100'000 : 0;
     options.spill = spill.get();
     std::vector<std::string>& rows = results[with ? 1 : 0];
     auto engine = sql::Engine::Create(
