@@ -116,6 +116,7 @@ Result<std::unique_ptr<Query>> Query::Prepare(QueryOptions options, client::Stre
   engine.start_ms = impl->NowMs();
   engine.idle_timeout_ms = ToMs(impl->options.idle_timeout);
   engine.max_groups = impl->options.max_groups;
+  engine.max_state_bytes = impl->options.max_state.bytes;
   engine.functions = functions;
   HONRYU_TRY(set->machine,
              Machine::Create(
@@ -189,7 +190,14 @@ async::Task<void> Query::Impl::ReadShard(std::uint32_t stream, client::ShardDesc
   request.from = begin;
   request.wait = kPoll;
   int failures = 0;
+  bool at_end = false;
   for (;;) {
+    if (at_end) {  // what came after the end was reached is no part of the answer
+      feed->OnEmpty(stream, id, NowMs());
+      Result<void> slept = co_await async::SleepFor(kPoll);
+      if (!slept.ok()) co_return;
+      continue;
+    }
     Result<client::ReadBatch> batch =
         co_await client.Read(async::Context::WithTimeout(kCallTimeout), request);
     if (!batch.ok()) {
@@ -203,6 +211,7 @@ async::Task<void> Query::Impl::ReadShard(std::uint32_t stream, client::ShardDesc
       continue;
     }
     failures = 0;
+    at_end = options.to_end && batch->behind_latest == Duration::zero() && !batch->next.empty();
     while (feed->Full(stream, id)) {
       Result<void> slept = co_await async::SleepFor(std::chrono::milliseconds(2));
       if (!slept.ok()) co_return;
@@ -279,7 +288,13 @@ async::Task<Result<void>> Query::Impl::Cuts(const Writer& write) {
       if (!applied.ok()) co_return applied;
     }
     const bool at_end = options.to_end && listed == streams.size() && feed->caught_up();
-    if (at_end) set->machine->Finish();
+    if (at_end) {
+      Result<void> finished = co_await runtime.Blocking([set]() -> Result<void> {
+        set->machine->Finish();
+        return Ok();
+      });
+      if (!finished.ok()) co_return finished;
+    }
     Result<void> done = co_await Write(write);
     if (!done.ok() || at_end || (options.limit > 0 && written >= options.limit)) co_return done;
     if (moved && feed->pressing()) continue;

@@ -1,6 +1,7 @@
 #pragma once
 
 #include "honryu/async/runtime.h"
+#include "honryu/base/units.h"
 #include "honryu/client/stream_client.h"
 #include "honryu/sqlapp/program.h"
 
@@ -24,7 +25,8 @@ struct QueryOptions {
   bool files = false;           ///< Reference tables may read files of this machine.
   Duration idle_timeout = std::chrono::seconds(5);
   std::size_t max_groups = 1'000'000;
-  std::size_t lanes = 1;  ///< Shards that are worked on beside each other.
+  ByteSize max_state = ByteSize::MiB(512);  ///< Of groups and sessions; beyond it rows are errors.
+  std::size_t lanes = 1;                    ///< Shards that are worked on beside each other.
 };
 
 /// A query that is asked once: reads what is there from a position on at full speed and goes on with what
