@@ -27,13 +27,13 @@ std::string Upper(std::string_view text) {
   return out;
 }
 
-std::string IdOf(const sql::Row& row, std::uint64_t cut, std::uint64_t ordinal) {
+std::string IdOf(const sql::Row& row, std::uint64_t run, std::uint64_t cut, std::uint64_t ordinal) {
   char text[64];
   if (row.id != 0) {
     std::snprintf(text, sizeof text, "w%016llx", static_cast<unsigned long long>(row.id));
   } else {
-    std::snprintf(text, sizeof text, "r%llx-%llx", static_cast<unsigned long long>(cut),
-                  static_cast<unsigned long long>(ordinal));
+    std::snprintf(text, sizeof text, "r%llx-%llx-%llx", static_cast<unsigned long long>(run),
+                  static_cast<unsigned long long>(cut), static_cast<unsigned long long>(ordinal));
   }
   std::string id(text);
   if (row.revision > 0) id += "." + std::to_string(row.revision);
@@ -51,11 +51,11 @@ std::string KeyFrom(std::string text, std::string_view otherwise) {
   return text;
 }
 
-void WriteJsonRow(const Output& binding, const sql::OutputRow& output, std::uint64_t cut,
+void WriteJsonRow(const Output& binding, const sql::OutputRow& output, std::uint64_t run, std::uint64_t cut,
                   std::uint64_t ordinal, std::vector<OutputRecord>& out) {
   OutputRecord record;
   record.stream = binding.stream;
-  const std::string id = output.stream + "/" + IdOf(output.row, cut, ordinal);
+  const std::string id = output.stream + "/" + IdOf(output.row, run, cut, ordinal);
   codec::JsonWriter json(record.json);
   json.BeginObject();
   json.Key("_id");
@@ -179,12 +179,12 @@ bool WriteKpiRow(const Output& binding, const sql::OutputRow& output, std::vecto
 
 }  // namespace
 
-void WriteRow(const Program& program, const sql::OutputRow& output, std::uint64_t cut, std::uint64_t ordinal,
-              std::vector<OutputRecord>& out) {
+void WriteRow(const Program& program, const sql::OutputRow& output, std::uint64_t run, std::uint64_t cut,
+              std::uint64_t ordinal, std::vector<OutputRecord>& out) {
   const Output* binding = program.OutputOf(output.stream);
   if (binding == nullptr) return;
   if (binding->format == OutputFormat::kKpi && WriteKpiRow(*binding, output, out)) return;
-  WriteJsonRow(*binding, output, cut, ordinal, out);
+  WriteJsonRow(*binding, output, run, cut, ordinal, out);
 }
 
 std::string RowForReading(const sql::OutputRow& output, bool with_stream) {

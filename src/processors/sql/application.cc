@@ -264,14 +264,15 @@ async::Task<void> Application::Abandon() {
   if (!stopped.ok()) LOG(error, "the end of an application was not waited for", {"error", stopped.error()});
 }
 
-async::Task<void> Application::Impl::SetSavepoint(std::string name) {
+async::Task<void> Application::Impl::SetSavepoint(std::string name, std::uint64_t id) {
   savepoint_name = std::move(name);
+  savepoint_id = id;
   Wake();
   co_return;
 }
 
-void Application::RequestSavepoint(std::string name) {
-  impl_->background.Spawn(impl_->executor, "savepoint", impl_->SetSavepoint(std::move(name)));
+void Application::RequestSavepoint(std::string name, std::uint64_t id) {
+  impl_->background.Spawn(impl_->executor, "savepoint", impl_->SetSavepoint(std::move(name), id));
 }
 
 const sqlapp::Deployment& Application::deployment() const { return impl_->deployment; }

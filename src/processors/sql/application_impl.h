@@ -57,6 +57,7 @@ class StreamHandler final : public consumer::Handler {
 struct WorkSet {
   sql::TableFunctionRegistry functions;
   sqlapp::Program program;
+  std::uint64_t run = 0;
   std::vector<sqlapp::OutputRecord> rows;  ///< Of the cut under way.
   std::unique_ptr<sql::StateSpill> spill;
   std::unique_ptr<sqlapp::Machine> machine;
@@ -101,7 +102,8 @@ struct Application::Impl {
   async::Task<Result<void>> StoreAnew();
   async::Task<void> TellWorkers();
   async::Task<void> StopOnHome(MonoTime deadline, bool graceful);
-  async::Task<void> SetSavepoint(std::string name);
+  async::Task<void> SetSavepoint(std::string name, std::uint64_t id);
+  bool SavepointAsked() const { return !savepoint_name.empty() && savepoint_id != state.asked; }
   async::Task<void> Pause(Duration duration);
   void Wake();
   void Tell(std::string trouble);
@@ -144,7 +146,8 @@ struct Application::Impl {
   std::size_t journal_bytes = 0;
   bool dirty = false;  ///< Something happened since the last snapshot.
   MonoTime next_snapshot;
-  std::string savepoint_name;
+  std::string savepoint_name;      ///< The last one that was asked for.
+  std::uint64_t savepoint_id = 0;  ///< Of that request.
   async::OneShot<void> wake;
 
   mutable std::mutex published_mutex;

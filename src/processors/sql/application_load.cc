@@ -54,7 +54,7 @@ Result<void> Application::Impl::MakeWork(std::int64_t start_ms) {
              sqlapp::Machine::Create(
                  next->program, options,
                  [set](const sql::OutputRow& row, std::uint64_t cut, std::uint64_t ordinal) {
-                   sqlapp::WriteRow(set->program, row, cut, ordinal, set->rows);
+                   sqlapp::WriteRow(set->program, row, set->run, cut, ordinal, set->rows);
                  },
                  [threads = &runtime](std::size_t count, const std::function<void(std::size_t)>& lane) {
                    threads->Fork(count, lane);
@@ -132,7 +132,9 @@ async::Task<Result<void>> Application::Impl::Load() {
     HONRYU_CO_TRY_VOID(MakeWork(start_ms));
     state = ApplicationState();
     state.start_ms = start_ms;
+    state.run = NewId();
     state.savepoints = saved.savepoints;
+    state.asked = saved.asked;
     state.program = program;
     state.version = RunId();
     state.from_ms = restored.ok() ? BeginMs() : saved.from_ms;
@@ -148,6 +150,7 @@ async::Task<Result<void>> Application::Impl::Load() {
       state.emitted = work->machine->last_cut();
     }
   }
+  work->run = state.run;
   feed->Resume(*work->machine);
   pending.assign(state.cuts.begin(), state.cuts.end());
   emitted_before = state.emitted;

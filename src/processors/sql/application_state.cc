@@ -42,6 +42,8 @@ std::string EncodeState(const ApplicationState& state) {
   json.Int(state.start_ms);
   number("emitted", state.emitted);
   number("told", state.told);
+  number("asked", state.asked);
+  number("run", state.run);
   number("rows_in", state.counters.rows_in);
   number("rows_out", state.counters.rows_out);
   number("error_rows", state.counters.error_rows);
@@ -117,6 +119,8 @@ Result<ApplicationState> DecodeState(std::string_view bytes) {
   state.start_ms = static_cast<std::int64_t>(NumberOf(*json, "start_ms"));
   state.emitted = NumberOf(*json, "emitted");
   state.told = NumberOf(*json, "told");
+  state.asked = NumberOf(*json, "asked");
+  state.run = NumberOf(*json, "run");
   state.counters.rows_in = NumberOf(*json, "rows_in");
   state.counters.rows_out = NumberOf(*json, "rows_out");
   state.counters.error_rows = NumberOf(*json, "error_rows");

@@ -45,7 +45,9 @@ struct ApplicationState {
   std::int64_t snapshot_ms = 0;   ///< When it was taken.
   std::vector<sqlapp::Cut> cuts;  ///< Made since.
   std::vector<Savepoint> savepoints;
-  std::vector<KeptTable> tables;       ///< Those that the snapshot and the cuts need.
+  std::uint64_t asked = 0;        ///< The request for a savepoint that was answered last.
+  std::uint64_t run = 0;          ///< Differs whenever the application begins anew: part of its rows' ids.
+  std::vector<KeptTable> tables;  ///< Those that the snapshot and the cuts need.
   sqlapp::Machine::Counters counters;  ///< For people who look.
   std::uint64_t state_bytes = 0, state_entries = 0;
   std::int64_t saved_ms = 0;

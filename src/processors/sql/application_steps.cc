@@ -201,7 +201,7 @@ async::Task<Result<void>> Application::Impl::Store(std::vector<sqlapp::OutputRec
 
 async::Task<Result<void>> Application::Impl::SnapshotIfDue() {
   const bool due = dirty && std::chrono::steady_clock::now() >= next_snapshot;
-  if (due || journal_bytes > kMaxJournal || !savepoint_name.empty() || StoredLongAgo()) {
+  if (due || journal_bytes > kMaxJournal || SavepointAsked() || StoredLongAgo()) {
     HONRYU_CO_TRY_VOID(co_await TakeSnapshot());
   }
   co_return Ok();
@@ -252,7 +252,8 @@ async::Task<Result<void>> Application::Impl::TakeSnapshot() {
   }));
   const std::size_t size = packed.size();
   metrics.snapshot_bytes.Set(static_cast<double>(size));
-  const std::string savepoint = savepoint_name;
+  const std::string savepoint = SavepointAsked() ? savepoint_name : std::string();
+  const std::uint64_t asked = savepoint_id;
   HONRYU_CO_TRY(sqlapp::StatePlace place,
                 co_await store.Put(stop_deadline, std::move(packed), NewId(),
                                    savepoint.empty() ? kMostSnapshotHere : kMostSavepointHere));
@@ -269,6 +270,7 @@ async::Task<Result<void>> Application::Impl::TakeSnapshot() {
     taken.id = place.id;
     taken.taken_ms = taken.kept_ms = state.snapshot_ms;
     taken.place = place;
+    state.asked = asked;
     if (state.savepoints.size() > kMaxSavepoints) state.savepoints.erase(state.savepoints.begin());
   }
   Result<void> saved = co_await StoreAnew();
@@ -278,7 +280,6 @@ async::Task<Result<void>> Application::Impl::TakeSnapshot() {
     state = std::move(before);
     co_return saved;
   }
-  if (savepoint_name == savepoint) savepoint_name.clear();
   metrics.checkpoints.Add();
   journal_bytes = 0;
   dirty = false;

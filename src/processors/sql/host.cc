@@ -32,6 +32,8 @@ Result<std::map<std::string, std::string>> ReadPrograms(const std::string& folde
   std::error_code failed;
   for (const auto& entry : std::filesystem::directory_iterator(folder, failed)) {
     if (entry.path().extension() != ".sql") continue;
+    std::error_code ignored;
+    if (entry.is_directory(ignored)) continue;
     const std::string name = entry.path().stem().string();
     if (const Result<void> good = sqlapp::CheckApplicationName(name); !good.ok())
       return good.error().WithContext(entry.path().string());
@@ -71,6 +73,7 @@ struct Host::Impl {
     /// Shared with the task that stops it, which may outlast its place here.
     std::shared_ptr<Application> application;
     std::string fault;
+    std::uint64_t savepoint_id = 0;  ///< The last request that was passed on.
   };
 
   async::Task<void> Run();
@@ -96,8 +99,7 @@ struct Host::Impl {
   Random random;
   std::map<std::string, std::string> programs;  ///< Of the folder.
   bool registered = false;
-  std::map<std::string, std::uint64_t> savepoints;  ///< The last one that was passed on.
-  mutable std::mutex mutex;                         ///< Of `running`: changed on the executor only.
+  mutable std::mutex mutex;  ///< Of `running`: changed on the executor only.
   std::map<std::string, Running> running;
   async::TaskGroup background;
   async::TaskGroup stops;
@@ -203,12 +205,13 @@ async::Task<void> Host::Impl::Sync() {
   for (const auto& [name, one] : wanted) {
     if (!one.running) continue;
     if (!running.contains(name)) Begin(one, false);
-    const auto known = savepoints.find(name);
-    if (known != savepoints.end() && known->second < one.savepoint_id) {
-      const Running& here = running.at(name);
-      if (here.application != nullptr) here.application->RequestSavepoint(one.savepoint);
-    }
-    savepoints[name] = one.savepoint_id;
+    Running& here = running.at(name);
+    if (here.application == nullptr || one.savepoint.empty() || here.savepoint_id == one.savepoint_id)
+      continue;
+    here.savepoint_id = one.savepoint_id;
+    // Numbers begin anew when an application was taken out and applied again.
+    here.application->RequestSavepoint(one.savepoint,
+                                       one.savepoint_id + static_cast<std::uint64_t>(one.changed_ms));
   }
 }
 

@@ -45,7 +45,7 @@ class Application {
     machine_ =
         sqlapp::Machine::Create(program_, options,
                                 [this](const sql::OutputRow& row, std::uint64_t cut, std::uint64_t ordinal) {
-                                  sqlapp::WriteRow(program_, row, cut, ordinal, rows_);
+                                  sqlapp::WriteRow(program_, row, 0, cut, ordinal, rows_);
                                 })
             .value();
   }

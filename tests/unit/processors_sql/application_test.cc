@@ -453,7 +453,7 @@ TEST_F(ApplicationTest, WhatAQuietApplicationHasStoredDoesNotExpire) {
   }
   runtime_.BlockOn(client_.Put({}, "events", std::move(entries))).value();
   EXPECT_TRUE(Await([&] { return application->status().rows_in == 9000; }));
-  application->RequestSavepoint("old");
+  application->RequestSavepoint("old", 1);
   const auto place = [this](const char* what) {
     const codec::Json state =
         codec::Json::Parse(client_.LeaseOf("sql.kpi", "sql-state", "stream")->state).value();
@@ -484,13 +484,29 @@ TEST_F(ApplicationTest, AnEditedProgramBeginsAnewAndASavepointIsGoneOnFrom) {
   auto first = Start();
   Put(0, 300);
   EXPECT_TRUE(Await([&] { return counted() == 180; }));  // the watermark is a minute behind
-  first->RequestSavepoint("middle");
+  first->RequestSavepoint("middle", 1);
   EXPECT_TRUE(Await([&] {
     return client_.LeaseOf("sql.kpi", "sql-state", "stream")->state.find("middle") != std::string::npos;
   }));
   Put(300, 600);
   EXPECT_TRUE(Await([&] { return counted() == 480; }));
+  // One that stood by has heard of the request, too: it is not answered again when it takes over.
+  const auto savepoint = [this] {
+    const codec::Json state =
+        codec::Json::Parse(client_.LeaseOf("sql.kpi", "sql-state", "stream")->state).value();
+    return state.Find("savepoints")->array().at(0).Find("id")->IntOr(0);
+  };
+  const std::int64_t taken = savepoint();
+  auto stand_by = Start();
+  stand_by->RequestSavepoint("middle", 1);
   Stop(*first);
+  const std::string before = client_.LeaseOf("sql.kpi", "sql-state", "stream")->state;
+  EXPECT_TRUE(Await([&] {
+    clock_.Advance(milliseconds(10));
+    return stand_by->status().owner && client_.LeaseOf("sql.kpi", "sql-state", "stream")->state != before;
+  }));
+  Stop(*stand_by);
+  EXPECT_EQ(savepoint(), taken);
   deployment_.version = 2;
   deployment_.from = "savepoint:middle";
   auto second = Start();

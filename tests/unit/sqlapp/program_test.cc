@@ -78,7 +78,7 @@ TEST(RowWriter, ARowOfKeyFiguresBecomesARecordForEachNumber) {
                 sql::Value::Int(30000)};
   row.final = false;
   std::vector<OutputRecord> out;
-  WriteRow(*program, {stream, columns, row}, 1, 0, out);
+  WriteRow(*program, {stream, columns, row}, 0xab, 1, 0, out);
   ASSERT_EQ(out.size(), 1u) << "a rate that is NULL has no record";
   EXPECT_EQ(out[0].stream, "kpi");
   EXPECT_EQ(out[0].partition_key, "users/event_type=a=b");
@@ -97,13 +97,13 @@ TEST(RowWriter, OtherRowsCarryAnIdThatARepetitionGivesAgain) {
   row.time = 5;
   row.values = {sql::Value::Text("u")};
   std::vector<OutputRecord> out;
-  WriteRow(*program, {stream, columns, row}, 17, 3, out);
+  WriteRow(*program, {stream, columns, row}, 0xab, 17, 3, out);
   row.id = 255;
   row.revision = 2;
-  WriteRow(*program, {stream, columns, row}, 18, 0, out);
+  WriteRow(*program, {stream, columns, row}, 0xab, 18, 0, out);
   ASSERT_EQ(out.size(), 2u);
-  EXPECT_EQ(out[0].json, R"({"_id":"LAST/r11-3","_time":5,"_final":true,"user_id":"u"})");
-  EXPECT_EQ(out[0].partition_key, "LAST/r11-3");
+  EXPECT_EQ(out[0].json, R"({"_id":"LAST/rab-11-3","_time":5,"_final":true,"user_id":"u"})");
+  EXPECT_EQ(out[0].partition_key, "LAST/rab-11-3");
   EXPECT_EQ(out[1].json,
             R"({"_id":"LAST/w00000000000000ff.2","_time":5,"_final":true,"_revision":2,"user_id":"u"})");
 }

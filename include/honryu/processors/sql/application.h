@@ -50,7 +50,9 @@ class Application {
   async::Task<void> Abandon();
   /// Saves the state now, under a name (see sqlapp::Deployment::from). kUnavailable when it does not run
   /// here.
-  void RequestSavepoint(std::string name);
+  /// `id` tells requests apart: one that any process has answered is not answered again, also not by those
+  /// that stand by and take over later.
+  void RequestSavepoint(std::string name, std::uint64_t id);
 
   const sqlapp::Deployment& deployment() const;
   /// kUnavailable while results cannot be stored or the work does not go on. Standing by is ready.
