@@ -46,6 +46,9 @@ Result<void> WorkerConfig::Validate() const {
   if (max_records < 1 || max_records > 10000) return wrong("max_records must be 1 to 10000");
   if (handler_attempts < 1) return wrong("handler_attempts must be 1 or more");
   if (max_bytes < 1) return wrong("max_bytes must be above zero");
+  const std::string& named = dead_letters.stream;
+  if (dead_letters.enabled && stream == (named.empty() ? DeadLetterStreamOf(application) : named))
+    return wrong("an application cannot set aside what it reads in the stream that it reads: " + stream);
   if (dead_letters.retention_hours < 24 || dead_letters.retention_hours > 8760)
     return wrong("dead_letters.retention_hours must be 24 to 8760");
   HONRYU_TRY_VOID(opening.Validate());

@@ -27,6 +27,8 @@ consumer::WorkerConfig WorkerConfigOf(const AlerterConfig& config, const std::st
   worker.sync_interval = config.sync_interval;
   worker.poll_wait = config.poll_wait;
   worker.exclusive = true;
+  worker.opening = consumer::OpeningConfig::All();
+  worker.dead_letters.enabled = true;  // for what does not open
   return worker;
 }
 

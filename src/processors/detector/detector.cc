@@ -49,6 +49,8 @@ consumer::WorkerConfig WorkerConfigOf(const DetectorConfig& config, const std::s
   worker.sync_interval = config.sync_interval;
   worker.poll_wait = config.poll_wait;
   worker.exclusive = true;
+  worker.opening = consumer::OpeningConfig::All();
+  worker.dead_letters.enabled = true;  // for what does not open
   return worker;
 }
 
@@ -72,7 +74,7 @@ struct Source final : consumer::Handler {
         metrics(shared),
         started(source.Now()),
         calls(runtime, "detector " + stream, 256),
-        worker(WorkerConfigOf(config, stream), client, *this, executor, clock, registry) {
+        worker(WorkerConfigOf(config, stream), client, *this, executor, clock, registry, &runtime) {
     for (const Watch& watch : watched) watches.emplace_back(watch);
   }
 

@@ -27,6 +27,8 @@ consumer::WorkerConfig WorkerConfigOf(const MaterializerConfig& config) {
   worker.lease_duration = config.lease_duration;
   worker.sync_interval = config.sync_interval;
   worker.poll_wait = config.poll_wait;
+  worker.opening = consumer::OpeningConfig::All();
+  worker.dead_letters.enabled = true;  // for what does not open
   return worker;
 }
 
@@ -57,7 +59,7 @@ struct Materializer::Impl final : consumer::Handler {
                                      "Rows left out because there are too many different series")),
         expired(registry.MakeCounter("honryu_materializer_expired_total", "Rows dropped by the retention")),
         errors(registry.MakeCounter("honryu_materializer_errors_total", "Failed calls of the store")),
-        worker(WorkerConfigOf(config), client, *this, std::move(home), clock, registry) {}
+        worker(WorkerConfigOf(config), client, *this, std::move(home), clock, registry, &runtime) {}
 
   async::Task<Result<client::StartPosition>> OnShardStart(consumer::ShardStart start) override {
     views::KpiStore* const from = &store;

@@ -2,6 +2,7 @@
 
 #include "honryu/alerting/alert.h"
 #include "honryu/async/runtime.h"
+#include "honryu/codec/compression.h"
 #include "tests/support/fake_stream_client.h"
 
 #include <gtest/gtest.h>
@@ -79,7 +80,7 @@ TEST_F(AlerterTest, WritesStepsAndNotifications) {
   auto alerter = Start();
   PutRow("a", 5);
   PutRow("a", 11);
-  PutRow("b", 12);
+  Put("kpi", "b", codec::Compress(codec::Compression::kGzip, R"({"k":"b","value":12})").value());
   Put("kpi", "x", "no json");
   ASSERT_TRUE(Await([&] { return Ids("change").size() == 2; }));
   EXPECT_EQ(Ids("notification").size(), 0u);  // waits for more

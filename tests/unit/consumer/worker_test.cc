@@ -497,6 +497,17 @@ TEST_F(WorkerTest, StopsBeforeTheStreamExistsAndWithoutStart) {
 TEST(WorkerConfig, NamesWhatIsWrong) {
   WorkerConfig config;
   EXPECT_NE(config.Validate().error().message().find("application"), std::string::npos);
+  WorkerConfig loop;
+  loop.application = "app";
+  loop.dead_letters.enabled = true;
+  loop.stream = "app-dead-letters";
+  EXPECT_NE(loop.Validate().error().message().find("set aside"), std::string::npos);
+  loop.stream = "other-dead-letters";
+  EXPECT_TRUE(loop.Validate().ok());
+  loop.dead_letters.stream = loop.stream;
+  EXPECT_NE(loop.Validate().error().message().find("set aside"), std::string::npos);
+  loop.dead_letters.enabled = false;
+  EXPECT_TRUE(loop.Validate().ok());
   config.application = "a/b";
   EXPECT_FALSE(config.Validate().ok());
   config.application = "a";
