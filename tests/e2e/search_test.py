@@ -34,13 +34,14 @@ def all_in_one():
     with hp.temporary_directory() as directory, hp.Server(directory) as server:
         post(server, events(1))
         hp.eventually(lambda: count(server) == 1, timeout=30, what="the first event")
-        slowest = 0.0
+        waits = []
         for i in range(1, 11):
             post(server, events(50, 50 * i))
             posted = time.monotonic()
             hp.eventually(lambda total=50 * i + 1: count(server) == total, timeout=30, what="an event to be found")
-            slowest = max(slowest, time.monotonic() - posted)
-        print(f"found after at most {slowest:.2f} s")
+            waits.append(time.monotonic() - posted)
+        print(f"found after at most {max(waits):.2f} s")
+        assert sorted(waits)[len(waits) // 2] < 1, waits  # the middle one: a busy machine may delay others
         post(server, events(50, 50))  # what is there already
         assert count(server, "properties.message:京都") == 50 + 1 and count(server) == 501
         url = ("--url", server.url("search"))

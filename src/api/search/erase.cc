@@ -5,6 +5,7 @@
 #include "honryu/search/api_error.h"
 
 #include <algorithm>
+#include <mutex>
 #include <set>
 #include <utility>
 
@@ -73,6 +74,7 @@ async::Task<Answer> SearchApi::Impl::DeleteByQuery(const Call& call) {
   if (query == nullptr)
     co_return Answer::Failed(400, "action_request_validation_exception",
                              "Validation Failed: 1: query is missing;");
+  const MonoTime asked = clock.Mono();
   // What was acknowledged before this request is subject to it.
   Result<void> caught_up = co_await CatchUp(call.ctx);
   if (!caught_up.ok()) co_return Answer::Failed(caught_up.error());
@@ -81,6 +83,12 @@ async::Task<Answer> SearchApi::Impl::DeleteByQuery(const Call& call) {
   Result<engine::EraseReceipt> erased =
       co_await upkeep.RunInTurn([this, indices, text = only.Dump()] { return store.Erase(indices, text); });
   if (!erased.ok()) co_return Answer::Failed(erased.error(), call.Part(0));
+  {
+    // What was written lately before that is visible now, or erased: the store knows better which ids are
+    // taken.
+    const std::lock_guard lock(unseen_mutex);
+    std::erase_if(recent, [asked](const auto& entry) { return entry.second.until <= asked + kRecentFor; });
+  }
   if (erased->documents > 0) contexts.CloseOver(NamesOrNone(call.Part(0)));
   LOG(info, "documents erased", {"indices", indices}, {"documents", erased->documents},
       {"segments", erased->segments_rewritten}, {"left", erased->left}, {"erasure", erased->id},

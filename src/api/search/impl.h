@@ -232,6 +232,9 @@ struct SearchApi::Impl {
     MonoTime until;
     bool there = false;  // written, not deleted
   };
+  /// How long it is remembered whether an id was written or deleted last: until well after that must have
+  /// become visible.
+  static constexpr Duration kRecentFor = std::chrono::seconds(30);
   std::unordered_map<std::string, Recent> recent;  // ids written lately: not in the store yet, perhaps
   std::size_t recent_limit = 1000;                 // when to look for what has expired
   IdClaims claims;

@@ -17,9 +17,6 @@ using codec::Json;
 using codec::JsonWriter;
 
 constexpr std::size_t kMaxIdBytes = 512;
-/// How long it is remembered whether an id was written or deleted last: until well after that must have
-/// become visible.
-constexpr Duration kRecentFor = std::chrono::seconds(30);
 constexpr std::size_t kMaxRecent = 1'000'000;
 
 std::string KeyOf(const Write& write) { return write.index + '\n' + write.id; }
@@ -95,6 +92,9 @@ void WriteItem(const Write& write, bool with_shards, JsonWriter& out) {
 Error Unavailable(const Error& error) {
   if (error.code() == ErrorCode::kOverloaded)
     return Error(ErrorCode::kOverloaded, "es_rejected_execution_exception: " + error.message());
+  // The stream of documents is still being made: come again, nothing is wrong with the documents.
+  if (error.code() == ErrorCode::kFailedPrecondition || error.code() == ErrorCode::kNotFound)
+    return Error(ErrorCode::kUnavailable, "unavailable_shards_exception: " + error.message());
   return error;
 }
 

@@ -438,21 +438,24 @@ struct Indexer::Impl {
       readers.push_back(std::make_unique<Reader>(*this, Source{config.document_stream, ""}));
   }
 
-  async::Task<void> MakeStream(std::string stream, client::StreamSettings settings) {
+  /// False: this process is stopping.
+  async::Task<bool> MakeStream(std::string stream, client::StreamSettings settings) {
     for (;;) {
       Result<void> made = co_await client.EnsureStream(async::Context::WithTimeout(std::chrono::seconds(30)),
                                                        stream, settings);
-      if (made.ok() || made.error().code() == ErrorCode::kCancelled) co_return;
+      if (made.ok()) co_return true;
+      if (made.error().code() == ErrorCode::kCancelled) co_return false;
       LOG_LIMITED(warn, "a stream cannot be made", {"stream", stream}, {"error", made.error()});
       Result<void> slept = co_await async::SleepFor(kUpkeepRetry);
-      if (!slept.ok()) co_return;
+      if (!slept.ok()) co_return false;
     }
   }
   async::Task<void> MakeDocumentStream() {
     client::StreamSettings settings;
     settings.shards = config.document_shards;
     settings.retention_hours = config.document_retention_hours;
-    co_await MakeStream(config.document_stream, settings);
+    const bool made = co_await MakeStream(config.document_stream, settings);
+    stream_made = made;
   }
 
   void StartReaders() {
@@ -465,7 +468,8 @@ struct Indexer::Impl {
     client::StreamSettings settings;
     settings.shards = 1;
     settings.retention_hours = kErasureRetentionHours;
-    co_await MakeStream(config.erasure_stream, settings);
+    const bool made = co_await MakeStream(config.erasure_stream, settings);
+    if (!made) co_return;
     ErasureReader erasures(client, store, upkeep, config.erasure_stream);
     bool reading = false;  // events, too
     for (;;) {
@@ -723,6 +727,7 @@ struct Indexer::Impl {
   obs::Registry& registry;
   Metrics metrics;
   std::atomic<bool> failing{false};
+  std::atomic<bool> stream_made{false};   ///< The stream of documents is there.
   std::set<std::uint64_t> reported_lost;  ///< Corrupt segments that were logged. Runs on: executor.
   Progress progress;
   std::vector<std::unique_ptr<Reader>> readers;
@@ -763,6 +768,8 @@ async::Task<void> Indexer::Abandon() {
 
 Result<void> Indexer::Ready() const {
   if (impl_->failing) return Error(ErrorCode::kUnavailable, "upkeep of the search store fails; see the log");
+  if (!impl_->config.document_stream.empty() && !impl_->stream_made)
+    return Error(ErrorCode::kUnavailable, "the stream of documents is being made");
   for (const auto& reader : impl_->readers) HONRYU_TRY_VOID(reader->worker.Ready());
   return Ok();
 }

@@ -1,6 +1,7 @@
 #include "search/query/hit_writer.h"
 
 #include "honryu/search/api_error.h"
+#include "search/index/document_parser.h"
 #include "search/query/date_math.h"
 #include "search/query/matcher.h"
 
@@ -230,7 +231,10 @@ Result<void> WriteHit(const IndexedSegment& indexed, const Hit& hit, const std::
   }
   const bool filtered = view.source.show && !view.source.whole();
   if (filtered || !view.fields.empty() || view.highlight) {
-    HONRYU_TRY(const auto document, Json::Parse(source));
+    auto parsed = Json::Parse(source);
+    if (!parsed.ok()) parsed = Json::Parse(Readable(source));
+    // One document that is too deep for this must not fail the search: it has no members to choose from.
+    const Json document = parsed.ok() ? std::move(*parsed) : Json(Json::Object{});
     if (filtered) {
       out.Key("_source");
       const auto kept = Filtered(document, "", view.source);

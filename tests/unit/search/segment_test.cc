@@ -97,6 +97,25 @@ TEST(Segment, LongStringsAreFoundByTheirText) {
   EXPECT_EQ(TextDocs(*m, "needle"), std::vector<std::uint32_t>{0});
 }
 
+TEST(DocumentParser, ReadsWhatJsonAllowsThoughNoNumberHoldsIt) {
+  EXPECT_EQ(
+      Readable(
+          R"({"a":123456789012345678901234567890,"b":-1e400,"c":1e-400,"d":-9223372036854775808,"e":"\ud800x\ud83d\ude00\\ud800"})"),
+      R"({"a":1.2345678901234568e+29,"b":null,"c":0.0,"d":-9223372036854775808,"e":"\ufffdx\ud83d\ude00\\ud800"})");
+  DocumentParser parser;
+  for (const auto* source : {R"({"n":123456789012345678901234567890})", R"({"n":1e400})",
+                             R"({"n":-9223372036854775809})", R"({"s":"\udc00"})"})
+    EXPECT_TRUE(parser.Parse(source).ok()) << source;
+  for (const auto* broken : {R"({"n":12x})", R"({"s":"\u12"})", "[1]", "{", R"({"n":--1})"})
+    EXPECT_FALSE(parser.Parse(broken).ok()) << broken;
+  Mapping mapping;
+  const auto segment =
+      BuildSegment(mapping, {R"({"n":123456789012345678901234567890,"s":"a\ud800"})", R"({"n":1})"});
+  EXPECT_EQ(segment->doc_count(), 2u);
+  SourceBlocks::Cache cache;
+  EXPECT_EQ(segment->source().Get(0, cache).value(), R"({"n":123456789012345678901234567890,"s":"a\ud800"})");
+}
+
 TEST(Segment, RefusesEveryDamagedSectionWithItsPlace) {
   Mapping mapping;
   const auto bytes = SegmentBytes(mapping, Sample());
