@@ -2,6 +2,7 @@
 
 #include "honryu/codec/json.h"
 #include "honryu/search/name_pattern.h"
+#include "honryu/search/readable.h"
 
 #include <optional>
 #include <vector>
@@ -82,7 +83,9 @@ std::optional<Json> Kept(const Json& json, const std::vector<Place>& keep, const
 }  // namespace
 
 std::string FilterPath(std::string_view json, std::string_view patterns) {
-  const auto parsed = Json::Parse(json);
+  auto parsed = Json::Parse(json);
+  if (!parsed.ok())
+    parsed = Json::Parse(honryu::search::Readable(json));  // for sources with very long numbers
   if (!parsed.ok()) return std::string(json);
   std::vector<Steps> keep_steps, drop_steps;
   for (const std::string& pattern : Split(patterns, ',')) {

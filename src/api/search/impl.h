@@ -11,6 +11,7 @@
 #include "honryu/codec/json.h"
 #include "honryu/http/origin_list.h"
 #include "honryu/search/api_error.h"
+#include "honryu/search/readable.h"
 
 #include <atomic>
 #include <map>
@@ -72,6 +73,12 @@ struct Answer {
 
 /// The state of an index, or of all, with this many corrupt segments that are not rebuilt yet.
 inline const char* Health(std::uint64_t lost_segments) { return lost_segments > 0 ? "red" : "green"; }
+
+/// What a search answered; its sources may hold numbers that only Readable makes readable.
+inline Result<codec::Json> ParseAnswer(std::string_view text) {
+  Result<codec::Json> parsed = codec::Json::Parse(text);
+  return parsed.ok() ? parsed : codec::Json::Parse(engine::Readable(text));
+}
 
 /// A write on its way to the log.
 struct Write {

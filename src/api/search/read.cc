@@ -145,7 +145,7 @@ async::Task<Answer> SearchApi::Impl::Search(const Call& call) {
     AddTieBreaker(*body, "_doc");
     found = co_await RunOnSnapshot(call.ctx, *snapshot, body->Dump(), allow_partial);
     if (!found.ok()) co_return Answer::Failed(found.error());
-    const Result<Json> answer = Json::Parse(*found);
+    const Result<Json> answer = ParseAnswer(*found);
     RemoveMember(*body, "from");
     RemoveMember(*body, "aggs");
     RemoveMember(*body, "aggregations");
@@ -190,7 +190,7 @@ async::Task<Answer> SearchApi::Impl::Scroll(const Call& call) {
   }
   Result<std::string> found = co_await RunOnSnapshot(call.ctx, context->snapshot, search.Dump());
   if (!found.ok()) co_return Answer::Failed(found.error());
-  const Result<Json> answer = Json::Parse(*found);
+  const Result<Json> answer = ParseAnswer(*found);
   if (answer.ok()) {
     SetMember(search, "search_after", LastSort(*answer));
     contexts.Replace(id, std::move(search));
@@ -406,7 +406,7 @@ async::Task<Result<std::string>> SearchApi::Impl::FindDocument(async::Context ct
   }
   Result<std::string> found = co_await RunSearch(std::move(ctx), std::move(index), std::move(body), false);
   if (!found.ok()) co_return found;
-  const Result<Json> answer = Json::Parse(*found);
+  const Result<Json> answer = ParseAnswer(*found);
   if (!answer.ok()) co_return answer.error();
   const Json* hits = answer->Find("hits");
   const Json* list = hits != nullptr ? hits->Find("hits") : nullptr;
@@ -476,7 +476,7 @@ async::Task<Answer> SearchApi::Impl::GetDocument(const Call& call) {
                                "Document not found [" + index + "]/[_doc]/[" + id + "]");
     co_return Answer::Json(MissingDocument(index, id), 404);
   }
-  const Result<Json> parsed = Json::Parse(*hit);
+  const Result<Json> parsed = ParseAnswer(*hit);
   if (!parsed.ok()) co_return Answer::Failed(parsed.error());
   if (call.Part(1) == "_source") {
     const Json* whole = parsed->Find("_source");
@@ -517,7 +517,7 @@ async::Task<Answer> SearchApi::Impl::MultiGet(const Call& call) {
       docs += ',' + failed.body.substr(1);
       continue;
     }
-    const Result<Json> parsed = hit->empty() ? Result<Json>(Json()) : Json::Parse(*hit);
+    const Result<Json> parsed = hit->empty() ? Result<Json>(Json()) : ParseAnswer(*hit);
     docs += parsed.ok() && !hit->empty() ? DocumentOf(*parsed) : MissingDocument(index, id);
   }
   co_return Answer::Json(R"({"docs":[)" + docs + "]}");

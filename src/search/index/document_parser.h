@@ -2,6 +2,7 @@
 
 #include "honryu/base/bytes.h"
 #include "honryu/base/result.h"
+#include "honryu/search/readable.h"
 
 #include <simdjson.h>
 
@@ -23,11 +24,6 @@ class DocumentParser {
   simdjson::dom::parser parser_;
   std::string readable_;
 };
-
-/// A copy of well-formed JSON that simdjson reads: whole numbers beyond 64 bits are the nearest double, those
-/// beyond doubles null, halves of surrogate pairs U+FFFD.
-///   {"n":123456789012345678901234567890,"s":"\ud800"} -> {"n":1.2345678901234568e+29,"s":"\ufffd"}
-std::string Readable(BytesView json);
 
 /// Milliseconds of a string that looks like a date: "2026-11-21", with a time behind 'T' or a blank, with
 /// fraction and offset. Other strings, and impossible dates, are none.

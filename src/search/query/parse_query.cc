@@ -17,8 +17,8 @@ using Parser = Result<Query> (*)(const Json&, std::size_t depth);
 
 constexpr std::size_t kMaxDepth = 50;
 constexpr std::size_t kMaxTerms = 65'536;
-/// Of one list of a bool query.
-constexpr std::size_t kMaxClauses = 16'384;
+/// Of one list of a bool query: matches are counted in 16 bits.
+constexpr std::size_t kMaxClauses = 65'535;
 constexpr std::int64_t kMaxSlop = 1000;
 
 Result<Query> Parse(const Json& json, std::size_t depth);

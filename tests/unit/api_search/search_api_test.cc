@@ -92,6 +92,27 @@ TEST_F(SearchApiTest, DocumentsAreReadReplacedAndDeletedByTheirIds) {
   EXPECT_EQ(Call("POST", "/logs/_doc", "{").status, 400);
 }
 
+TEST_F(SearchApiTest, DocumentsWithNumbersThatNothingHoldsAreFoundReadAndScrolled) {
+  for (int i = 0; i < 3; ++i)
+    Bulk("{\"index\":{\"_index\":\"odd\",\"_id\":\"" + std::to_string(i) + "\"}}\n" +
+         R"({"n":123456789012345678901234567890,"x":1e999,"s":"half \ud800 pair","i":)" + std::to_string(i) +
+         "}\n");
+  EXPECT_EQ(Call("POST", "/odd/_count", R"({"query":{"range":{"n":{"gt":1e29}}}})").Number("count"), 3);
+  EXPECT_EQ(Call("GET", "/odd/_doc/1").status, 200);
+  EXPECT_EQ(Call("POST", "/odd/_search", R"({"_source":["i"]})").Number("hits.total.value"), 3);
+  EXPECT_NE(Call("POST", "/odd/_search", "{}").body.find(R"("n":123456789012345678901234567890,"x":1e999)"),
+            std::string::npos);
+  // Each page is another one.
+  Reply page = Call("POST", "/odd/_search?scroll=1m", R"({"size":2})");
+  const auto first = page.Text("hits.hits.0._id");
+  const auto begin = page.body.find("_scroll_id\":\"") + 13;
+  const auto id = page.body.substr(begin, page.body.find('"', begin) - begin);
+  const Reply next = Call("POST", "/_search/scroll", R"({"scroll":"1m","scroll_id":")" + id + "\"}");
+  EXPECT_EQ(next.status, 200) << next.body;
+  EXPECT_NE(next.body.find("\"hits\":[{"), std::string::npos) << next.body;
+  EXPECT_EQ(next.body.find("\"_id\":\"" + first + "\""), std::string::npos) << next.body;
+}
+
 TEST_F(SearchApiTest, SearchesByBodyAndByParameters) {
   Fill(20);
   Reply found =

@@ -160,7 +160,7 @@ TEST_F(QueryTest, OneQueryCannotKeepAThreadNorTakeAllMemory) {
   EXPECT_EQ(run(*segment_, R"({"query_string":{"query":"quick~-1"}})")->size(), 2u);
   EXPECT_EQ(run(*segment_, R"({"simple_query_string":{"query":"q~1000"}})")->size(), 3u);  // 年, a pair, is
   std::string clauses;
-  for (int i = 0; i < 20'000; ++i) clauses += (i > 0 ? "," : "") + std::string(R"({"match_all":{}})");
+  for (int i = 0; i < 66'000; ++i) clauses += (i > 0 ? "," : "") + std::string(R"({"match_all":{}})");
   const auto refused = ParseQuery(codec::Json::Parse(R"({"bool":{"should":[)" + clauses + "]}}").value());
   ASSERT_FALSE(refused.ok());
   EXPECT_EQ(ToApiError(refused.error()).type, "too_many_clauses_exception");
