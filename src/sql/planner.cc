@@ -314,10 +314,8 @@ Result<void> Planner::PlanQueries(const Script& script) {
                        [&](const PlannedQuery& known) { return known.name == alter->name.Folded(); });
       if (found == plan_.queries.end())
         return Fail(alter->name.at, "unknown pump '" + alter->name.text + "'");
-      if (alter->action == AlterAction::kReset)
-        return Fail(body->at, "where a program begins is said when it is applied: run … --from " +
-                                  (alter->position.empty() ? "POSITION" : alter->position));
-      found->stopped = alter->action == AlterAction::kStop;
+      // Where records are read from is for who reads them: a reset changes no plan.
+      if (alter->action != AlterAction::kReset) found->stopped = alter->action == AlterAction::kStop;
     } else if (const auto* drop = std::get_if<honryu::sql::Drop>(&body->body)) {
       HONRYU_TRY_VOID(Drop(*drop, body->at));
     }

@@ -3,6 +3,7 @@
 #include "honryu/base/units.h"
 #include "honryu/sql/parser.h"
 #include "honryu/sqlapp/preview.h"
+#include "honryu/sqlapp/query.h"
 
 #include <algorithm>
 #include <charconv>
@@ -97,6 +98,7 @@ struct Survey {
   std::set<std::string> read;
   std::map<std::string, std::string> settings;
   std::vector<const sql::Statement*> tables;  ///< Reference tables.
+  std::vector<const sql::AlterPump*> resets;
 };
 
 Survey Look(const sql::Script& script) {
@@ -131,6 +133,8 @@ Survey Look(const sql::Script& script) {
       const std::string name = "query_" + std::to_string(++unnamed);
       survey.written[Upper(name)] = name;
       reads.Of(**query);
+    } else if (const auto* alter = std::get_if<sql::AlterPump>(&body->body)) {
+      if (alter->action == sql::AlterAction::kReset) survey.resets.push_back(alter);
     } else if (const auto* set = std::get_if<sql::Set>(&body->body)) {
       survey.settings[Lower(set->key)] = set->value;
     }
@@ -222,6 +226,29 @@ std::string StreamSetting(const Survey& survey, const char* key, std::string oth
   return found->second == "none" ? std::string() : found->second;
 }
 
+/// The pumps of a program share its shards, and so the place where it begins.
+Result<std::string> BeginFrom(const std::vector<const sql::AlterPump*>& resets) {
+  std::string begin;
+  for (const sql::AlterPump* reset : resets) {
+    std::string position = reset->position;
+    const std::string lower = Lower(position);
+    if (lower == "earliest" || lower == "trim_horizon") position = "trim_horizon";
+    if (lower == "latest") position = lower;
+    if (position.find_first_not_of("0123456789") == std::string::npos) position.insert(0, "at:");
+    if (position.starts_with("savepoint:") || !ParseFrom(position, Timestamp()).ok())
+      return Error(ErrorCode::kInvalidArgument,
+                   "pump '" + reset->name.text +
+                       "': RESET TO takes EARLIEST, LATEST, a time, ms since 1970 " +
+                       "or a span back such as '-15m', not '" + reset->position.substr(0, 100) + "'");
+    if (!begin.empty() && begin != position)
+      return Error(ErrorCode::kInvalidArgument,
+                   "the pumps of a program begin at one place, and pump '" + reset->name.text +
+                       "' is reset to another than one before it: make it a program of its own");
+    begin = std::move(position);
+  }
+  return begin;
+}
+
 }  // namespace
 
 const Output* Program::OutputOf(const std::string& sql_stream) const {
@@ -247,6 +274,7 @@ Result<Program> LoadProgram(std::string_view name, std::string_view text,
   const Survey survey = Look(script);
   Program program;
   program.text = text;
+  HONRYU_TRY(program.begin, BeginFrom(survey.resets));
   for (const auto& known : kKnown) {
     const std::string upper = Upper(known.name);
     if (survey.declared.contains(upper) || survey.written.contains(upper)) continue;

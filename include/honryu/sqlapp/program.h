@@ -57,6 +57,8 @@ struct Program {
   /// SET 'epochs' = 'true': when everything is idle and no window is open, event time begins anew.
   bool epochs = false;
   bool uses_sequence_numbers = false;
+  /// Where its ALTER PUMP … RESET TO says that it begins, as ParseFrom takes it; empty: nowhere.
+  std::string begin;
 
   /// Where rows of a result stream go, error and late rows too; null pointer: nowhere.
   const Output* OutputOf(const std::string& sql_stream) const;

@@ -482,7 +482,8 @@ async::Task<http::Response> SqlApi::Impl::Apply(async::Context ctx, const http::
   const Result<sqlapp::Program> loaded = sqlapp::LoadProgram(next.name, next.sql, functions);
   if (!loaded.ok()) co_return Failed(loaded.error());
   const std::string* said = request.Query("from");
-  Result<std::string> from = sqlapp::ParseFrom(said == nullptr ? "trim_horizon" : *said, clock.Now());
+  // As the request says, else as the program does.
+  Result<std::string> from = sqlapp::ParseFrom(said == nullptr ? loaded->begin : *said, clock.Now());
   if (!from.ok()) co_return Failed(from.error());
   next.from = std::move(*from);
   next.changed_ms = ToMs(clock.Now());

@@ -5,6 +5,7 @@
 #include "honryu/kv/database.h"
 #include "honryu/obs/log.h"
 #include "honryu/sqlapp/program.h"
+#include "honryu/sqlapp/query.h"
 #include "honryu/sqlstate/kv_spill.h"
 
 #include <algorithm>
@@ -46,12 +47,12 @@ Result<std::map<std::string, std::string>> ReadPrograms(const std::string& folde
   return programs;
 }
 
-Result<void> CheckProgram(const std::string& name, const std::string& text) {
+Result<sqlapp::Program> Loaded(const std::string& name, const std::string& text) {
   sql::TableFunctionRegistry functions;
   sql::AddBuiltInTableFunctions(functions);
-  const Result<sqlapp::Program> loaded = sqlapp::LoadProgram(name, text, functions);
-  if (loaded.ok()) return Ok();
-  return loaded.error().WithContext("application " + name);
+  Result<sqlapp::Program> loaded = sqlapp::LoadProgram(name, text, functions);
+  if (!loaded.ok()) return loaded.error().WithContext("application " + name);
+  return loaded;
 }
 
 }  // namespace
@@ -98,6 +99,7 @@ struct Host::Impl {
   std::unique_ptr<kv::Database> spills;  ///< Before the applications, whose states lie there.
   Random random;
   std::map<std::string, std::string> programs;  ///< Of the folder.
+  std::map<std::string, std::string> begins;    ///< Where each of them begins, as ParseFrom gives it.
   bool registered = false;
   mutable std::mutex mutex;  ///< Of `running`: changed on the executor only.
   std::map<std::string, Running> running;
@@ -113,6 +115,7 @@ std::map<std::string, sqlapp::Deployment> Host::Impl::Wanted(
     sqlapp::Deployment one;
     one.name = name;
     one.sql = text;
+    one.from = begins.at(name);
     wanted[name] = std::move(one);
   }
   for (const auto& [name, entry] : listed) {
@@ -140,7 +143,7 @@ SpillFactory Host::Impl::Spills() {
 void Host::Impl::Begin(const sqlapp::Deployment& deployment, bool at_start) {
   Running next;
   next.deployment = deployment;
-  const Result<void> good = CheckProgram(deployment.name, deployment.sql);
+  const Result<sqlapp::Program> good = Loaded(deployment.name, deployment.sql);
   if (!good.ok()) {
     next.fault = good.error().message();
     LOG(error, "an application does not load", {"application", deployment.name}, {"error", good.error()});
@@ -175,6 +178,7 @@ async::Task<void> Host::Impl::Sync() {
     for (const auto& [name, text] : programs) {
       sqlapp::Deployment entry;
       entry.name = name;
+      entry.from = begins.at(name);
       entry.changed_ms = ToMs(clock.Now());
       done = co_await catalog.Register(ctx, std::move(entry));
       if (!done.ok()) break;
@@ -244,7 +248,10 @@ Host::~Host() = default;
 
 Result<void> Host::Start() {
   HONRYU_TRY(impl_->programs, ReadPrograms(impl_->config.apps_dir));
-  for (const auto& [name, text] : impl_->programs) HONRYU_TRY_VOID(CheckProgram(name, text));
+  for (const auto& [name, text] : impl_->programs) {
+    HONRYU_TRY(const sqlapp::Program program, Loaded(name, text));
+    HONRYU_TRY(impl_->begins[name], sqlapp::ParseFrom(program.begin, impl_->clock.Now()));
+  }
   if (const std::string& path = impl_->config.spill_path; !path.empty()) {
     // Scratch: what an earlier run left is of no use.
     std::error_code failed;

@@ -137,6 +137,17 @@ TEST_F(SqlApiTest, AQueryOpensRecordsAndShowsWhatDoesNotOpen) {
   EXPECT_EQ(errors.find("\"Unopenable\""), errors.rfind("\"Unopenable\"")) << writer_.text;
 }
 
+TEST_F(SqlApiTest, AProgramMaySayWhereItBegins) {
+  Make();
+  const std::string program =
+      "CREATE STREAM s (k VARCHAR); CREATE PUMP p AS INSERT INTO s SELECT user_id FROM events; "
+      "ALTER PUMP p RESET TO '-1h'";
+  EXPECT_EQ(Call("PUT", "/v1/sql/apps/one", program), 200) << body_;
+  EXPECT_EQ(Body().Find("from")->StringOr(""), "at:1789996400000");
+  EXPECT_EQ(Call("PUT", "/v1/sql/apps/one", program, {{"from", "latest"}}), 200) << body_;
+  EXPECT_EQ(Body().Find("from")->StringOr(""), "latest") << "the request goes before the program";
+}
+
 TEST_F(SqlApiTest, ApplicationsAreAppliedShownAndTakenOut) {
   Make();
   EXPECT_EQ(Call("PUT", "/v1/sql/apps/one", "SELECT user_id FROM events", {{"from", "-1h"}}), 200) << body_;

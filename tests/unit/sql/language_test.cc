@@ -132,9 +132,6 @@ TEST(Language, ErrorsOfThePlanShowThePlace) {
       {"SELECT UPER(k) FROM e", "unknown function 'UPER'; did you mean UPPER?"},
       {"SELECT k FROM r", "a reference table stands on the right side of a join"},
       {"ALTER PUMP p RESET TO 'earliest'", "unknown pump 'p'"},
-      {"CREATE STREAM s (k VARCHAR); CREATE PUMP p AS INSERT INTO s SELECT k FROM e; ALTER PUMP p RESET TO "
-       "EARLIEST",
-       "where a program begins is said when it is applied"},
       {"SELECT COUNT(*) FROM e JION f ON e.k = f.k", "found 'JION'; did you mean JOIN?"},
   };
   for (const auto& [sql, message] : errors) {

@@ -50,6 +50,25 @@ TEST(Program, WhatNobodyReadsGoesOut) {
   EXPECT_EQ(program->error_stream, "app-errors");
 }
 
+TEST(Program, SaysWhereItBegins) {
+  const std::string pumps =
+      "CREATE STREAM s (k VARCHAR); CREATE PUMP p AS INSERT INTO s SELECT \"user_id\" FROM events; "
+      "CREATE PUMP q AS INSERT INTO s SELECT \"event_type\" FROM events; ";
+  const auto begin = [&pumps](std::string_view resets) {
+    const Result<Program> program = Load(pumps + std::string(resets));
+    return program.ok() ? program->begin : program.error().message();
+  };
+  EXPECT_EQ(begin(""), "");
+  EXPECT_EQ(begin("ALTER PUMP p RESET TO EARLIEST"), "trim_horizon");
+  EXPECT_EQ(begin("ALTER PUMP p RESET TO latest; ALTER PUMP q RESET TO 'LATEST'"), "latest");
+  EXPECT_EQ(begin("ALTER PUMP p RESET TO 1442018700000"), "at:1442018700000");
+  EXPECT_EQ(begin("ALTER PUMP p RESET TO TIMESTAMP '2026-11-21T10:00:00Z'"), "2026-11-21T10:00:00Z");
+  EXPECT_EQ(begin("ALTER PUMP p RESET TO '-15m'"), "-15m");
+  EXPECT_NE(begin("ALTER PUMP p RESET TO 'noon'").find("pump 'p': RESET TO takes"), std::string::npos);
+  EXPECT_NE(begin("ALTER PUMP p RESET TO LATEST; ALTER PUMP q RESET TO EARLIEST").find("pump 'q'"),
+            std::string::npos);
+}
+
 TEST(Program, FaultsAreNamed) {
   const auto message = [](std::string_view text) { return Load(text).error().message(); };
   EXPECT_NE(message("SELECT usr_id FROM events").find("did you mean 'user_id'"), std::string::npos);
