@@ -115,7 +115,7 @@ JsonReader::JsonReader(const StreamInfo& stream) : stream_(stream), parser_(std:
       array_.assign(path.begin(), each);
       continue;
     }
-    Wanted wanted{i, stream.json_keys[i], stream.any_case[i], {}};
+    Wanted wanted{i, stream.json_keys[i], stream.any_case[i], {}, 0};
     if (!path.empty()) {
       wanted.key = path[0].member;
       wanted.any_case = false;
@@ -152,6 +152,7 @@ bool JsonReader::MayBeMissing(std::size_t column) const {
 }
 
 bool JsonReader::ReadObject(std::string_view json, std::vector<Value>& row) {
+  ++records_;
   for (const Wanted& wanted : wanted_) row[wanted.column].SetNull();
   parser_->padded.resize(json.size() + simdjson::SIMDJSON_PADDING);
   std::memcpy(parser_->padded.data(), json.data(), json.size());
@@ -169,8 +170,13 @@ bool JsonReader::ReadObject(std::string_view json, std::vector<Value>& row) {
     if (field.key().get(key) != simdjson::SUCCESS) return Bad("BadJson", "the record is broken JSON");
     const char* raw = key.raw();
     std::string_view composite;
-    for (const Wanted& wanted : wanted_) {
+    for (Wanted& wanted : wanted_) {
       if (!SameKey(raw, end, wanted.key, wanted.any_case)) continue;
+      if (wanted.seen == records_) {  // of members of one name the first counts
+        if (wanted.rest.empty()) break;
+        continue;
+      }
+      wanted.seen = records_;
       const Column& column = stream_.columns[wanted.column];
       simdjson::ondemand::value value;
       json_type kind{};

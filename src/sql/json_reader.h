@@ -2,6 +2,7 @@
 
 #include "sql/plan.h"
 
+#include <cstdint>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -31,7 +32,8 @@ class JsonReader {
     std::size_t column = 0;
     std::string key;  ///< Of the top-level member.
     bool any_case = false;
-    JsonPath rest;  ///< Behind it.
+    JsonPath rest;           ///< Behind it.
+    std::uint64_t seen = 0;  ///< The record that had it last.
   };
 
   bool Bad(std::string_view name, std::string message);
@@ -43,6 +45,7 @@ class JsonReader {
   const StreamInfo& stream_;
   std::unique_ptr<Parser> parser_;
   std::vector<Wanted> wanted_;
+  std::uint64_t records_ = 0;
   std::vector<std::size_t> each_;  ///< Columns whose path runs through an array.
   JsonPath array_;                 ///< The way to that array.
   std::vector<std::vector<Value>> rows_;
