@@ -50,8 +50,9 @@ Result<Rows> ReadCsv(const Table& table, const sql::Columns& columns, std::strin
   HONRYU_TRY(bool more, take());
   if (more)
     for (const std::string& name : fields) places.push_back(ColumnOf(columns, name));
-  if (std::none_of(places.begin(), places.end(), [](const auto& place) { return place.has_value(); }))
-    return Wrong(table, "its first line names none of the table's columns");
+  for (std::size_t i = 0; i < columns.size(); ++i)
+    if (std::find(places.begin(), places.end(), std::optional<std::size_t>(i)) == places.end())
+      return Wrong(table, "its first line does not name the column '" + columns[i].name + "'");
   Rows rows;
   for (;;) {
     HONRYU_TRY(more, take());
