@@ -547,9 +547,23 @@ async::Task<http::Response> SqlApi::Impl::Act(async::Context ctx, const http::Re
 }
 
 async::Task<http::Response> SqlApi::Impl::Remove(async::Context ctx, const http::Request& request) {
-  Result<void> done = co_await catalog.Remove(std::move(ctx), request.path.substr(kApps.size()));
+  const std::string name = request.path.substr(kApps.size());
+  Result<std::map<std::string, sqlapp::Deployment>> listed = co_await catalog.List(ctx);
+  if (!listed.ok()) co_return Failed(listed.error());
+  const auto known = listed->find(name);
+  const bool of_file = known != listed->end() && known->second.sql.empty();
+  Result<void> done = co_await catalog.Remove(std::move(ctx), name);
   if (!done.ok()) co_return Failed(done.error());
-  co_return http::Response::JsonText(200, "{}");
+  if (!of_file) co_return http::Response::JsonText(200, "{}");
+  std::string text;
+  codec::JsonWriter json(text);
+  json.BeginObject();
+  json.Key("note");
+  json.String("application '" + name +
+              "' is of a file: where the aggregators have the file, it comes back; "
+              "stop it, or take the file away");
+  json.EndObject();
+  co_return http::Response::JsonText(200, std::move(text));
 }
 
 SqlApi::SqlApi(SqlApiConfig config, client::StreamClient& client, async::Runtime& runtime, const Clock& clock,

@@ -100,8 +100,7 @@ struct Host::Impl {
   Random random;
   std::map<std::string, std::string> programs;  ///< Of the folder.
   std::map<std::string, std::string> begins;    ///< Where each of them begins, as ParseFrom gives it.
-  bool registered = false;
-  mutable std::mutex mutex;  ///< Of `running`: changed on the executor only.
+  mutable std::mutex mutex;                     ///< Of `running`: changed on the executor only.
   std::map<std::string, Running> running;
   async::TaskGroup background;
   async::TaskGroup stops;
@@ -173,24 +172,20 @@ void Host::Impl::End(const std::string& name) {
 
 async::Task<void> Host::Impl::Sync() {
   const async::Context ctx = async::Context::WithTimeout(kCallTimeout);
-  if (!registered) {
-    Result<void> done = Ok();
-    for (const auto& [name, text] : programs) {
-      sqlapp::Deployment entry;
-      entry.name = name;
-      entry.from = begins.at(name);
-      entry.changed_ms = ToMs(clock.Now());
-      done = co_await catalog.Register(ctx, std::move(entry));
-      if (!done.ok()) break;
-    }
-    registered = done.ok();
-    if (!done.ok()) {
-      LOG_LIMITED(warn, "the catalogue of SQL applications is not there, trying again",
-                  {"error", done.error()});
-      co_return;
-    }
-  }
   Result<std::map<std::string, sqlapp::Deployment>> listed = co_await catalog.List(ctx);
+  // A program of a file that was taken out of the catalogue runs on: it must be there to be stopped.
+  bool missing = false;
+  for (const auto& [name, text] : programs) {
+    if (!listed.ok() || listed->contains(name)) continue;
+    sqlapp::Deployment entry;
+    entry.name = name;
+    entry.from = begins.at(name);
+    entry.changed_ms = ToMs(clock.Now());
+    Result<void> done = co_await catalog.Register(ctx, std::move(entry));
+    if (!done.ok()) listed = done.error();
+    missing = true;
+  }
+  if (missing && listed.ok()) listed = co_await catalog.List(ctx);
   if (!listed.ok()) {
     LOG_LIMITED(warn, "the catalogue of SQL applications was not read, trying again",
                 {"error", listed.error()});
