@@ -22,7 +22,7 @@ constexpr Duration kPoll = std::chrono::milliseconds(500);
 constexpr Duration kLook = std::chrono::milliseconds(100);  // between two cuts, unless much has come
 constexpr Duration kList = std::chrono::seconds(1);
 constexpr Duration kPause = std::chrono::milliseconds(100);  // after a failed read
-constexpr Duration kSilence = std::chrono::seconds(10);      // then a sign of life is written
+constexpr Duration kSilence = std::chrono::seconds(1);       // then a sign of life is written
 constexpr int kReadFailures = 50;
 constexpr std::size_t kPiece = 256 << 10;  // of an answer
 

@@ -93,6 +93,17 @@ def applying(server, directory):
     assert status == 200 and shown["sql"].startswith("CREATE STREAM") and shown["rows_in"] > 0, shown
     wrong = sql(server, "run", path, "--name", "a/b", check=False)
     assert wrong.returncode == 1
+    # What is said on the command line goes before the environment.
+    os.environ["HONRYU_URL"], os.environ["HONRYU_API_KEY"] = "http://127.0.0.1:1", "no-key"
+    try:
+        assert "by_user" in sql(server, "list").stdout.decode()
+    finally:
+        del os.environ["HONRYU_URL"], os.environ["HONRYU_API_KEY"]
+    # A program of a file can still be stopped when it was taken out of the catalogue.
+    removed = sql(server, "remove", "kpi").stdout.decode()
+    assert "is of a file" in removed, removed
+    hp.eventually(lambda: sql(server, "stop", "kpi", check=False).returncode == 0, what="the program of a file in the catalogue again")
+    sql(server, "start", "kpi")
     sql(server, "remove", "by_user")
     hp.eventually(lambda: "by_user" not in sql(server, "list").stdout.decode(), what="the application removed")
     print("ok: applications")

@@ -113,7 +113,7 @@ int RunRead(const ReadOptions& options) {
     return Fail(Error(ErrorCode::kNotFound, "no shard " + options.shard + " in " + options.stream));
   std::uint64_t printed = 0;
   bool open = true;
-  while (open && !StopRequested()) {
+  while (open && !StopRequested() && std::ferror(stdout) == 0) {  // … | head
     open = false;
     bool any = false;
     for (std::size_t i = 0; i < readers.size() && !StopRequested(); ++i) {

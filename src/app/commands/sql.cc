@@ -180,10 +180,10 @@ int RunQuery(const SqlOptions& options) {
     }
     rest.erase(0, at);
     std::fflush(stdout);
-    return !StopRequested();
+    return !StopRequested() && std::ferror(stdout) == 0;  // … | head
   };
   const auto response = connection.runtime().BlockOn(Stream(&connection.http(), std::move(*request), take));
-  if (StopRequested()) return 0;
+  if (StopRequested() || std::ferror(stdout) != 0) return 0;
   if (!response.ok()) return Fail(response.error().WithContext(options.url));
   if (response->status >= 300) {  // the refusal came through the same door
     const Result<codec::Json> json = codec::Json::Parse(rest);
@@ -315,6 +315,8 @@ int RunAct(const SqlOptions& options, const char* method, const std::string& wha
   const Result<codec::Json> done = Call(options, method, path, "", &exit_code);
   if (exit_code == 0 && done.ok() && what == "savepoint")
     std::printf("savepoint %s asked for\n", TextOf(*done, "savepoint").c_str());
+  if (exit_code == 0 && done.ok() && !TextOf(*done, "note").empty())
+    std::printf("%s\n", TextOf(*done, "note").c_str());
   return exit_code;
 }
 
@@ -323,14 +325,14 @@ int RunAct(const SqlOptions& options, const char* method, const std::string& wha
 void AddSqlCommand(CLI::App& app, int* exit_code) {
   auto options = std::make_shared<SqlOptions>();
   CLI::App* command = app.add_subcommand("sql", "Stream SQL: ask queries, run applications");
+  // Once, for all: the environment of an option of its own for each would win over what another was given.
+  command->add_option("--url", options->url, "HTTP address of the server")
+      ->capture_default_str()
+      ->envname("HONRYU_URL");
+  command->add_option("--api-key", options->api_key, "API key: scope read to ask, admin to change")
+      ->envname("HONRYU_API_KEY");
   command->require_subcommand(1);
-  const auto common = [&options](CLI::App* sub) {
-    sub->add_option("--url", options->url, "HTTP address of the server")
-        ->capture_default_str()
-        ->envname("HONRYU_URL");
-    sub->add_option("--api-key", options->api_key, "API key: scope read to ask, admin to change")
-        ->envname("HONRYU_API_KEY");
-  };
+  command->fallthrough();
   CLI::App* run = command->add_subcommand("run", "Apply a program as an application that keeps running");
   run->add_option("file", options->program, "File with the program, or - for standard input")->required();
   run->add_option("--name", options->name, "Name of the application; the file's by default");
@@ -338,7 +340,6 @@ void AddSqlCommand(CLI::App& app, int* exit_code) {
       "--from", options->from,
       "Where it begins: trim_horizon, latest, a time, a span back (-1h), savepoint:NAME. Given, it begins "
       "anew; else a program that has not changed goes on");
-  common(run);
   run->callback([options, exit_code] { *exit_code = RunRun(*options); });
 
   CLI::App* query =
@@ -350,13 +351,11 @@ void AddSqlCommand(CLI::App& app, int* exit_code) {
   query->add_flag("--to-end", options->to_end, "Stop where the streams end now, with all windows closed");
   query->add_option("-n,--limit", options->limit, "Stop after this many rows (0: no limit)")
       ->capture_default_str();
-  common(query);
   query->callback([options, exit_code] { *exit_code = RunQuery(*options); });
 
   CLI::App* explain = command->add_subcommand("explain", "Print how a program would be run");
   explain->add_option("sql", options->program, "The program, a file with it, or - for standard input")
       ->required();
-  common(explain);
   explain->callback([options, exit_code] { *exit_code = RunExplain(*options); });
 
   CLI::App* preview =
@@ -371,12 +370,10 @@ void AddSqlCommand(CLI::App& app, int* exit_code) {
       ->capture_default_str()
       ->check(CLI::Range(0, 10000));
   preview->add_flag("--json", options->json, "As JSON");
-  common(preview);
   preview->callback([options, exit_code] { *exit_code = RunPreview(*options); });
 
   CLI::App* list = command->add_subcommand("list", "List the applications");
   list->add_flag("--json", options->json, "As JSON");
-  common(list);
   list->callback([options, exit_code] { *exit_code = RunList(*options); });
 
   const auto act = [&](const char* name, const char* help, const char* method, const std::string& what) {
@@ -385,7 +382,6 @@ void AddSqlCommand(CLI::App& app, int* exit_code) {
     if (what == "savepoint")
       sub->add_option("savepoint", options->savepoint,
                       "Name of the savepoint; made from the time by default");
-    common(sub);
     sub->callback([options, exit_code, method, what] { *exit_code = RunAct(*options, method, what); });
   };
   act("stop", "Stop an application; its state stays", "POST", "stop");
