@@ -13,7 +13,6 @@ namespace honryu::api::search {
 
 namespace {
 
-using codec::Json;
 using codec::JsonWriter;
 
 constexpr std::size_t kMaxIdBytes = 512;
