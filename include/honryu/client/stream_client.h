@@ -101,10 +101,8 @@ class StreamClient {
                                                  StreamSettings settings) = 0;
   virtual async::Task<Result<std::vector<ShardDescription>>> ListShards(async::Context ctx,
                                                                         std::string stream) = 0;
-  /// How long the stream keeps a record. kUnimplemented where the client cannot tell.
-  virtual async::Task<Result<Duration>> RetentionOf(async::Context /*ctx*/, std::string /*stream*/) {
-    co_return Error(ErrorCode::kUnimplemented, "how long streams are kept is not known here");
-  }
+  /// How long the stream keeps a record. kNotFound.
+  virtual async::Task<Result<Duration>> RetentionOf(async::Context ctx, std::string stream) = 0;
   /// Writes any number of entries; result i belongs to entry i and may be an error while its neighbours
   /// succeed (kTooLarge, kInvalidArgument: this record will never be taken). The outer error means that
   /// nothing is known about any of them. Durable when it returns.
