@@ -1,5 +1,6 @@
 #include "honryu/kv/database.h"
 
+#include "honryu/kv/folder.h"
 #include "status.h"
 
 #include <rocksdb/cache.h>
@@ -239,6 +240,7 @@ rocksdb::Status Database::Impl::OpenFiles(rocksdb::DBOptions& db_options, std::s
 }
 
 Result<std::unique_ptr<Database>> Database::Open(const OpenOptions& options, std::string_view append_prefix) {
+  if (options.create && !options.read_only) HONRYU_TRY_VOID(MakeFolder(options.path));
   auto impl = std::make_unique<Impl>();
   impl->options = options;
   impl->cache = rocksdb::NewLRUCache(options.block_cache_bytes);

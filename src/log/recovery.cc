@@ -58,9 +58,6 @@ kv::OpenOptions RocksdbEngineImpl::DatabaseOptions() {
 }
 
 Result<std::shared_ptr<kv::Database>> RocksdbEngineImpl::OpenDatabase() {
-  std::error_code error;
-  std::filesystem::create_directories(config_.path, error);
-  if (error) return Error(ErrorCode::kIo, "cannot create " + config_.path + ": " + error.message());
   HONRYU_TRY(std::unique_ptr<kv::Database> opened, kv::Database::Open(DatabaseOptions(), "group-"));
   std::shared_ptr<kv::Database> database = std::move(opened);
   for (const char* name : {"meta", "index"}) {

@@ -5,7 +5,6 @@
 #include "tables/table_store_impl.h"
 
 #include <chrono>
-#include <filesystem>
 #include <set>
 #include <utility>
 
@@ -83,9 +82,6 @@ TableStore::Impl::Impl(TableStoreConfig config_in, const Clock& clock_in, async:
 Result<void> TableStore::Impl::Load() {
   family.reset();
   database.reset();
-  std::error_code failed;
-  std::filesystem::create_directories(config.path, failed);
-  if (failed) return Error(ErrorCode::kIo, "cannot create " + config.path + ": " + failed.message());
   kv::OpenOptions options;
   options.path = config.path;
   options.file_system = config.file_system;

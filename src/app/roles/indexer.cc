@@ -5,7 +5,6 @@
 #include "listener.h"
 #include "roles.h"
 
-#include <filesystem>
 #include <utility>
 
 namespace honryu::app {
@@ -37,10 +36,6 @@ class IndexerRole final : public Component {
 
 Result<void> IndexerRole::Start() {
   const Settings& settings = wiring_.settings;
-  std::error_code failed;
-  std::filesystem::create_directories(settings.search_store.path, failed);
-  if (failed)
-    return Error(ErrorCode::kIo, "cannot create " + settings.search_store.path + ": " + failed.message());
   HONRYU_TRY(store_, search::Store::Open(settings.search_store, wiring_.clock));
   indexer_ = std::make_unique<processors::indexer::Indexer>(settings.indexer, *store_, *wiring_.streams,
                                                             wiring_.runtime, wiring_.runtime.NextExecutor(),

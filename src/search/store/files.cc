@@ -1,5 +1,7 @@
 #include "search/store/files.h"
 
+#include "honryu/kv/folder.h"
+
 #include <fcntl.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
@@ -39,12 +41,6 @@ struct Mapped {
   ~Mapped() { ::munmap(at, size); }
 };
 
-Result<void> SyncFolder(const std::string& folder) {
-  const File file(::open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
-  if (file.get() < 0 || ::fsync(file.get()) != 0) return SystemError("sync folder", folder);
-  return Ok();
-}
-
 }  // namespace
 
 Result<void> WriteFileDurably(const std::string& folder, const std::string& name, BytesView bytes) {
@@ -69,7 +65,7 @@ Result<void> WriteFileDurably(const std::string& folder, const std::string& name
     }
   }
   if (::rename(temporary.c_str(), path.c_str()) != 0) return SystemError("rename", temporary);
-  return SyncFolder(folder);
+  return kv::SyncFolder(folder);
 }
 
 Result<Bytes> MapFile(const std::string& path) {
@@ -91,13 +87,6 @@ std::optional<std::uint64_t> FileSize(const std::string& path) {
   struct stat info{};
   if (::stat(path.c_str(), &info) != 0) return std::nullopt;
   return static_cast<std::uint64_t>(info.st_size);
-}
-
-Result<void> MakeFolder(const std::string& path) {
-  std::error_code error;
-  std::filesystem::create_directories(path, error);
-  if (error) return Error(ErrorCode::kIo, "cannot make folder " + path + ": " + error.message());
-  return Ok();
 }
 
 Result<std::vector<std::string>> ListFiles(const std::string& folder) {

@@ -1,3 +1,4 @@
+#include "honryu/kv/folder.h"
 #include "search/store/files.h"
 #include "search/store/merging.h"
 #include "search/store/store_impl.h"
@@ -69,7 +70,7 @@ void Store::Impl::Replace(const GroupKey& key, const std::vector<std::shared_ptr
 
 Result<void> Store::Impl::Load() {
   for (const auto* folder : {"", "/segments", "/quarantine"})
-    HONRYU_TRY_VOID(MakeFolder(config.path + folder));
+    HONRYU_TRY_VOID(kv::MakeFolder(config.path + folder));
   HONRYU_TRY(catalogue, Catalogue::Open(config.path + "/catalogue"));
   // Files that no commit named: a crash came between.
   HONRYU_TRY(const auto files, ListFiles(config.path + "/segments"));

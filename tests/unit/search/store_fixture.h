@@ -17,7 +17,7 @@ inline constexpr std::int64_t kNow = 1'795'219'200'000;  // 2026-11-21T00:00:00Z
 inline constexpr std::int64_t kDayMs = 86'400'000;
 
 /// A store in a folder of its own, and simple events for it.
-class StoreTest : public testing::Test {
+class StoreTest : public ::testing::Test {
  protected:
   StoreTest() {
     char name[] = "/tmp/honryu-store-XXXXXX";
