@@ -81,6 +81,10 @@ DAMAGES = {
     "empty": lambda path, dice: os.truncate(path, 0),
     "gone": lambda path, dice: os.unlink(path),
     "zeros": fill,
+    # While the process has them mapped and reads them.
+    "live cut": lambda path, dice: os.truncate(path, dice.randrange(os.path.getsize(path))),
+    "live cut in the first page": lambda path, dice: os.truncate(path, dice.randrange(4096)),
+    "live empty": lambda path, dice: os.truncate(path, 0),
 }
 
 
@@ -97,11 +101,15 @@ def main():
         before = whole_of(ask(server))
         rebuilt = 0
         for number, (name, damage) in enumerate(DAMAGES.items()):
-            assert server.stop() == 0, server.log_tail()
+            live = name.startswith("live")
+            noticed_before = server.json("search", "GET", "/_stats")[1]["honryu"]["quarantined_segments"] if live else 0
+            if not live:
+                assert server.stop() == 0, server.log_tail()
             chosen = segments(server) if number % 3 == 2 else segments(server)[:1]
             for path in chosen:
                 damage(path, dice)
-            server.start()
+            if not live:
+                server.start()
             failed = 0
             began = time.monotonic()
             while True:
@@ -123,7 +131,7 @@ def main():
             hp.eventually(lambda: server.json("search", "GET", "/_stats")[1]["honryu"]["lost_segments"] == 0, timeout=30, what="rebuilding")
             stats = server.json("search", "GET", "/_stats")[1]["honryu"]
             metrics = server.request("admin", "GET", "/metrics")[1].decode()
-            noticed = stats["quarantined_segments"]
+            noticed = stats["quarantined_segments"] - noticed_before
             # A flipped bit may lie between sections, where nothing is.
             assert noticed >= 1 or name.startswith("flipped"), (name, stats)
             if noticed:

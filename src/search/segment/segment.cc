@@ -31,10 +31,12 @@ PostingsCursor KeywordColumn::Open(const TermEntry& term) const {
   return PostingsCursor(ListOf(postings, term), term.doc_count, false);
 }
 
-Result<std::shared_ptr<const Segment>> Segment::Open(Bytes bytes, Checking checking) {
+Result<std::shared_ptr<const Segment>> Segment::Open(Bytes bytes, Checking checking,
+                                                     const std::atomic<bool>* torn) {
   HONRYU_TRY(const auto file, SegmentFile::Open(bytes, checking == Checking::kNow));
   auto segment = std::shared_ptr<Segment>(new Segment);
   segment->bytes_ = std::move(bytes);
+  segment->torn_ = torn;
   static std::atomic<std::uint64_t> opened{0};
   segment->number_ = ++opened;
   segment->doc_count_ = file.doc_count;
@@ -126,6 +128,11 @@ Result<void> Segment::OpenField(const SegmentFile& file, std::uint32_t number) {
   by_name_.emplace(field.name, fields_.size());
   fields_.push_back(std::move(field));
   return Ok();
+}
+
+bool Segment::Torn() const {
+  // Looking at the end is what notices a cut of which nothing else was read.
+  return !EndsAsWritten(bytes_) || torn_->load(std::memory_order_acquire);
 }
 
 const SegmentField* Segment::Find(std::string_view name) const {

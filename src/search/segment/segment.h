@@ -82,18 +82,25 @@ enum class Checking : std::uint8_t {
 /// An immutable segment over its file's bytes. Thread-safe.
 class Segment {
  public:
-  /// `bytes` keeps the file mapped. kCorrupt when it does not hold together (with kNow: or a checksum is
+  /// `bytes` keeps the file mapped, and `torn` (of a mapped file; lives as long as they) becomes true when a
+  /// part of it could not be read. kCorrupt when it does not hold together (with kNow: or a checksum is
   /// wrong); kFailedPrecondition when it is of a newer format.
-  static Result<std::shared_ptr<const Segment>> Open(Bytes bytes, Checking checking);
+  static Result<std::shared_ptr<const Segment>> Open(Bytes bytes, Checking checking,
+                                                     const std::atomic<bool>* torn = nullptr);
 
   std::uint32_t doc_count() const { return doc_count_; }
   /// Different for each segment that this process opens.
   std::uint64_t number() const { return number_; }
   std::int64_t min_time() const { return min_time_; }
   std::int64_t max_time() const { return max_time_; }
-  /// A checksum was found to be wrong (kWhenUsed): what was read from it since it was opened may be wrong,
-  /// too, and is to be thrown away.
-  bool damaged() const { return damaged_.load(std::memory_order_acquire); }
+  /// A checksum was found to be wrong (kWhenUsed), a part of its file could not be read, or the file was cut
+  /// short: what was read from it since it was opened may be wrong, too, and is to be thrown away.
+  bool damaged() const { return damaged_.load(std::memory_order_acquire) || (torn_ != nullptr && Torn()); }
+  /// What damaged() found.
+  std::string_view damage() const {
+    return torn_ != nullptr && Torn() ? "the file was cut short, or a part of it cannot be read"
+                                      : "a checksum is wrong";
+  }
   std::size_t byte_size() const { return bytes_.size(); }
   /// Of its directory, which holds the checksums of all sections.
   std::uint32_t checksum() const { return checksum_; }
@@ -129,6 +136,8 @@ class Segment {
     if (unchecked_ != nullptr && unchecked_[place].load(std::memory_order_acquire)) CompareChecksums(place);
   }
   void CompareChecksums(std::size_t place) const;
+  /// A file that was cut short has lost its end, or zeros stand there in the last page that it still has.
+  bool Torn() const;
 
   /// A section of the field at `place`, or of the sources behind the last field.
   struct Part {
@@ -138,6 +147,7 @@ class Segment {
   };
 
   Bytes bytes_;
+  const std::atomic<bool>* torn_ = nullptr;         ///< Of a mapped file.
   std::vector<Part> parts_;                         ///< By place; empty unless kWhenUsed.
   std::unique_ptr<std::atomic<bool>[]> unchecked_;  ///< By place; null unless kWhenUsed.
   mutable std::atomic<bool> damaged_{false};

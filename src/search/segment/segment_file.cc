@@ -55,6 +55,8 @@ std::string SegmentFileWriter::Finish(std::uint32_t doc_count) {
   return std::move(out_);
 }
 
+bool EndsAsWritten(BytesView bytes) { return bytes.ends_with(kMagic); }
+
 Result<SegmentFile> SegmentFile::Open(BytesView bytes, bool verify) {
   if (bytes.size() < kMagic.size() + kTrailer || !bytes.starts_with(kMagic) || !bytes.ends_with(kMagic))
     return Corrupt("not a segment, or cut short");

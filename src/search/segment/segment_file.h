@@ -69,6 +69,9 @@ class SegmentFileWriter {
   std::vector<Section> sections_;
 };
 
+/// Whether the last bytes are those of a segment file: one that was cut short has others.
+bool EndsAsWritten(BytesView bytes);
+
 /// The parts of a segment file. The directory's checksum is always compared; `verify`: those of the sections,
 /// too (reads the whole file once).
 struct SegmentFile {

@@ -111,6 +111,10 @@ Result<EraseReceipt> Store::Impl::EraseMatches(const std::vector<std::string>& n
       HONRYU_TRY(const bool sound, Verify(key, entry));
       if (!sound) continue;  // set aside; what was erased is left out when it is rebuilt
       HONRYU_TRY(auto matched, SegmentMatcher(*entry.segment, context).Match(query));
+      if (entry.segment->damaged()) {
+        HONRYU_TRY_VOID(Verify(key, entry));
+        continue;
+      }
       if (matched.empty()) continue;
       // Replaced documents that match are erased too, but were not there to be found.
       const auto stored = matched;
@@ -124,6 +128,10 @@ Result<EraseReceipt> Store::Impl::EraseMatches(const std::vector<std::string>& n
         MergeInput input{entry.segment, std::vector<bool>(entry.segment->doc_count(), true)};
         gone.ForEach([&input](std::uint32_t doc) { input.keep[doc] = false; });
         HONRYU_TRY(const auto bytes, MergeSegments({input}));
+        if (entry.segment->damaged()) {  // found while it was read
+          HONRYU_TRY_VOID(Verify(key, entry));
+          continue;
+        }
         HONRYU_TRY(auto rewritten, Write(key, bytes, {entry}, change));
         replacement.in.push_back(std::move(rewritten));
       }

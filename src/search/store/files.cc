@@ -3,7 +3,6 @@
 #include "honryu/kv/folder.h"
 
 #include <fcntl.h>
-#include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -35,12 +34,6 @@ class File {
   int descriptor_;
 };
 
-struct Mapped {
-  void* at;
-  std::size_t size;
-  ~Mapped() { ::munmap(at, size); }
-};
-
 }  // namespace
 
 Result<void> WriteFileDurably(const std::string& folder, const std::string& name, BytesView bytes) {
@@ -66,21 +59,6 @@ Result<void> WriteFileDurably(const std::string& folder, const std::string& name
   }
   if (::rename(temporary.c_str(), path.c_str()) != 0) return SystemError("rename", temporary);
   return kv::SyncFolder(folder);
-}
-
-Result<Bytes> MapFile(const std::string& path) {
-  const File file(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
-  struct stat info{};
-  if (file.get() < 0 || ::fstat(file.get(), &info) != 0) {
-    if (errno == ENOENT) return Error(ErrorCode::kNotFound, "there is no file " + path);
-    return SystemError("open", path);
-  }
-  if (info.st_size == 0) return Bytes();
-  const auto size = static_cast<std::size_t>(info.st_size);
-  void* at = ::mmap(nullptr, size, PROT_READ, MAP_SHARED, file.get(), 0);
-  if (at == MAP_FAILED) return SystemError("map", path);
-  auto owner = std::shared_ptr<const Mapped>(new Mapped{at, size});
-  return Bytes(std::shared_ptr<const void>(std::move(owner)), BytesView(static_cast<const char*>(at), size));
 }
 
 std::optional<std::uint64_t> FileSize(const std::string& path) {

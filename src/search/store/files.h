@@ -13,8 +13,6 @@ namespace honryu::search {
 /// Writes `folder`/`name` so that it is there whole after a crash, or not at all: a temporary file, fsync,
 /// rename, fsync of the folder. kUnavailable when the disk is full, kIo otherwise.
 Result<void> WriteFileDurably(const std::string& folder, const std::string& name, BytesView bytes);
-/// The file's bytes, mapped for as long as any of them is held (also when the file is removed meanwhile).
-Result<Bytes> MapFile(const std::string& path);
 /// None when there is no such file.
 std::optional<std::uint64_t> FileSize(const std::string& path);
 /// Names of the regular files in a folder.

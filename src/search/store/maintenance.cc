@@ -1,5 +1,6 @@
 #include "honryu/kv/folder.h"
 #include "search/store/files.h"
+#include "search/store/mapped_file.h"
 #include "search/store/merging.h"
 #include "search/store/store_impl.h"
 
@@ -100,9 +101,9 @@ Result<void> Store::Impl::Load() {
       lost[number] = {record.index, number, record.reason};
       continue;
     }
-    auto bytes = MapFile(SegmentPath(number));
-    auto segment = bytes.ok() ? Segment::Open(*bytes, Checking::kWhenUsed)
-                              : Result<std::shared_ptr<const Segment>>(bytes.error());
+    auto file = MapFile(SegmentPath(number));
+    auto segment = file.ok() ? Segment::Open(file->bytes, Checking::kWhenUsed, file->torn)
+                             : Result<std::shared_ptr<const Segment>>(file.error());
     if (segment.ok() && record.bytes != 0 &&
         ((*segment)->byte_size() != record.bytes || (*segment)->checksum() != record.checksum))
       segment = Error(ErrorCode::kCorrupt, "the file is not the one that was written");
@@ -146,7 +147,7 @@ Result<Entry> Store::Impl::Write(const GroupKey& key, BytesView bytes, const std
   HONRYU_TRY_VOID(WriteFileDurably(config.path + "/segments", record.FileName(), bytes));
   HONRYU_TRY(auto mapped, MapFile(SegmentPath(record.number)));
   Entry entry;
-  HONRYU_TRY(entry.segment, Segment::Open(std::move(mapped), Checking::kNow));
+  HONRYU_TRY(entry.segment, Segment::Open(std::move(mapped.bytes), Checking::kNow, mapped.torn));
   entry.number = record.number;
   entry.verified = clock.Mono();
   entry.sealed_ms = record.sealed_ms;
@@ -304,6 +305,9 @@ Result<void> Store::Impl::MergeDisk() {
       auto merged = Merge(picked);
       if (!merged.ok() && merged.error().code() == ErrorCode::kFailedPrecondition) continue;
       if (!merged.ok()) return merged.error();
+      // Found while it was read: it is set aside the next time.
+      if (std::any_of(picked.begin(), picked.end(), [](const Entry& one) { return one.segment->damaged(); }))
+        continue;
       bytes = merged->size();
       HONRYU_TRY(auto entry, Write(key, *merged, picked, change));
       replacement.in.push_back(std::move(entry));
@@ -372,14 +376,14 @@ Result<void> Store::Impl::Retain() {
 Result<bool> Store::Impl::Verify(const GroupKey& key, const Entry& entry) {
   std::string reason;
   if (entry.segment->damaged()) {
-    reason = "a checksum is wrong";
+    reason = entry.segment->damage();
   } else if (const auto size = FileSize(SegmentPath(entry.number)); size != entry.segment->byte_size()) {
     // Reading behind the end of a mapped file would end the process.
     reason = size ? "the file has " + std::to_string(*size) + " bytes instead of " +
                         std::to_string(entry.segment->byte_size())
                   : "the file is gone";
   } else if (const auto file = SegmentFile::Open(entry.segment->bytes(), true); !file.ok()) {
-    reason = file.error().message();
+    reason = entry.segment->damaged() ? std::string(entry.segment->damage()) : file.error().message();
   }
   if (reason.empty()) return true;
   const std::lock_guard lock(maintenance);
@@ -391,20 +395,24 @@ Result<void> Store::Impl::VerifySome() {
   struct Candidate {
     GroupKey key;
     Entry entry;
+    bool damaged = false;  // as it was before sorting
   };
   std::vector<Candidate> candidates;
   for (const auto& key : Groups())
     for (auto& entry : Entries(key))
-      if (entry.number != 0) candidates.push_back({key, std::move(entry)});
+      if (entry.number != 0) {
+        const bool damaged = entry.segment->damaged();
+        candidates.push_back({key, std::move(entry), damaged});
+      }
   const auto now = clock.Mono();
   std::sort(candidates.begin(), candidates.end(), [](const Candidate& a, const Candidate& b) {
-    if (a.entry.segment->damaged() != b.entry.segment->damaged()) return a.entry.segment->damaged();
+    if (a.damaged != b.damaged) return a.damaged;
     return a.entry.verified < b.entry.verified;  // none before all
   });
   std::uint64_t read = 0;
   double seconds = 0;
-  for (const auto& [key, entry] : candidates) {
-    const bool due = entry.segment->damaged() || ((!next_check || now >= *next_check) && read < kCheckBytes);
+  for (const auto& [key, entry, damaged] : candidates) {
+    const bool due = damaged || ((!next_check || now >= *next_check) && read < kCheckBytes);
     if (!due) break;
     HONRYU_TRY(const bool sound, Verify(key, entry));
     read += entry.segment->byte_size();

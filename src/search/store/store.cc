@@ -173,7 +173,7 @@ namespace {
 bool LeaveOutDamaged(SegmentView& view) {
   return std::erase_if(view.segments, [&view](const IndexedSegment& one) {
            if (!one.segment->damaged()) return false;
-           view.lost.push_back({one.index, one.number, "a checksum is wrong"});
+           view.lost.push_back({one.index, one.number, std::string(one.segment->damage())});
            return true;
          }) > 0;
 }
