@@ -57,10 +57,15 @@ enum class ValueKind : std::uint8_t { kString, kDateString, kLong, kDouble, kBoo
 
 struct MappingLimits {
   std::size_t fields = 1000;      ///< Beyond it new fields are stored but cannot be searched.
+  std::size_t name_bytes = 512;   ///< Of a dotted name; longer ones likewise.
   std::size_t depth = 20;         ///< Of nested objects.
   std::size_t exact_bytes = 256;  ///< Longer strings leave the exact column; exact queries read the source.
   std::size_t tokens = 10'000;    ///< Of one string.
 };
+
+/// Names that the store or its API uses for every document: a document's own members of these names are kept
+/// in the source only.
+bool IsStoreField(std::string_view name);
 
 /// The fields of an index, explicit and learnt. Thread-safe.
 class Mapping {
@@ -75,8 +80,9 @@ class Mapping {
   /// {"properties":{…}} with everything known, dotted names as nested objects.
   std::string ToJson() const;
 
-  /// The field of `path`, made from the first value's kind when it is new. False when the limit forbids a new
-  /// one.
+  /// The field of `path`, made from the first value's kind when it is new. False when a limit forbids a new
+  /// one, the name has an empty part ("", "a..b", ".a"), or the store has a field of that name
+  /// (IsStoreField).
   bool Resolve(std::string_view path, ValueKind kind, FieldSpec* spec);
   /// False when nothing is strict, so that Allows need not be asked.
   bool strict() const { return strict_.load(std::memory_order_relaxed); }
@@ -87,6 +93,10 @@ class Mapping {
   bool Find(std::string_view path, FieldSpec* spec) const;
   void MarkConflicting(std::string_view path);
   std::map<std::string, FieldSpec> Fields() const;
+  std::size_t size() const;
+  /// Some names, at most 8, of members that are kept in the source only because Resolve forbade a field; the
+  /// first since the process began.
+  std::vector<std::string> LeftOut() const;
   /// Remembers that strings of this field are hardly ever the same twice (ids, messages), for the segments to
   /// come: these store such strings once. Learnt anew by each process; a few fields, further ones are not
   /// kept.
@@ -107,6 +117,7 @@ class Mapping {
   std::set<std::string, std::less<>> objects_;           // declared ones
   std::atomic<bool> strict_{false};
   std::vector<std::string> unique_;
+  std::vector<std::string> left_out_;
 };
 
 }  // namespace honryu::search

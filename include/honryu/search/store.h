@@ -71,7 +71,9 @@ struct IndexStatistics {
   std::uint64_t deleted = 0;    ///< Replaced or deleted, still in their segments.
   std::uint64_t bytes = 0;      ///< Of their segments, in memory and on disk.
   std::uint64_t segments = 0;
-  std::uint64_t lost_segments = 0;  ///< Corrupt ones whose events are not back from the log yet.
+  std::uint64_t lost_segments = 0;      ///< Corrupt ones whose events are not back from the log yet.
+  std::uint64_t fields = 0;             ///< Of its mapping.
+  std::vector<std::string> left_out{};  ///< Some members that cannot be searched: see Mapping::LeftOut.
 };
 
 struct StoreStatistics {
@@ -80,7 +82,11 @@ struct StoreStatistics {
   std::uint64_t refreshes = 0, flushes = 0, merges = 0, merged_bytes = 0;
   std::uint64_t dropped_segments = 0;  ///< By retention.
   std::uint64_t quarantined = 0;       ///< Segments set aside because they were corrupt.
-  std::uint64_t refused = 0, duplicates = 0, ignored_values = 0, conflicting_values = 0;
+  std::uint64_t refused = 0, duplicates = 0;
+  std::uint64_t ignored_values = 0;      ///< Kept in the source only: beyond a limit of the mapping.
+  std::uint64_t conflicting_values = 0;  ///< Of another type than their field.
+  std::uint64_t overlong_values = 0;     ///< Strings too long for the exact column.
+  std::uint64_t cut_texts = 0;           ///< Strings with more tokens than one may have.
   std::uint64_t replaced = 0;  ///< Documents that went because of another one with their id, or by deletion.
 };
 
@@ -113,6 +119,12 @@ struct SearchOptions {
   /// False: kUnavailable (search_phase_execution_exception) instead of an answer without what corrupt
   /// segments hold. Such answers name them as failures.
   bool allow_partial = true;
+};
+
+/// What an index begins with.
+struct NewIndex {
+  std::string mapping;                ///< See Store::PutMapping; empty: none.
+  std::optional<Duration> retention;  ///< See Store::SetRetention.
 };
 
 /// kInvalidArgument (invalid_index_name_exception) for names that OpenSearch would refuse.
@@ -177,9 +189,10 @@ class Store {
   /// Whether a document (a JSON object) may go into the index: kInvalidArgument
   /// (strict_dynamic_mapping_exception) for members that a strict mapping does not know. Makes the index.
   Result<void> CheckFields(std::string_view index, BytesView source) const;
-  /// Gives the mapping (see PutMapping) of every index that is made from now on, by its name. Called under
-  /// locks of the store: it must not call the store, nor block. Null: none. Thread-safe.
-  void SetNewIndex(std::function<std::string(std::string_view index)> mapping_of);
+  /// Says what every index that is made from now on begins with, by its name; it is so from the index's first
+  /// event on. Called under locks of the store: it must not call the store, nor block. Null: nothing.
+  /// Thread-safe.
+  void SetNewIndex(std::function<NewIndex(std::string_view index)> begin_of);
   /// Small texts of the owner's, kept in the catalogue (templates, aliases). Durable when they return.
   Result<void> PutNote(const std::string& name, const std::string& text);
   Result<void> RemoveNote(const std::string& name);

@@ -301,7 +301,9 @@ async::Task<Answer> SearchApi::Impl::Stats(const Call& call) {
       {"refused", statistics.refused},
       {"duplicates", statistics.duplicates},
       {"ignored_values", statistics.ignored_values},
-      {"conflicting_values", statistics.conflicting_values}};
+      {"conflicting_values", statistics.conflicting_values},
+      {"overlong_values", statistics.overlong_values},
+      {"cut_texts", statistics.cut_texts}};
   for (const auto& [name, value] : counts) {
     out.Key(name);
     out.Uint(value);

@@ -192,7 +192,7 @@ SearchApi::Impl::Impl(SearchConfig config_in, engine::Store& search_store,
       fresh.emplace_back(index);
     }
     has_fresh = true;
-    return settings.MappingFor(index);
+    return honryu::search::NewIndex{settings.MappingFor(index), settings.RetentionOf(index)};
   });
   ApplyRetention();
 }

@@ -33,6 +33,11 @@ void DescribeStore(search::StoreConfig& store, Section& section) {
   section.Field("max_segment_docs", &store.max_segment_docs,
                 {.doc = "Documents of one segment at most.", .audience = config::Audience::kTunable},
                 {1000, 1'000'000});
+  section.Field("max_fields", &store.limits.fields,
+                {.doc = "Fields of an index at most. Members beyond it are kept in the source and cannot be "
+                        "searched; the mapping, metrics and the log say so.",
+                 .audience = config::Audience::kTunable},
+                {10, 100'000});
   section.Field("merge_bytes_per_second", &store.merge_bytes_per_second,
                 {.doc = "What merging may write.", .audience = config::Audience::kTunable},
                 {1ULL << 20, 16ULL << 30});

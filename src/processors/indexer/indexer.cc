@@ -149,7 +149,18 @@ struct Metrics {
         merged_bytes(
             registry.MakeGauge("honryu_indexer_merged_bytes", "Bytes written by merging since the start")),
         dropped(registry.MakeGauge("honryu_indexer_dropped_segments",
-                                   "Segments dropped by retention since the start")) {
+                                   "Segments dropped by retention since the start")),
+        fields(registry.MakeGauge("honryu_indexer_fields", "Fields of the index that has most")),
+        ignored(
+            registry.MakeGauge("honryu_indexer_ignored_values",
+                               "Values since the start that are kept in the source only, as they are beyond "
+                               "a limit of the mapping")),
+        conflicting(registry.MakeGauge("honryu_indexer_conflicting_values",
+                                       "Values since the start of another type than their field")),
+        overlong(registry.MakeGauge("honryu_indexer_overlong_values",
+                                    "Strings since the start that are too long for the exact column")),
+        cut(registry.MakeGauge("honryu_indexer_cut_texts",
+                               "Strings since the start of which only the first words can be searched")) {
     for (const char* reason : {"malformed", "refused"})
       rejected.emplace(reason,
                        registry.MakeCounter("honryu_indexer_rejected_total",
@@ -158,7 +169,7 @@ struct Metrics {
   obs::Counter documents, bytes, duplicates, errors, lost_documents, full;
   obs::Histogram add_seconds, visible_seconds;
   obs::Gauge refresh_lag, waiting, memory, stored_bytes, stored_documents, bytes_per_document, quarantined,
-      lost_segments, merged_bytes, dropped;
+      lost_segments, merged_bytes, dropped, fields, ignored, conflicting, overlong, cut;
   std::map<std::string, obs::Counter> rejected;
 };
 
@@ -556,12 +567,24 @@ struct Indexer::Impl {
     metrics.quarantined.Set(static_cast<double>(statistics.quarantined));
     metrics.merged_bytes.Set(static_cast<double>(statistics.merged_bytes));
     metrics.dropped.Set(static_cast<double>(statistics.dropped_segments));
+    metrics.ignored.Set(static_cast<double>(statistics.ignored_values));
+    metrics.conflicting.Set(static_cast<double>(statistics.conflicting_values));
+    metrics.overlong.Set(static_cast<double>(statistics.overlong_values));
+    metrics.cut.Set(static_cast<double>(statistics.cut_texts));
     double documents = 0, bytes = 0, lost = 0;
+    std::uint64_t most_fields = 0;
     for (const search::IndexStatistics& index : indices) {
+      most_fields = std::max(most_fields, index.fields);
+      if (!index.left_out.empty() && reported_full.insert(index.name).second)
+        LOG(warn,
+            "members of events are kept in the source only and cannot be searched: beyond a limit of the "
+            "mapping",
+            {"index", index.name}, {"fields", index.fields}, {"for_example", index.left_out.front()});
       lost += static_cast<double>(index.lost_segments);
       documents += static_cast<double>(index.documents);
       bytes += static_cast<double>(index.bytes);
     }
+    metrics.fields.Set(static_cast<double>(most_fields));
     metrics.lost_segments.Set(lost);
     metrics.stored_documents.Set(documents);
     metrics.stored_bytes.Set(bytes);
@@ -728,6 +751,7 @@ struct Indexer::Impl {
   Metrics metrics;
   std::atomic<bool> failing{false};
   std::atomic<bool> stream_made{false};   ///< The stream of documents is there.
+  std::set<std::string> reported_full;    ///< Indices beyond a limit, that were logged. Runs on: executor.
   std::set<std::uint64_t> reported_lost;  ///< Corrupt segments that were logged. Runs on: executor.
   Progress progress;
   std::vector<std::unique_ptr<Reader>> readers;

@@ -102,14 +102,27 @@ void SegmentBuilder::AddInternal(std::string_view name, FieldType type, std::str
 }
 
 FieldBuffer* SegmentBuilder::FieldOf(std::string_view path, ValueKind kind) {
+  // A document's own "_sequence" must not get into the store's.
+  if (IsStoreField(path)) {
+    FieldSpec none;
+    (void)mapping_.Resolve(path, kind, &none);  // which notes it
+    ++counters_.ignored_values;
+    return nullptr;
+  }
   const auto found = by_name_.find(path);
   if (found != by_name_.end()) {
     if (!found->second->searchable) ++counters_.ignored_values;
     return found->second->searchable ? found->second : nullptr;
   }
-  // Names with a leading underscore belong to the store; a document's own stay in its source.
   FieldSpec spec;
-  const bool known = !path.starts_with('_') && mapping_.Resolve(path, kind, &spec);
+  const bool known = mapping_.Resolve(path, kind, &spec);
+  // Names without a field are remembered, to be asked for once; but not all of them, of which each document
+  // may bring new ones.
+  if (!known &&
+      (by_name_.size() >= 2 * mapping_.limits().fields || path.size() > mapping_.limits().name_bytes)) {
+    ++counters_.ignored_values;
+    return nullptr;
+  }
   FieldBuffer& made = fields_.emplace_back();
   made.name = path;
   made.spec = spec;
@@ -137,7 +150,7 @@ void SegmentBuilder::WalkObject(const simdjson::dom::object& object, std::size_t
   }
   const auto length = path_.size();
   for (const auto member : object) {
-    if (length > 0) path_ += '.';
+    if (depth > 0) path_ += '.';
     path_ += member.key;
     Walk(member.value, depth + 1);
     path_.resize(length);
@@ -367,7 +380,7 @@ void SegmentBuilder::LearnUnique() {
   constexpr std::size_t kWorth = 12;       // bytes: shorter strings cost little twice
   if (docs_ < kEnough) return;
   for (const auto& field : fields_) {
-    if (!field.searchable || field.name.starts_with('_')) continue;
+    if (!field.searchable || IsStoreField(field.name)) continue;
     std::size_t exact = 0, bytes = 0, overlong = 0;
     for (const auto& value : field.values) {
       overlong += value.overlong ? 1 : 0;

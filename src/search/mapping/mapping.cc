@@ -4,6 +4,7 @@
 #include "honryu/search/name_pattern.h"
 
 #include <algorithm>
+#include <array>
 #include <optional>
 
 namespace honryu::search {
@@ -74,49 +75,12 @@ Result<void> Walk(const std::string& prefix, const Json& properties, std::size_t
     const Json* kind = field.Find("type");
     if (kind == nullptr || kind->StringOr("") == "object" || kind->StringOr("") == "nested")
       objects.declared.push_back(path);
-    if (inner != nullptr) {
-      HONRYU_TRY_VOID(Walk(path, *inner, depth - 1, out, objects));
-    } else if (const Json* type = field.Find("type");
-               type != nullptr && type->StringOr("") != "object" && type->StringOr("") != "nested") {
+    if (inner != nullptr) HONRYU_TRY_VOID(Walk(path, *inner, depth - 1, out, objects));
+    if (kind != nullptr && kind->StringOr("") != "object" && kind->StringOr("") != "nested") {
       HONRYU_TRY(out[path], ReadField(path, field));
     }
   }
   return Ok();
-}
-
-void WriteField(const FieldSpec& spec, codec::JsonWriter& out) {
-  out.BeginObject();
-  out.Key("type");
-  out.String(FieldTypeName(spec.type));
-  if (spec.type == FieldType::kDisabled) {
-    out.Key("enabled");
-    out.Bool(false);
-  }
-  if (spec.type == FieldType::kText) {
-    if (spec.analyzer != AnalyzerKind::kStandard) {
-      out.Key("analyzer");
-      out.String(AnalyzerName(spec.analyzer));
-    }
-    out.Key("fields");
-    out.BeginObject();
-    out.Key("keyword");
-    out.Raw(R"({"type":"keyword"})");
-    for (const auto& view : spec.views) {
-      out.Key(view.name);
-      out.BeginObject();
-      out.Key("type");
-      out.String("text");
-      out.Key("analyzer");
-      out.String(AnalyzerName(view.analyzer));
-      out.EndObject();
-    }
-    out.EndObject();
-  }
-  if (spec.conflicting) {
-    out.Key("meta");
-    out.Raw(R"({"conflicting":"true"})");
-  }
-  out.EndObject();
 }
 
 std::string_view KindName(ValueKind kind) {
@@ -169,6 +133,14 @@ Result<DynamicTemplate> ReadTemplate(const std::string& name, const Json& body) 
   return made;
 }
 
+constexpr std::size_t kLeftOutNames = 8;
+
+/// "", ".a", "a..b" and "a." have a part without a name.
+bool HasEmptyPart(std::string_view path) {
+  return path.empty() || path.front() == '.' || path.back() == '.' ||
+         path.find("..") != std::string_view::npos;
+}
+
 /// Fields as a tree, for {"properties":{"a":{"properties":{"b":…}}}}.
 struct Node {
   const FieldSpec* spec = nullptr;
@@ -176,19 +148,64 @@ struct Node {
   std::map<std::string, Node> children;
 };
 
-void WriteTree(const Node& node, codec::JsonWriter& out) {
-  out.BeginObject();
-  if (!node.beside.empty()) out.Raw(node.beside);
+void WriteField(const FieldSpec& spec, const Node& node, codec::JsonWriter& out);
+
+void WriteTree(const Node& node, codec::JsonWriter& out);
+
+void WriteProperties(const Node& node, codec::JsonWriter& out) {
   out.Key("properties");
   out.BeginObject();
   for (const auto& [name, child] : node.children) {
     out.Key(name);
     if (child.spec != nullptr)
-      WriteField(*child.spec, out);
+      WriteField(*child.spec, child, out);
     else
       WriteTree(child, out);
   }
   out.EndObject();
+}
+
+void WriteTree(const Node& node, codec::JsonWriter& out) {
+  out.BeginObject();
+  if (!node.beside.empty()) out.Raw(node.beside);
+  WriteProperties(node, out);
+  out.EndObject();
+}
+
+void WriteField(const FieldSpec& spec, const Node& node, codec::JsonWriter& out) {
+  out.BeginObject();
+  out.Key("type");
+  out.String(FieldTypeName(spec.type));
+  if (spec.type == FieldType::kDisabled) {
+    out.Key("enabled");
+    out.Bool(false);
+  }
+  if (spec.type == FieldType::kText) {
+    if (spec.analyzer != AnalyzerKind::kStandard) {
+      out.Key("analyzer");
+      out.String(AnalyzerName(spec.analyzer));
+    }
+    out.Key("fields");
+    out.BeginObject();
+    out.Key("keyword");
+    out.Raw(R"({"type":"keyword"})");
+    for (const auto& view : spec.views) {
+      out.Key(view.name);
+      out.BeginObject();
+      out.Key("type");
+      out.String("text");
+      out.Key("analyzer");
+      out.String(AnalyzerName(view.analyzer));
+      out.EndObject();
+    }
+    out.EndObject();
+  }
+  if (spec.conflicting) {
+    out.Key("meta");
+    out.Raw(R"({"conflicting":"true"})");
+  }
+  // Some documents have an object where others have a value.
+  if (!node.children.empty()) WriteProperties(node, out);
   out.EndObject();
 }
 
@@ -320,10 +337,44 @@ std::string Mapping::ToJson() const {
       members.EndArray();
     }
   }
+  if (const auto left_out = LeftOut(); !left_out.empty()) {
+    if (!root.beside.empty()) root.beside += ',';
+    codec::JsonWriter members(root.beside);
+    members.Key("_meta");
+    members.BeginObject();
+    members.Key("honryu");
+    members.BeginObject();
+    members.Key("fields_limit");
+    members.Uint(limits_.fields);
+    members.Key("kept_in_source_only");
+    members.BeginArray();
+    for (const auto& name : left_out) members.String(name);
+    members.EndArray();
+    members.EndObject();
+    members.EndObject();
+  }
   std::string text;
   codec::JsonWriter out(text);
   WriteTree(root, out);
   return text;
+}
+
+std::size_t Mapping::size() const {
+  const std::lock_guard lock(mutex_);
+  return fields_.size();
+}
+
+std::vector<std::string> Mapping::LeftOut() const {
+  const std::lock_guard lock(mutex_);
+  return left_out_;
+}
+
+bool IsStoreField(std::string_view name) {
+  constexpr std::array<std::string_view, 18> kNames = {
+      "_time",   "_shard",  "_sequence", "_part",         "_id",      "_id_path",
+      "_index",  "_source", "_type",     "_score",        "_doc",     "_routing",
+      "_seq_no", "_all",    "_version",  "_primary_term", "_ignored", "_field_names"};
+  return name.starts_with('_') && std::find(kNames.begin(), kNames.end(), name) != kNames.end();
 }
 
 bool Mapping::Resolve(std::string_view path, ValueKind kind, FieldSpec* spec) {
@@ -340,7 +391,16 @@ bool Mapping::Resolve(std::string_view path, ValueKind kind, FieldSpec* spec) {
     }
     const auto dot = path.rfind('.');
     const auto parent = path.substr(0, dot == std::string_view::npos ? 0 : dot);
-    if (DynamicOf(parent) != Dynamic::kTrue || fields_.size() >= limits_.fields) return false;
+    if (DynamicOf(parent) != Dynamic::kTrue) return false;
+    if (fields_.size() >= limits_.fields || path.size() > limits_.name_bytes || HasEmptyPart(path) ||
+        IsStoreField(path)) {
+      if (left_out_.size() < kLeftOutNames) {
+        auto name = std::string(path.substr(0, limits_.name_bytes));
+        if (std::find(left_out_.begin(), left_out_.end(), name) == left_out_.end())
+          left_out_.push_back(std::move(name));
+      }
+      return false;
+    }
     found = fields_.emplace(std::string(path), MakeField(path, kind)).first;
   }
   *spec = found->second;

@@ -1,6 +1,7 @@
 #include "search/query/matcher.h"
 
 #include "honryu/search/api_error.h"
+#include "honryu/search/mapping.h"
 
 #include <algorithm>
 #include <charconv>
@@ -301,7 +302,7 @@ std::vector<SegmentMatcher::WeightedView> SegmentMatcher::Views(const MatchQuery
   std::vector<WeightedView> views;
   const auto add_all = [&](std::string_view pattern, double boost) {
     for (const auto& field : segment_.fields())
-      if (!field.name.starts_with('_') && (field.text || field.keywords) && NameFits(pattern, field.name)) {
+      if (!IsStoreField(field.name) && (field.text || field.keywords) && NameFits(pattern, field.name)) {
         segment_.Use(field);
         views.push_back({{&field, field.name, field.text.has_value()}, boost});
       }

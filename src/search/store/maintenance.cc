@@ -335,7 +335,6 @@ Result<void> Store::Impl::Retain() {
   if (next_retention && now < *next_retention) return Ok();
   next_retention = now + kRetentionEvery;
   const auto too_old = [this](const std::string& index, std::int64_t day) {
-    const std::lock_guard inner(writer);
     const auto retention = RetentionOf(index);
     return retention > Duration{0} && day < (ToMs(clock.Now()) - ToMs(retention)) / kDayMs;
   };

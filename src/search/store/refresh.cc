@@ -139,6 +139,8 @@ Result<void> Store::Impl::Refresh() {
     const std::lock_guard lock(view);
     statistics.ignored_values += counters.ignored_values;
     statistics.conflicting_values += counters.conflicting_values;
+    statistics.overlong_values += counters.overlong_values;
+    statistics.cut_texts += counters.cut_texts;
   }
   auto changed = ApplyIds(writes, sealed);
   for (std::size_t i = 0; i < sealed.size(); ++i)

@@ -36,19 +36,23 @@ Result<std::unique_ptr<Store>> Store::Open(StoreConfig config, const Clock& cloc
 }
 
 std::shared_ptr<Mapping> Store::Impl::MappingOf(std::string_view index, bool make) {
-  std::function<std::string(std::string_view)> mapping_of;
+  std::function<NewIndex(std::string_view)> begin_of;
   {
     const std::lock_guard lock(view);
     const auto found = mappings.find(index);
     if (found != mappings.end()) return found->second;
     if (!make) return nullptr;
-    mapping_of = new_index;
+    begin_of = new_index;
   }
   auto made = std::make_shared<Mapping>(config.limits);
+  NewIndex begin;
+  if (begin_of) begin = begin_of(index);
   // What a template says that cannot be is left out; it was refused when it was put.
-  if (mapping_of) (void)made->Merge(mapping_of(index)).ok();
+  if (!begin.mapping.empty()) (void)made->Merge(begin.mapping).ok();
   const std::lock_guard lock(view);
-  return mappings.emplace(std::string(index), std::move(made)).first->second;
+  const auto [at, fresh] = mappings.emplace(std::string(index), std::move(made));
+  if (fresh && begin.retention) retentions.insert_or_assign(at->first, *begin.retention);
+  return at->second;
 }
 
 std::uint64_t Store::Impl::MemoryBytes() const {
@@ -61,13 +65,15 @@ std::uint64_t Store::Impl::MemoryBytes() const {
   return bytes + memory_segment_bytes;
 }
 
-GroupKey Store::Impl::GroupOf(std::string_view index, std::int64_t time_ms) const {
+GroupKey Store::Impl::GroupOf(std::string_view index, std::int64_t time_ms) {
   // Events far from now go where today's go: retention then keeps them as long as others that came today, and
   // a replay of years does not open a segment for every one of its days.
   const auto today = DayOf(ToMs(clock.Now()));
+  const auto day = DayOf(time_ms);
+  if (day == today) return {std::string(index), day};
+  MappingOf(index, true);  // a new index's retention is known then
   const auto retention = RetentionOf(index);
   const auto kept = retention > Duration{0} ? ToMs(retention) / kDayMs : kOwnDays;
-  const auto day = DayOf(time_ms);
   return {std::string(index), day >= today - kept && day <= today + 1 ? day : today};
 }
 
@@ -259,12 +265,13 @@ std::vector<bool> Store::Present(std::string_view index, const std::vector<std::
 }
 
 Duration Store::Impl::RetentionOf(std::string_view index) const {
+  const std::lock_guard lock(view);
   const auto own = retentions.find(index);
   return own != retentions.end() ? own->second : config.retention;
 }
 
 void Store::SetRetention(std::string_view index, std::optional<Duration> retention) {
-  const std::lock_guard lock(impl_->writer);
+  const std::lock_guard lock(impl_->view);
   if (retention)
     impl_->retentions.insert_or_assign(std::string(index), *retention);
   else if (const auto own = impl_->retentions.find(index); own != impl_->retentions.end())
@@ -292,9 +299,9 @@ Result<std::vector<std::string>> Store::IndexNames(std::string_view indices,
   return ResolveIndices(indices, impl_->Names(), options.ignore_unavailable);
 }
 
-void Store::SetNewIndex(std::function<std::string(std::string_view)> mapping_of) {
+void Store::SetNewIndex(std::function<NewIndex(std::string_view)> begin_of) {
   const std::lock_guard lock(impl_->view);
-  impl_->new_index = std::move(mapping_of);
+  impl_->new_index = std::move(begin_of);
 }
 
 Result<void> Store::PutNote(const std::string& name, const std::string& text) {
@@ -339,6 +346,8 @@ Result<void> Store::DropIndex(std::string_view index) {
     std::erase_if(impl.groups, [&](const auto& group) { return group.first.index == index; });
     std::erase_if(impl.lost, [&](const auto& one) { return one.second.index == index; });
     impl.mappings.erase(impl.mappings.find(index));
+    if (const auto own = impl.retentions.find(index); own != impl.retentions.end())
+      impl.retentions.erase(own);
   }
   for (const auto number : change.remove) {
     HONRYU_TRY_VOID(RemoveFile(impl.SegmentPath(number)));
@@ -353,6 +362,8 @@ std::vector<IndexStatistics> Store::Indices() const {
   for (const auto& [name, mapping] : impl_->mappings) {
     IndexStatistics index;
     index.name = name;
+    index.fields = mapping->size();
+    index.left_out = mapping->LeftOut();
     for (const auto& [key, entries] : impl_->groups)
       if (key.index == name)
         for (const auto& entry : entries) {
@@ -360,6 +371,8 @@ std::vector<IndexStatistics> Store::Indices() const {
           index.deleted += entry.segment->doc_count() - entry.living();
           index.bytes += entry.segment->byte_size();
           ++index.segments;
+          if (entry.segment->damaged())
+            ++index.lost_segments;  // not set aside yet, but searches leave it out
         }
     for (const auto& [number, segment] : impl_->lost) index.lost_segments += segment.index == name ? 1 : 0;
     all.push_back(std::move(index));

@@ -94,9 +94,9 @@ struct Store::Impl {
     std::unique_ptr<SegmentBuilder> builder;
     bool perhaps_erased = false;  ///< Holds documents of before an erasure.
   };
-  /// With `writer`.
-  GroupKey GroupOf(std::string_view index, std::int64_t time_ms) const;
-  /// How long an index is kept; 0: for ever. With `writer`.
+  /// With `writer`. May make the index.
+  GroupKey GroupOf(std::string_view index, std::int64_t time_ms);
+  /// How long an index is kept; 0: for ever.
   Duration RetentionOf(std::string_view index) const;
   Result<void> AddOne(std::string_view shard, const StoreDocument& document, AddResult& result,
                       std::size_t place);
@@ -186,8 +186,7 @@ struct Store::Impl {
   std::map<GroupKey, Open> open;
   IdWrites id_writes;
   std::map<std::string, std::uint64_t, std::less<>>
-      erased_through;                                       ///< Up to where erasures reach, by shard.
-  std::map<std::string, Duration, std::less<>> retentions;  ///< Of indices that have their own.
+      erased_through;  ///< Up to where erasures reach, by shard.
   DocumentParser parser;
   std::map<std::string, std::uint64_t, std::less<>> added;  ///< Positions of all that was added.
   std::uint64_t waiting = 0, open_bytes = 0;
@@ -197,7 +196,8 @@ struct Store::Impl {
   std::map<GroupKey, std::vector<Entry>> groups;
   std::map<std::uint64_t, LostSegment> lost;  ///< In quarantine.
   std::map<std::string, std::shared_ptr<Mapping>, std::less<>> mappings;
-  std::function<std::string(std::string_view)> new_index;
+  std::map<std::string, Duration, std::less<>> retentions;  ///< Of indices that have their own.
+  std::function<NewIndex(std::string_view)> new_index;
   std::uint64_t memory_segment_bytes = 0;
   StoreStatistics statistics;
 };

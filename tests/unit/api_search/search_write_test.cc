@@ -158,6 +158,24 @@ TEST_F(SearchWriteTest, IndicesAreKeptAsTheirSettingsTemplatesAndPoliciesSay) {
   EXPECT_EQ(left(1), "");
 }
 
+TEST_F(SearchWriteTest, AnIndexThatEventsAloneMadeIsKeptAsItsTemplateSaysWithoutARequest) {
+  EXPECT_EQ(Call("PUT", "/_index_template/t",
+                 R"({"index_patterns":["auto-*"],"template":{"settings":{"index.retention.days":2}}})")
+                .status,
+            200);
+  const std::string source = R"({"@timestamp":)" + std::to_string(kNow) + "}";
+  ASSERT_TRUE(
+      store_->Add({"s", {{"auto-1", 1, 0, {}, source, kNow}, {"plain", 2, 0, {}, source, kNow}}, 2}).ok());
+  ASSERT_TRUE(store_->Flush().ok());
+  clock_.Advance(std::chrono::hours(24 * 3));
+  ASSERT_TRUE(store_->Maintain().ok());
+  for (const auto& index : store_->Indices()) {
+    if (index.name == "auto-1") EXPECT_EQ(index.documents, 0u);
+    if (index.name == "plain") EXPECT_EQ(index.documents, 1u);
+  }
+  EXPECT_EQ(store_->Statistics().dropped_segments, 1u);
+}
+
 TEST_F(SearchWriteTest, AliasesWithFiltersAreRefusedAndDoNotShowEverything) {
   Call("PUT", "/logs", "");
   const std::string filter = R"({"filter":{"term":{"n":1}}})";

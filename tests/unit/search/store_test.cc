@@ -121,6 +121,61 @@ TEST_F(StoreTest, IndicesMayHaveTheirOwnRetention) {
   EXPECT_EQ(Count("always"), 0u);
 }
 
+TEST_F(StoreTest, MergingWritesNoMoreThanItsShareOfTheDisk) {
+  config_.merge_bytes_per_second = 20'000;
+  Reopen();
+  constexpr std::uint64_t kEach = 60;
+  std::uint64_t next = 1, worst = 0, before = 0;
+  const auto begin = clock_.Mono();
+  for (int second = 0; second < 400; ++second) {
+    if (second < 160) {
+      Add(next, next + kEach - 1);
+      next += kEach;
+      ASSERT_TRUE(store_->Flush().ok());
+    }
+    ASSERT_TRUE(store_->Maintain().ok());
+    const auto statistics = store_->Statistics();
+    worst = std::max(worst, statistics.merged_bytes - before);
+    before = statistics.merged_bytes;
+    clock_.Advance(std::chrono::seconds(1));
+    // The share since the beginning, and the one merge that is ahead of it: the next one waits for it.
+    const auto seconds = static_cast<std::uint64_t>((clock_.Mono() - begin) / std::chrono::seconds(1));
+    ASSERT_LE(statistics.merged_bytes, seconds * config_.merge_bytes_per_second + worst) << second;
+  }
+  // It was the share that held it back: there was more to be merged than that in the meantime.
+  EXPECT_GT(worst, config_.merge_bytes_per_second * 2);
+  EXPECT_GE(store_->Statistics().merges, 160 / 8u);
+  EXPECT_LT(Files("segments"), 24u);
+  EXPECT_EQ(Count(), 160 * kEach);
+}
+
+TEST_F(StoreTest, AnIndexMadeByEventsHasItsRetentionFromTheFirstOneOn) {
+  store_->SetNewIndex([](std::string_view index) {
+    return NewIndex{
+        R"({"properties":{"n":{"type":"keyword"}}})",
+        index.starts_with("short") ? std::optional<Duration>(std::chrono::hours(48)) : std::nullopt};
+  });
+  // Of four days ago: beyond two days they count as today's, or the first upkeep would drop them.
+  Add(1, 4, "short-a", "a", kNow - 4 * kDayMs);
+  Add(1, 4, "long", "b", kNow - 4 * kDayMs);
+  Add(1, 4, "short-b", "c");
+  ASSERT_TRUE(store_->Flush().ok());
+  ASSERT_TRUE(store_->Maintain().ok());
+  EXPECT_EQ(Count("short-*"), 8u);
+  clock_.Advance(std::chrono::hours(24 * 3));
+  ASSERT_TRUE(store_->Maintain().ok());
+  EXPECT_EQ(Count("short-*"), 0u);
+  EXPECT_EQ(Count("long"), 4u);
+  // One that is made anew begins anew.
+  ASSERT_TRUE(store_->DropIndex("short-b").ok());
+  store_->SetNewIndex(nullptr);
+  Add(5, 8, "short-b", "c", kNow + 3 * kDayMs);
+  ASSERT_TRUE(store_->Flush().ok());
+  clock_.Advance(std::chrono::hours(24 * 3));
+  ASSERT_TRUE(store_->Maintain().ok());
+  EXPECT_EQ(Count("short-b"), 4u);
+}
+
 TEST_F(StoreTest, EventsOfLongAgoAreKeptAsLongAsTodays) {
   Add(1, 4, "events", "s", kNow - 4000 * kDayMs);
   ASSERT_TRUE(store_->Flush().ok());
