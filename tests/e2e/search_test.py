@@ -2,11 +2,19 @@
 """Events posted to the gateway are found by the search port within a second, by `honryu search` too; the indexer as a daemon of its own
 fills its store again after it lost it.
 """
+import fcntl
 import json
 import os
+import pty
+import re
 import shutil
+import signal
+import struct
+import subprocess
 import sys
+import termios
 import time
+import unicodedata
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))), "support"))
 import honryu_process as hp  # noqa: E402
@@ -30,6 +38,72 @@ def count(server, query="*"):
     return answer["count"] if status == 200 else 0
 
 
+def terminal(columns, *command, environment=None):
+    """What a command writes to a terminal of so many columns."""
+    process, descriptor = pty.fork()
+    if process == 0:
+        fcntl.ioctl(1, termios.TIOCSWINSZ, struct.pack("HHHH", 40, columns, 0, 0))
+        os.execve(hp.BINARY, [hp.BINARY, *command], dict(os.environ, **(environment or {})))
+    out = b""
+    while True:
+        try:
+            some = os.read(descriptor, 65536)
+        except OSError:  # EIO: the other end is closed
+            break
+        if not some:
+            break
+        out += some
+    os.close(descriptor)
+    assert os.waitstatus_to_exitcode(os.waitpid(process, 0)[1]) == 0, out
+    return out.decode().replace("\r\n", "\n")
+
+
+def width(text):
+    return sum(2 if unicodedata.east_asian_width(c) in "WF" else 1 for c in re.sub("\x1b\\[[0-9;]*m", "", text))
+
+
+def on_a_terminal(server, url):
+    query = ("search", "event_type:error AND 京都", "-n", "7", *url)
+    for columns in (80, 140):
+        shown = terminal(columns, *query).splitlines()
+        assert "\x1b[1;33m" in "".join(shown) and any(bar in shown[0] for bar in "▁▂▃▄▅▆▇█"), shown
+        assert all(width(line) <= columns for line in shown), [width(line) for line in shown]
+        assert sum("で失敗" in line for line in shown) == 7, shown
+        assert "51 found" in shown[-1] and "newest 7 shown" in shown[-1], shown
+    assert "\x1b" not in terminal(80, *query, environment={"NO_COLOR": "1"})
+    whole = terminal(80, *query, "--wrap", "--no-color")
+    assert "…" not in whole and "event_id=" in whole, whole
+    lines = hp.run_cli(*query, "-o", "json").stdout.decode().splitlines()
+    assert len(lines) == 7 and all(json.loads(line)["event_type"] == "error" for line in lines), lines
+    fields = hp.run_cli(*query, "--fields", "user_id,event_type").stdout.decode().splitlines()
+    assert len(fields) == 7 and all(re.fullmatch(r"\S+Z  user_id=\S+  event_type=error", line) for line in fields), fields
+    none = hp.run_cli("search", "nothing_like_this", *url)
+    assert none.returncode == 0 and none.stdout == b"" and b"nothing found from 20" in none.stderr, none
+    when = hp.run_cli("search", "--from", "lunchtime", *url, check=False)
+    assert when.returncode == 1 and b"today, yesterday" in when.stderr, when
+    down = hp.run_cli("search", "--url", "http://127.0.0.1:9", check=False)
+    assert down.returncode == 1 and b"Connection refused" in down.stderr, down
+    # A reader that has seen enough ends it without a word.
+    with subprocess.Popen([hp.BINARY, "search", "-n", "400", *url], stdout=subprocess.PIPE, stderr=subprocess.PIPE) as piped:
+        piped.stdout.readline()
+        piped.stdout.close()
+        assert piped.wait(20) in (0, -signal.SIGPIPE) and b"rror" not in piped.stderr.read()
+    # Events that come later, also such with an older time, each once.
+    with subprocess.Popen([hp.BINARY, "search", "user_id:tailed", "--follow", "--fields", "properties.n", *url], stdout=subprocess.PIPE) as tail:
+        expected = []
+        for first in (1000, 1003, 1006):
+            made = list(events(3, first))
+            for i, event in enumerate(made):
+                event.update(user_id="tailed", properties={"n": first + i}, timestamp=int(time.time() * 1000) - 120_000 * i)
+            post(server, made)
+            expected.append({f"properties.n={first + i}" for i in range(3)})
+            got = {tail.stdout.readline().decode().split()[-1] for _ in range(3)}
+            assert got == expected[-1], (got, expected[-1])
+        tail.send_signal(signal.SIGINT)
+        assert tail.wait(10) == -signal.SIGINT
+        assert tail.stdout.read() == b""
+
+
 def all_in_one():
     with hp.temporary_directory() as directory, hp.Server(directory) as server:
         post(server, events(1))
@@ -45,9 +119,9 @@ def all_in_one():
         post(server, events(50, 50))  # what is there already
         assert count(server, "properties.message:京都") == 50 + 1 and count(server) == 501
         url = ("--url", server.url("search"))
-        shown = hp.run_cli("search", "event_type:error AND 京都", "--size", "5", *url)
+        shown = hp.run_cli("search", "event_type:error AND 京都", "--size", "5", "--histogram", *url)
         lines = shown.stdout.decode().splitlines()
-        assert "most" in lines[0] and any(bar in lines[0] for bar in "▁▂▃▄▅▆▇█"), lines
+        assert "most" in lines[1] and any(bar in lines[0] for bar in "▁▂▃▄▅▆▇█"), lines
         found = [line for line in lines if "東京都で失敗" in line]
         assert len(found) == 5 and "\x1b" not in shown.stdout.decode(), lines
         assert b"51 found" in shown.stderr, shown.stderr
@@ -55,13 +129,14 @@ def all_in_one():
         hit = raw["hits"]["hits"][0]
         assert hit["_source"]["user_id"] == "u3" and hit["_id"] == hit["_source"]["event_id"], hit
         assert server.json("search", "GET", "/events/_doc/" + hit["_id"])[1]["_source"] == hit["_source"]
+        on_a_terminal(server, url)
         wrong = hp.run_cli("search", "((", *url, check=False)
         assert wrong.returncode == 1 and b"400" in wrong.stderr, wrong
         metrics = server.request("admin", "GET", "/metrics")[1].decode()
         assert "honryu_indexer_documents_total 5" in metrics, [line for line in metrics.splitlines() if "indexer" in line]
         assert server.stop() == 0
         server.start()
-        assert count(server) == 501
+        assert count(server) == 501 + 9
 
 
 def separate_daemon():

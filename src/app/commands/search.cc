@@ -1,15 +1,20 @@
 #include "command.h"
 #include "connection.h"
 #include "honryu/base/units.h"
+#include "search_view.h"
 
+#include <sys/ioctl.h>
 #include <unistd.h>
 
 #include <algorithm>
-#include <array>
 #include <cstdio>
 #include <cstdlib>
+#include <ctime>
+#include <map>
 #include <memory>
+#include <set>
 #include <string>
+#include <thread>
 #include <vector>
 
 namespace honryu::app {
@@ -22,48 +27,41 @@ struct Options {
   std::string url = "http://127.0.0.1:9200";
   std::string index = "events";
   std::string from = "15m", to = "now";
-  std::string api_key;
+  std::string api_key, color = "auto", output = "text";
+  std::vector<std::string> fields;
   int size = 20;
-  bool json = false, no_color = false, oldest_first = false;
+  bool json = false, no_color = false, oldest_first = false, follow = false, wrap = false, local = false,
+       histogram = false;
 };
 
-constexpr std::string_view kMark = "\x01", kUnmark = "\x02";  // around what was found; never shown as such
-constexpr int kColumns = 60;
+constexpr std::int64_t kDayMs = 86'400'000;
+constexpr int kFollowBatch = 1000;
+constexpr std::chrono::seconds kFollowEvery{1};
 
-/// How something is shown on a terminal; nothing without one.
-struct Style {
-  bool on = false;
-  std::string Paint(std::string_view code, std::string_view text) const {
-    if (!on) return std::string(text);
-    return "\x1b[" + std::string(code) + "m" + std::string(text) + "\x1b[0m";
-  }
-};
-
-/// "15m" and "now-15m" are that long ago; "now" is now; else a time as the server reads it.
-std::string TimeText(const std::string& text) {
-  if (ParseDuration(text).ok()) return "now-" + text;
-  return text;
+/// Midnight of the day that holds `ms`, in the zone in which times are shown.
+std::int64_t Midnight(std::int64_t ms, bool local) {
+  if (!local) return ms - ms % kDayMs;
+  const std::time_t seconds = ms / 1000;
+  std::tm parts{};
+  ::localtime_r(&seconds, &parts);
+  parts.tm_hour = parts.tm_min = parts.tm_sec = 0;
+  parts.tm_isdst = -1;
+  return static_cast<std::int64_t>(::mktime(&parts)) * 1000;
 }
 
-/// Milliseconds since 1970, for the histogram.
-Result<std::int64_t> TimeMs(const std::string& text, std::int64_t now) {
+/// Milliseconds since 1970 of "15m", "now-15m", "now", "today", "yesterday", or a time.
+Result<std::int64_t> TimeMs(const std::string& text, std::int64_t now, bool local) {
   if (text == "now") return now;
+  if (text == "today") return Midnight(now, local);
+  if (text == "yesterday") return Midnight(Midnight(now, local) - 1, local);
   const std::string past = text.starts_with("now-") ? text.substr(4) : text;
   if (const auto ago = ParseDuration(past); ago.ok()) return now - ToMs(*ago);
-  HONRYU_TRY(const Timestamp time, ParseTimestamp(text));
-  return ToMs(time);
-}
-
-/// A round width of which about kColumns fit into the span.
-std::int64_t Interval(std::int64_t span_ms) {
-  constexpr std::int64_t kSecond = 1000, kMinute = 60 * kSecond, kHour = 60 * kMinute, kDay = 24 * kHour;
-  constexpr std::array<std::int64_t, 18> kWidths = {
-      100,          500,          kSecond,   2 * kSecond, 5 * kSecond, 10 * kSecond,
-      15 * kSecond, 30 * kSecond, kMinute,   2 * kMinute, 5 * kMinute, 10 * kMinute,
-      30 * kMinute, kHour,        3 * kHour, 6 * kHour,   12 * kHour,  kDay};
-  for (const std::int64_t width : kWidths)
-    if (span_ms / width <= kColumns) return width;
-  return (span_ms / kColumns / kDay + 1) * kDay;
+  const Result<Timestamp> time = ParseTimestamp(text);
+  if (time.ok()) return ToMs(*time);
+  return Error(ErrorCode::kInvalidArgument,
+               "expected how long ago (15m, 2h, 7d), today, yesterday, now or a time "
+               "(2026-11-21T09:00:00Z), found \"" +
+                   text + "\"");
 }
 
 std::string Quoted(std::string_view text) {
@@ -72,18 +70,30 @@ std::string Quoted(std::string_view text) {
   return out;
 }
 
-std::string Body(const Options& options, std::int64_t from, std::int64_t to) {
-  const std::string lo = std::to_string(from), hi = std::to_string(to);
-  return R"({"size":)" + std::to_string(options.size) + R"(,"track_total_hits":true,"sort":[{"_time":")" +
-         (options.oldest_first ? "asc" : "desc") +
-         R"("}],"query":{"bool":{"must":[{"query_string":{"query":)" + Quoted(options.query) +
-         R"(}}],"filter":[{"range":{"_time":{"gte":)" + Quoted(TimeText(options.from)) + R"(,"lte":)" +
-         Quoted(TimeText(options.to)) + R"(}}}]}},"highlight":{"number_of_fragments":0,"pre_tags":[)" +
-         Quoted(kMark) + R"(],"post_tags":[)" + Quoted(kUnmark) +
-         R"(],"fields":{"*":{}}},"aggs":{"times":{"date_histogram":{"field":"_time","min_doc_count":0,)" +
-         R"("fixed_interval":")" + std::to_string(Interval(std::max<std::int64_t>(1, to - from))) +
-         R"(ms","extended_bounds":{"min":)" + lo + R"(,"max":)" + hi + R"(},"hard_bounds":{"min":)" + lo +
-         R"(,"max":)" + hi + "}}}}}";
+std::string Matching(const Options& options) {
+  return R"({"query_string":{"query":)" + Quoted(options.query) + "}}";
+}
+
+std::string Highlighting() {
+  return R"("highlight":{"number_of_fragments":0,"pre_tags":[)" + Quoted(kMark) + R"(],"post_tags":[)" +
+         Quoted(kUnmark) + R"(],"fields":{"*":{}}})";
+}
+
+struct Span {
+  std::int64_t from = 0, to = 0, bar = 0;
+};
+
+std::string Body(const Options& options, const Span& span, bool histogram) {
+  const std::string lo = std::to_string(span.from), hi = std::to_string(span.to);
+  std::string body =
+      R"({"size":)" + std::to_string(options.size) + R"(,"track_total_hits":true,"sort":[{"_time":")" +
+      (options.oldest_first ? "asc" : "desc") + R"("}],"query":{"bool":{"must":[)" + Matching(options) +
+      R"(],"filter":[{"range":{"_time":{"gte":)" + lo + R"(,"lte":)" + hi + "}}}]}}," + Highlighting();
+  if (histogram)
+    body += R"(,"aggs":{"times":{"date_histogram":{"field":"_time","min_doc_count":0,"fixed_interval":")" +
+            std::to_string(span.bar) + R"(ms","extended_bounds":{"min":)" + lo + R"(,"max":)" + hi +
+            R"(},"hard_bounds":{"min":)" + lo + R"(,"max":)" + hi + "}}}}";
+  return body + "}";
 }
 
 async::Task<Result<http::ClientResponse>> Send(http::Client* client, http::ClientRequest request) {
@@ -92,121 +102,235 @@ async::Task<Result<http::ClientResponse>> Send(http::Client* client, http::Clien
   co_return response;
 }
 
-std::string Highlighted(const Style& style, std::string_view text) {
-  std::string out;
-  while (!text.empty()) {
-    const auto begin = text.find(kMark);
-    out += text.substr(0, begin);
-    if (begin == std::string_view::npos) break;
-    const auto end = text.find(kUnmark, begin);
-    out += style.Paint("1;33", text.substr(begin + 1, end - begin - 1));
-    text = end == std::string_view::npos ? std::string_view() : text.substr(end + 1);
+/// The search port of one server.
+class Searcher {
+ public:
+  Searcher(const Options& options, http::Endpoint endpoint)
+      : options_(options), connection_(options.url), endpoint_(std::move(endpoint)) {
+    endpoint_.path = "/" + options.index + "/_search";
   }
-  return out;
-}
-
-/// What a terminal would obey must not come from an event.
-std::string Harmless(std::string_view text) {
-  std::string out;
-  for (const char c : text)
-    out += static_cast<unsigned char>(c) < 0x20 && c != kMark[0] && c != kUnmark[0] ? ' ' : c;
-  return out;
-}
-
-void AppendMembers(const Style& style, const Json& json, const std::string& path, const Json* highlights,
-                   std::string& line) {
-  for (const auto& [name, value] : json.object()) {
-    const std::string full = path.empty() ? name : path + "." + name;
-    if (value.is_object()) {
-      AppendMembers(style, value, full, highlights, line);
-      continue;
-    }
-    std::string text = value.is_string() ? std::string(value.StringOr("")) : value.Dump();
-    const Json* marked = highlights != nullptr ? highlights->Find(full) : nullptr;
-    if (marked != nullptr && value.is_string() && !marked->array().empty())
-      text = marked->array()[0].StringOr("");
-    line += "  " + style.Paint("2", Harmless(full) + "=") + Highlighted(style, Harmless(text));
+  Result<http::ClientResponse> Ask(const std::string& body) {
+    http::ClientRequest request;
+    request.method = "POST";
+    request.endpoint = endpoint_;
+    request.idempotent = true;
+    request.headers.Add("Content-Type", "application/json");
+    if (!options_.api_key.empty()) request.headers.Add("Authorization", "Bearer " + options_.api_key);
+    request.body = Bytes(std::string(body));
+    auto response = connection_.runtime().BlockOn(Send(&connection_.http(), std::move(request)));
+    if (!response.ok()) return response.error().WithContext(options_.url);
+    return response;
   }
-}
-
-void PrintHit(const Style& style, const Json& hit) {
-  const Json* sort = hit.Find("sort");
-  const Json* source = hit.Find("_source");
-  if (sort == nullptr || sort->array().empty() || source == nullptr) return;
-  std::string line = style.Paint("36", FormatTimestamp(TimestampFromMs(sort->array()[0].IntOr(0))));
-  AppendMembers(style, *source, "", hit.Find("highlight"), line);
-  std::printf("%s\n", line.c_str());
-}
-
-void PrintHistogram(const Style& style, const Json& buckets, std::int64_t from, std::int64_t to) {
-  constexpr std::array<const char*, 9> kBars = {" ", "▁", "▂", "▃", "▄", "▅", "▆", "▇", "█"};
-  std::int64_t most = 0;
-  for (const Json& bucket : buckets.array())
-    if (const Json* count = bucket.Find("doc_count")) most = std::max(most, count->IntOr(0));
-  if (most == 0) return;
-  std::string bars;
-  for (const Json& bucket : buckets.array()) {
-    const Json* count = bucket.Find("doc_count");
-    const std::int64_t n = count != nullptr ? count->IntOr(0) : 0;
-    bars += kBars[n == 0 ? 0 : static_cast<std::size_t>(1 + (n * 7) / most)];
+  Result<Json> Search(const std::string& body) {
+    HONRYU_TRY(const auto response, Ask(body));
+    return Read(response);
   }
-  std::printf("%s  most %lld\n", style.Paint("32", bars).c_str(), static_cast<long long>(most));
-  const std::string begin = FormatTimestamp(TimestampFromMs(from)).substr(0, 19),
-                    end = FormatTimestamp(TimestampFromMs(to)).substr(0, 19);
-  std::printf("%s\n\n", style.Paint("2", begin + " … " + end).c_str());
+  Result<Json> Read(const http::ClientResponse& response) const {
+    auto answer = Json::Parse(response.body.view());
+    if (!answer.ok())
+      return Error(ErrorCode::kInvalidArgument, options_.url + " does not answer as a search port");
+    if (response.status == 200) return answer;
+    const Json* error = answer->Find("error");
+    const Json* reason = error != nullptr ? error->Find("reason") : nullptr;
+    return Error(response.status >= 500 || response.status == 429 ? ErrorCode::kUnavailable
+                                                                  : ErrorCode::kInvalidArgument,
+                 std::string(reason != nullptr ? reason->StringOr("") : "HTTP error") + " (" +
+                     std::to_string(response.status) + ")");
+  }
+
+ private:
+  const Options& options_;
+  Connection connection_;
+  http::Endpoint endpoint_;
+};
+
+const Json* At(const Json& json, std::initializer_list<std::string_view> path) {
+  const Json* at = &json;
+  for (const auto name : path)
+    if (at != nullptr) at = at->Find(name);
+  return at;
 }
 
-int Run(const Options& options) {
-  const std::int64_t now = ToMs(SystemClock().Now());
-  const Result<std::int64_t> from = TimeMs(options.from, now), to = TimeMs(options.to, now);
-  if (!from.ok()) return Fail(from.error().WithContext("--from"));
-  if (!to.ok()) return Fail(to.error().WithContext("--to"));
-  if (*from >= *to) return Fail(Error(ErrorCode::kInvalidArgument, "--from must be before --to"));
-  Connection connection(options.url);
-  const Result<http::Endpoint> endpoint = http::ParseUrl(options.url);
-  if (!endpoint.ok()) return Fail(endpoint.error());
-  http::ClientRequest request;
-  request.method = "POST";
-  request.endpoint = *endpoint;
-  request.endpoint.path = "/" + options.index + "/_search";
-  request.idempotent = true;
-  request.headers.Add("Content-Type", "application/json");
-  if (!options.api_key.empty()) request.headers.Add("Authorization", "Bearer " + options.api_key);
-  request.body = Bytes(Body(options, *from, *to));
-  const Result<http::ClientResponse> response =
-      connection.runtime().BlockOn(Send(&connection.http(), std::move(request)));
-  if (!response.ok()) return Fail(response.error().WithContext(options.url));
-  if (options.json) {
+std::int64_t NumberAt(const Json& json, std::initializer_list<std::string_view> path) {
+  const Json* at = At(json, path);
+  return at != nullptr ? at->IntOr(0) : 0;
+}
+
+/// What an answer is not, on standard error: it must not pass for the whole.
+void WarnOfParts(const Json& answer) {
+  if (const Json* late = answer.Find("timed_out"); late != nullptr && late->BoolOr(false))
+    std::fprintf(stderr, "honryu: the search came to its time limit: there may be more\n");
+  if (const auto failed = NumberAt(answer, {"_shards", "failed"}); failed > 0)
+    std::fprintf(stderr, "honryu: %lld part(s) of the store could not be searched: there may be more\n",
+                 static_cast<long long>(failed));
+}
+
+void PrintHit(const SearchView& view, const Options& options, const Json& hit) {
+  if (options.output == "text")
+    std::printf("%s\n", view.Event(hit).c_str());
+  else if (const Json* source = hit.Find("_source"))
+    std::printf("%s\n", source->Dump().c_str());
+}
+
+int Once(Searcher& searcher, const Options& options, SearchView view, Span span, std::size_t columns) {
+  const bool histogram = options.output == "text" && (options.histogram || columns > 0);
+  span.bar =
+      BarWidth(span.to - span.from,
+               std::clamp<std::int64_t>(columns == 0 ? 80 : static_cast<std::int64_t>(columns), 20, 120));
+  const auto response = searcher.Ask(Body(options, span, histogram || options.output == "answer"));
+  if (!response.ok()) return Fail(response.error());
+  if (options.output == "answer") {
     std::printf("%.*s\n", static_cast<int>(response->body.size()), response->body.data());
     return response->status == 200 ? 0 : 1;
   }
-  const Result<Json> answer = Json::Parse(response->body.view());
-  if (!answer.ok())
-    return Fail(Error(ErrorCode::kInvalidArgument, options.url + " does not answer as a search port"));
-  if (response->status != 200) {
-    const Json* error = answer->Find("error");
-    const Json* reason = error != nullptr ? error->Find("reason") : nullptr;
-    return Fail(Error(ErrorCode::kInvalidArgument,
-                      std::string(reason != nullptr ? reason->StringOr("") : "HTTP error") + " (" +
-                          std::to_string(response->status) + ")"));
-  }
-  Style style;
-  style.on = !options.no_color && std::getenv("NO_COLOR") == nullptr && ::isatty(STDOUT_FILENO) == 1;
-  const Json* aggregations = answer->Find("aggregations");
-  const Json* times = aggregations != nullptr ? aggregations->Find("times") : nullptr;
-  const Json* buckets = times != nullptr ? times->Find("buckets") : nullptr;
-  if (buckets != nullptr) PrintHistogram(style, *buckets, *from, *to);
-  const Json* hits = answer->Find("hits");
-  const Json* list = hits != nullptr ? hits->Find("hits") : nullptr;
-  if (list != nullptr)
-    for (const Json& hit : list->array()) PrintHit(style, hit);
-  const Json* total = hits != nullptr ? hits->Find("total") : nullptr;
-  const Json* count = total != nullptr ? total->Find("value") : nullptr;
-  const Json* took = answer->Find("took");
-  std::fprintf(stderr, "%lld found in %lld ms\n",
-               static_cast<long long>(count != nullptr ? count->IntOr(0) : 0),
-               static_cast<long long>(took != nullptr ? took->IntOr(0) : 0));
+  const auto answer = searcher.Read(*response);
+  if (!answer.ok()) return Fail(answer.error());
+  if (const Json* buckets = At(*answer, {"aggregations", "times", "buckets"});
+      histogram && buckets != nullptr)
+    if (const auto chart = view.Histogram(*buckets, span.from, span.to, span.bar); !chart.empty())
+      std::printf("%s\n", chart.c_str());
+  if (const Json* hits = At(*answer, {"hits", "hits"}))
+    for (const Json& hit : hits->array()) PrintHit(view, options, hit);
+  std::fflush(stdout);
+  WarnOfParts(*answer);
+  const auto found = NumberAt(*answer, {"hits", "total", "value"});
+  const auto shown = std::min<std::int64_t>(found, options.size);
+  SearchView whole = view;
+  whole.whole_time = true;
+  if (found == 0)
+    std::fprintf(stderr, "nothing found from %s to %s; --from 24h looks further back\n",
+                 whole.Time(span.from).c_str(), whole.Time(span.to).c_str());
+  else
+    std::fprintf(stderr, "%s found in %lld ms%s\n", Grouped(found).c_str(),
+                 static_cast<long long>(NumberAt(*answer, {"took"})),
+                 shown == found ? ""
+                                : (std::string(options.oldest_first ? ", the oldest " : ", the newest ") +
+                                   Grouped(shown) + " shown (-n for more)")
+                                      .c_str());
   return 0;
+}
+
+/// Where each shard was read up to: its events become visible in their order, so that what is behind is new,
+/// however old its own time is.
+class Tail {
+ public:
+  /// Of all that is there now.
+  Result<void> Begin(Searcher& searcher) {
+    HONRYU_TRY(const auto answer,
+               searcher.Search(R"({"size":0,"aggs":{"s":{"terms":{"field":"_shard","size":10000},
+                 "aggs":{"l":{"top_hits":{"size":1,"_source":false,"sort":[{"_sequence":"desc"}]}}}}}})"));
+    if (const Json* buckets = At(answer, {"aggregations", "s", "buckets"}))
+      for (const Json& bucket : buckets->array()) {
+        const Json* name = bucket.Find("key");
+        const Json* hits = At(bucket, {"l", "hits", "hits"});
+        if (name == nullptr || hits == nullptr || hits->array().empty()) continue;
+        const Json* sort = hits->array()[0].Find("sort");
+        if (sort != nullptr && !sort->array().empty())
+          last_[std::string(name->StringOr(""))] = sort->array()[0].IntOr(0);
+      }
+    return Ok();
+  }
+  std::string Body(const Options& options) const {
+    std::string newer, known;
+    for (const auto& [shard, sequence] : last_) {
+      newer += R"({"bool":{"filter":[{"term":{"_shard":)" + Quoted(shard) +
+               R"(}},{"range":{"_sequence":{"gt":)" + std::to_string(sequence) + "}}}]}},";
+      known += (known.empty() ? "" : ",") + Quoted(shard);
+    }
+    return R"({"size":)" + std::to_string(kFollowBatch) +
+           R"(,"track_total_hits":false,"sort":[{"_sequence":"asc"},{"_shard":"asc"},{"_time":"asc"}],"query":{"bool":{"must":[)" +
+           Matching(options) + R"(],"filter":[{"bool":{"should":[)" + newer +
+           R"({"bool":{"must_not":[{"terms":{"_shard":[)" + known + "]}}]}}]}}]}}," + Highlighting() + "}";
+  }
+  /// The hits in the order of their time, which is the first value of their sort then.
+  std::vector<Json> Take(const Json& answer) {
+    std::multimap<std::int64_t, Json> by_time;  // those of one moment in the order of their shards
+    std::vector<Json> events;
+    const Json* hits = At(answer, {"hits", "hits"});
+    if (hits == nullptr) return events;
+    for (const Json& hit : hits->array()) {
+      const Json* sort = hit.Find("sort");
+      if (sort == nullptr || sort->array().size() != 3) continue;
+      const auto& values = sort->array();
+      auto& last = last_[std::string(values[1].StringOr(""))];
+      last = std::max(last, values[0].IntOr(0));
+      Json::Object members = hit.object();
+      for (auto& [name, value] : members)
+        if (name == "sort") value = Json(Json::Array{values[2]});
+      by_time.emplace(values[2].IntOr(0), Json(std::move(members)));
+    }
+    for (auto& [time, event] : by_time) events.push_back(std::move(event));
+    return events;
+  }
+
+ private:
+  std::map<std::string, std::int64_t> last_;
+};
+
+int Follow(Searcher& searcher, Options options, const SearchView& view, const Span& span) {
+  Tail tail;
+  if (const auto begun = tail.Begin(searcher); !begun.ok()) return Fail(begun.error());
+  // What is there first, the newest at the bottom.
+  options.oldest_first = false;
+  const auto before = searcher.Search(Body(options, span, false));
+  if (!before.ok()) return Fail(before.error());
+  const auto print = [&](const Json& hit) { PrintHit(view, options, hit); };
+  std::set<std::string> shown;  // came after the tail began, and before this
+  const auto name_of = [](const Json& hit) {
+    const Json *index = hit.Find("_index"), *id = hit.Find("_id");
+    return std::string(index != nullptr ? index->StringOr("") : "") + "/" +
+           std::string(id != nullptr ? id->StringOr("") : "");
+  };
+  if (const Json* hits = At(*before, {"hits", "hits"}))
+    for (auto hit = hits->array().rbegin(); hit != hits->array().rend(); ++hit) {
+      print(*hit);
+      shown.insert(name_of(*hit));
+    }
+  bool told = false;
+  for (;;) {
+    std::fflush(stdout);
+    const auto answer = searcher.Search(tail.Body(options));
+    if (!answer.ok() && answer.error().code() == ErrorCode::kInvalidArgument) return Fail(answer.error());
+    if (!answer.ok() && !told)
+      std::fprintf(stderr, "honryu: %s; trying again\n", answer.error().message().c_str());
+    if (answer.ok() && told) std::fprintf(stderr, "honryu: the server answers again\n");
+    told = !answer.ok();
+    const auto events = answer.ok() ? tail.Take(*answer) : std::vector<Json>();
+    for (const Json& hit : events)
+      if (!shown.contains(name_of(hit))) print(hit);
+    if (events.size() < kFollowBatch) std::this_thread::sleep_for(kFollowEvery);
+  }
+}
+
+std::size_t TerminalColumns() {
+  if (::isatty(STDOUT_FILENO) != 1) return 0;
+  struct winsize size{};
+  return ::ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col > 0 ? size.ws_col : 80;
+}
+
+int Run(Options options) {
+  if (options.json) options.output = "answer";
+  const std::int64_t now = ToMs(SystemClock().Now());
+  const auto from = TimeMs(options.from, now, options.local), to = TimeMs(options.to, now, options.local);
+  if (!from.ok()) return Fail(from.error().WithContext("--from"));
+  if (!to.ok()) return Fail(to.error().WithContext("--to"));
+  if (*from >= *to) return Fail(Error(ErrorCode::kInvalidArgument, "--from must be before --to"));
+  const Result<http::Endpoint> endpoint = http::ParseUrl(options.url);
+  if (!endpoint.ok()) return Fail(endpoint.error());
+  const auto columns = TerminalColumns();
+  const char* const no_color = std::getenv("NO_COLOR");
+  SearchView view;
+  view.color = options.color == "always" || (options.color == "auto" && !options.no_color && columns > 0 &&
+                                             (no_color == nullptr || *no_color == '\0'));
+  view.width = options.wrap ? 0 : columns;
+  view.local = options.local;
+  view.fields = options.fields;
+  // Of one day, a terminal shows the time of day.
+  view.whole_time = columns == 0 || Midnight(*from, options.local) != Midnight(*to, options.local);
+  Searcher searcher(options, *endpoint);
+  const Span span{*from, *to, 0};
+  if (options.follow) return Follow(searcher, options, view, span);
+  return Once(searcher, options, view, span, columns);
 }
 
 }  // namespace
@@ -217,24 +341,46 @@ void AddSearchCommand(CLI::App& app, int* exit_code) {
       app.add_subcommand("search", "Search events, newest first, with a histogram of when they happened");
   command
       ->add_option("query", options->query,
-                   "In the syntax of Lucene: words, \"phrases\", field:value, AND OR NOT")
+                   "In the syntax of Lucene: words, \"phrases\", field:value, AND OR NOT, wild*, [1 TO 5]")
       ->capture_default_str();
-  command->add_option("--from", options->from, "How long ago (15m, 2h, 7d), or a time")
+  command->add_option("--from", options->from, "How long ago (15m, 2h, 7d), today, yesterday, or a time")
       ->capture_default_str();
   command->add_option("--to", options->to, "The same, or \"now\"")->capture_default_str();
-  command->add_option("--index", options->index, "Indices: names and patterns with commas between them")
+  command->add_option("-i,--index", options->index, "Indices: names and patterns with commas between them")
       ->capture_default_str();
-  command->add_option("--size", options->size, "Events to show")
+  command->add_option("-n,--size", options->size, "Events to show")
       ->check(CLI::Range(0, 10'000))
       ->capture_default_str();
-  command->add_option("--url", options->url, "The search port")->capture_default_str();
-  command->add_option("--api-key", options->api_key, "Sent as a bearer token")->envname("HONRYU_API_KEY");
+  command->add_flag("-f,--follow", options->follow, "Then show new events as they come, until interrupted");
   command->add_flag("--oldest-first", options->oldest_first, "The oldest events instead of the newest");
-  command->add_flag("--json", options->json, "The server's answer as it is");
-  command->add_flag("--no-color", options->no_color, "Plain text, also on a terminal");
+  command->add_option("--fields", options->fields, "Only these members: user_id,properties.page")
+      ->delimiter(',');
+  command
+      ->add_option("-o,--output", options->output,
+                   "text: a line an event; json: its JSON, one a line; answer: the server's answer as it is")
+      ->check(CLI::IsMember({"text", "json", "answer"}))
+      ->capture_default_str();
+  command->add_flag("--json", options->json, "The same as --output answer");
+  command->add_flag("--histogram", options->histogram, "Also where the output is no terminal");
+  command->add_flag("-w,--wrap", options->wrap, "Whole lines, also where they are wider than the terminal");
+  command->add_flag("--local", options->local, "Times in the zone of this machine instead of UTC");
+  command
+      ->add_option("--color", options->color,
+                   "auto: on a terminal, unless NO_COLOR is set; always (for less -R); never")
+      ->check(CLI::IsMember({"auto", "always", "never"}))
+      ->capture_default_str();
+  command->add_flag("--no-color", options->no_color, "The same as --color never");
+  command->add_option("--url", options->url, "The search port")
+      ->capture_default_str()
+      ->envname("HONRYU_SEARCH_URL");
+  command->add_option("--api-key", options->api_key, "Sent as a bearer token")->envname("HONRYU_API_KEY");
   command->footer(
+      "Events go to standard output, how many there are to standard error. Exit codes: 0 (also when nothing "
+      "is found), 1 failed, 2 wrong use.\n"
       "honryu search 'level:error AND message:\"connection reset\"' --from 1h\n"
-      "honryu search '東京 -status:200' --from 2026-11-21T09:00:00Z --to 2026-11-21T10:00:00Z --size 100");
+      "honryu search '東京 -status:200' --from 2026-11-21T09:00:00Z --to 2026-11-21T10:00:00Z -n 100\n"
+      "honryu search 'event_type:error' --follow --fields user_id,properties.message\n"
+      "honryu search 'user_id:u7' --from 7d -n 10000 -o json | jq -r .event_type | sort | uniq -c");
   command->callback([options, exit_code] { *exit_code = Run(*options); });
 }
 
