@@ -142,6 +142,48 @@ void DocSet::AndNot(const DocSet& other) {
   Settle();
 }
 
+void DocSet::Clip(DocRange range) {
+  if (empty() || (range.begin == 0 && range.end >= doc_count_)) return;
+  if (form_ == Form::kList) {
+    list_.erase(std::lower_bound(list_.begin(), list_.end(), range.end), list_.end());
+    list_.erase(list_.begin(), std::lower_bound(list_.begin(), list_.end(), range.begin));
+    *this = FromSorted(doc_count_, std::move(list_));
+    return;
+  }
+  MakeBits();
+  for (std::size_t word = 0; word < bits_.size(); ++word) {
+    const auto first = static_cast<std::uint32_t>(word * 64);
+    if (first + std::uint64_t{64} <= range.begin || first >= range.end) {
+      bits_[word] = 0;
+      continue;
+    }
+    if (first < range.begin) bits_[word] &= ~0ULL << (range.begin - first);
+    if (range.end - first < 64) bits_[word] &= ~(~0ULL << (range.end - first));
+  }
+  Settle();
+}
+
+DocRange DocSet::Bounds() const {
+  switch (form_) {
+    case Form::kNone:
+      return {0, 0};
+    case Form::kAll:
+      return {0, doc_count_};
+    case Form::kList:
+      return {list_.front(), list_.back() + 1};
+    case Form::kBits: {
+      std::size_t first = 0, last = bits_.size() - 1;
+      while (bits_[first] == 0) ++first;
+      while (bits_[last] == 0) --last;
+      return {
+          static_cast<std::uint32_t>(first * 64) + static_cast<std::uint32_t>(std::countr_zero(bits_[first])),
+          static_cast<std::uint32_t>(last * 64 + 64) -
+              static_cast<std::uint32_t>(std::countl_zero(bits_[last]))};
+    }
+  }
+  return {};
+}
+
 void DocSet::AppendRange(std::uint32_t begin, std::uint32_t end, std::vector<std::uint32_t>& out) const {
   end = std::min(end, doc_count_);
   if (form_ == Form::kAll) {

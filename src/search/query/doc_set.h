@@ -6,6 +6,11 @@
 
 namespace honryu::search {
 
+/// Documents of a segment, from `begin` to before `end`.
+struct DocRange {
+  std::uint32_t begin = 0, end = UINT32_MAX;
+};
+
 /// Documents of one segment: none, all, a sorted list, or a bitmap, whichever is smaller. Value type.
 class DocSet {
  public:
@@ -28,6 +33,10 @@ class DocSet {
   void And(const DocSet& other);
   void Or(const DocSet& other);
   void AndNot(const DocSet& other);
+  /// Keeps the documents of the range.
+  void Clip(DocRange range);
+  /// The smallest range that holds all of them.
+  DocRange Bounds() const;
   /// Keeps the documents for which keep(doc) is true.
   template <class Keep>
   void Filter(Keep&& keep) {

@@ -14,16 +14,17 @@ constexpr std::string_view kExactSuffix = ".keyword";
 /// Fewer ordinals than this are looked up one by one; more are marked and the column is scanned.
 constexpr std::size_t kFewOrdinals = 16;
 
-DocSet Union(std::uint32_t doc_count, const std::vector<TermEntry>& entries,
-             const std::function<PostingsCursor(const TermEntry&)>& open) {
+template <class Open>
+DocSet Union(std::uint32_t doc_count, const std::vector<TermEntry>& entries, DocRange range, Open&& open) {
+  range.end = std::min(range.end, doc_count);
+  if (range.begin >= range.end) return DocSet(doc_count);
   std::uint64_t total = 0;
   for (const auto& entry : entries) total += entry.doc_count;
-  if (entries.size() == 1 || total * 32 <= doc_count) {
+  if (total * 32 <= doc_count) {
     std::vector<std::uint32_t> docs;
     docs.reserve(total);
     for (const auto& entry : entries)
-      for (auto cursor = open(entry); cursor.Next();)
-        if (cursor.target() < doc_count) docs.push_back(cursor.target());
+      ForEachTarget(open(entry), range.begin, range.end, [&docs](std::uint32_t doc) { docs.push_back(doc); });
     if (entries.size() > 1) {
       std::sort(docs.begin(), docs.end());
       docs.erase(std::unique(docs.begin(), docs.end()), docs.end());
@@ -32,24 +33,27 @@ DocSet Union(std::uint32_t doc_count, const std::vector<TermEntry>& entries,
   }
   std::vector<std::uint64_t> bits((doc_count + 63) / 64);
   for (const auto& entry : entries)
-    for (auto cursor = open(entry); cursor.Next();)
-      if (cursor.target() < doc_count) bits[cursor.target() / 64] |= 1ULL << (cursor.target() % 64);
+    ForEachTarget(open(entry), range.begin, range.end,
+                  [&bits](std::uint32_t doc) { bits[doc / 64] |= 1ULL << (doc % 64); });
   return DocSet::FromBits(doc_count, std::move(bits));
 }
 
-DocSet DocsOf(const Segment& segment, const FieldView& view, const std::vector<TermEntry>& entries) {
+DocSet DocsOf(const Segment& segment, const FieldView& view, const std::vector<TermEntry>& entries,
+              DocRange range) {
   if (entries.empty()) return DocSet(segment.doc_count());
   if (const auto* exact = view.exact())
-    return Union(segment.doc_count(), entries, [&](const TermEntry& entry) { return exact->Open(entry); });
+    return Union(segment.doc_count(), entries, range,
+                 [&](const TermEntry& entry) { return exact->Open(entry); });
   const auto* text = view.text();
   if (!text->by_ordinal)
-    return Union(segment.doc_count(), entries, [&](const TermEntry& entry) { return text->Open(entry); });
+    return Union(segment.doc_count(), entries, range,
+                 [&](const TermEntry& entry) { return text->Open(entry); });
   std::vector<std::uint32_t> ordinals;
   for (const auto& entry : entries)
     for (auto cursor = text->Open(entry); cursor.Next();) ordinals.push_back(cursor.target());
   std::sort(ordinals.begin(), ordinals.end());
   ordinals.erase(std::unique(ordinals.begin(), ordinals.end()), ordinals.end());
-  return ToDocs(segment, view, std::move(ordinals));
+  return ToDocs(segment, view, std::move(ordinals), range);
 }
 
 /// Terms (sources of long values) that are tried between two looks at the limits.
@@ -57,12 +61,13 @@ constexpr std::size_t kLookEvery = 256, kLookEverySource = 32;
 
 /// Long values are in no dictionary: documents that have some are tried by their source.
 Result<void> AddLong(const FieldView& view, const std::function<bool(std::string_view)>& accept,
-                     SourceReader& source, const SearchLimits& limits, DocSet& docs) {
+                     SourceReader& source, const SearchLimits& limits, DocRange range, DocSet& docs) {
   const auto* exact = view.exact();
   if (exact == nullptr || exact->overlong.empty()) return Ok();
   std::vector<std::uint32_t> found;
   std::size_t tried = 0;
   for (const auto doc : exact->overlong) {
+    if (doc < range.begin || doc >= range.end) continue;
     if (++tried % kLookEverySource == 0) HONRYU_TRY_VOID(limits.Check());
     bool any = false;
     source.Strings(doc, view.path, [&](std::string_view text) { any |= accept(text); });
@@ -72,33 +77,55 @@ Result<void> AddLong(const FieldView& view, const std::function<bool(std::string
   return Ok();
 }
 
-/// Documents whose stored numbers fit; skip(min, max) rules whole blocks out.
-template <class Skip, class Fits>
-DocSet ScanColumn(const Column& column, std::uint32_t doc_count, Skip&& skip, Fits&& fits) {
+/// Documents whose stored numbers fit, of those in `range`. skip(min, max) rules whole blocks out, whole(min,
+/// max) says that all numbers between fit.
+template <class Skip, class Whole, class Fits>
+DocSet ScanColumn(const Column& column, std::uint32_t doc_count, DocRange range, Skip&& skip, Whole&& whole,
+                  Fits&& fits) {
+  constexpr std::size_t kWords = PackedInts::kBlock / 64;
   const auto& values = column.values();
   std::array<std::int64_t, PackedInts::kBlock> block;
-  std::vector<std::uint32_t> docs;
+  range.end = std::min(range.end, doc_count);
+  if (range.begin >= range.end) return DocSet(doc_count);
   if (column.index().identity()) {
-    for (std::size_t b = 0; b < values.blocks(); ++b) {
-      if (skip(values.BlockMin(b), values.BlockMax(b))) continue;
+    const std::size_t first = range.begin / PackedInts::kBlock,
+                      last = (range.end - 1) / PackedInts::kBlock;  // of values, which are the documents'
+    std::vector<std::uint64_t> bits;
+    for (auto b = first; b <= last; ++b) {
+      const auto min = values.BlockMin(b), max = values.BlockMax(b);
+      if (skip(min, max)) continue;
+      if (bits.empty()) bits.resize((doc_count + std::size_t{63}) / 64);
+      if (whole(min, max)) {
+        const auto count = std::min(PackedInts::kBlock, values.size() - b * PackedInts::kBlock);
+        for (std::size_t i = 0; i < count; i += 64)
+          bits[b * kWords + i / 64] = count - i >= 64 ? ~0ULL : ~(~0ULL << (count - i));
+        continue;
+      }
       const auto count = values.Decode(b, block.data());
-      for (std::size_t i = 0; i < count; ++i)
-        if (fits(block[i])) docs.push_back(static_cast<std::uint32_t>(b * PackedInts::kBlock + i));
+      for (std::size_t i = 0; i < count; i += 64) {
+        std::uint64_t word = 0;
+        for (std::size_t j = 0; j < std::min<std::size_t>(64, count - i); ++j)
+          word |= std::uint64_t{fits(block[i + j])} << j;
+        bits[b * kWords + i / 64] = word;
+      }
     }
-    return DocSet::FromSorted(doc_count, std::move(docs));
+    return bits.empty() ? DocSet(doc_count) : DocSet::FromBits(doc_count, std::move(bits));
   }
+  std::vector<std::uint32_t> docs;
   std::size_t loaded = SIZE_MAX;
   bool skipped = false;
-  column.index().ForEach([&](std::uint32_t doc, std::size_t value) {
-    const auto b = value / PackedInts::kBlock;
-    if (b != loaded) {
-      loaded = b;
-      skipped = skip(values.BlockMin(b), values.BlockMax(b));
-      if (!skipped) values.Decode(b, block.data());
-    }
-    if (skipped || !fits(block[value % PackedInts::kBlock])) return;
-    if (docs.empty() || docs.back() != doc) docs.push_back(doc);
-  });
+  column.index().ForEach(
+      [&](std::uint32_t doc, std::size_t value) {
+        const auto b = value / PackedInts::kBlock;
+        if (b != loaded) {
+          loaded = b;
+          skipped = skip(values.BlockMin(b), values.BlockMax(b));
+          if (!skipped) values.Decode(b, block.data());
+        }
+        if (skipped || !fits(block[value % PackedInts::kBlock])) return;
+        if (docs.empty() || docs.back() != doc) docs.push_back(doc);
+      },
+      range.begin, range.end);
   return DocSet::FromSorted(doc_count, std::move(docs));
 }
 
@@ -131,7 +158,8 @@ void SourceReader::Strings(std::uint32_t doc, std::string_view path,
   }
 }
 
-DocSet ToDocs(const Segment& segment, const FieldView& view, std::vector<std::uint32_t> targets) {
+DocSet ToDocs(const Segment& segment, const FieldView& view, std::vector<std::uint32_t> targets,
+              DocRange range) {
   const auto doc_count = segment.doc_count();
   const auto* text = view.text();
   if (text == nullptr || !text->by_ordinal) {
@@ -147,13 +175,14 @@ DocSet ToDocs(const Segment& segment, const FieldView& view, std::vector<std::ui
         return false;
       });
     if (entries.empty()) return DocSet(doc_count);
-    return Union(doc_count, entries, [&](const TermEntry& entry) { return exact.Open(entry); });
+    return Union(doc_count, entries, range, [&](const TermEntry& entry) { return exact.Open(entry); });
   }
   std::vector<bool> wanted(exact.terms.size() + std::size_t{1});
   for (const auto ordinal : targets)
     if (ordinal < exact.terms.size()) wanted[ordinal] = true;
   return ScanColumn(
-      exact.ordinals, doc_count, [](std::int64_t, std::int64_t) { return false; },
+      exact.ordinals, doc_count, range, [](std::int64_t, std::int64_t) { return false; },
+      [](std::int64_t, std::int64_t) { return false; },
       [&](std::int64_t ordinal) {
         return static_cast<std::uint64_t>(ordinal) < exact.terms.size() &&
                wanted[static_cast<std::size_t>(ordinal)];
@@ -161,7 +190,7 @@ DocSet ToDocs(const Segment& segment, const FieldView& view, std::vector<std::ui
 }
 
 Result<DocSet> MatchStrings(const Segment& segment, const FieldView& view, const StringTest& test,
-                            SourceReader& source, const SearchLimits& limits) {
+                            SourceReader& source, const SearchLimits& limits, DocRange range) {
   const auto* exact = view.exact();
   const auto* text = view.text();
   if (exact == nullptr && text == nullptr) return DocSet(segment.doc_count());
@@ -176,16 +205,16 @@ Result<DocSet> MatchStrings(const Segment& segment, const FieldView& view, const
     return going.ok();
   });
   HONRYU_TRY_VOID(std::move(going));
-  auto docs = DocsOf(segment, view, entries);
+  auto docs = DocsOf(segment, view, entries, range);
   HONRYU_TRY_VOID(AddLong(
       view,
       [&](std::string_view value) { return value >= test.first && test.within(value) && test.accept(value); },
-      source, limits, docs));
+      source, limits, range, docs));
   return docs;
 }
 
 DocSet MatchExactStrings(const Segment& segment, const FieldView& view,
-                         const std::vector<std::string>& strings, SourceReader& source) {
+                         const std::vector<std::string>& strings, SourceReader& source, DocRange range) {
   const auto* exact = view.exact();
   const auto* text = view.text();
   if (exact == nullptr && text == nullptr) return DocSet(segment.doc_count());
@@ -193,13 +222,13 @@ DocSet MatchExactStrings(const Segment& segment, const FieldView& view,
   for (const auto& string : strings)
     if (const auto entry = (exact != nullptr ? exact->terms : text->terms).Find(string))
       entries.push_back(*entry);
-  auto docs = DocsOf(segment, view, entries);
+  auto docs = DocsOf(segment, view, entries, range);
   (void)AddLong(
       view,
       [&](std::string_view value) {
         return std::find(strings.begin(), strings.end(), value) != strings.end();
       },
-      source, SearchLimits(), docs)
+      source, SearchLimits(), range, docs)
       .ok();  // without limits it cannot fail
   return docs;
 }
@@ -265,32 +294,36 @@ DocSet MatchPresent(const Segment& segment, const SegmentField& field) {
   return docs;
 }
 
-DocSet MatchStored(const Column& column, std::uint32_t doc_count, std::int64_t low, std::int64_t high) {
-  if (column.index().identity()) {
+DocSet MatchStored(const Column& column, std::uint32_t doc_count, std::int64_t low, std::int64_t high,
+                   DocRange within) {
+  const auto whole = [=](std::int64_t min, std::int64_t max) { return min >= low && max <= high; };
+  if (column.index().identity() && within.begin < std::min(within.end, doc_count)) {
     // A range of time holds most segments whole, or not at all.
     const auto& values = column.values();
+    const auto end = (std::min(within.end, doc_count) - 1) / PackedInts::kBlock + 1;
     bool all = true;
-    for (std::size_t b = 0; all && b < values.blocks(); ++b)
-      all = values.BlockMin(b) >= low && values.BlockMax(b) <= high;
+    for (std::size_t b = within.begin / PackedInts::kBlock; all && b < end; ++b)
+      all = whole(values.BlockMin(b), values.BlockMax(b));
     if (all) return DocSet::All(doc_count);
   }
   return ScanColumn(
-      column, doc_count, [=](std::int64_t min, std::int64_t max) { return max < low || min > high; },
-      [=](std::int64_t value) { return value >= low && value <= high; });
+      column, doc_count, within, [=](std::int64_t min, std::int64_t max) { return max < low || min > high; },
+      whole, [=](std::int64_t value) { return value >= low && value <= high; });
 }
 
-DocSet MatchDoubles(const Column& column, std::uint32_t doc_count, const DoubleRange& range) {
+DocSet MatchDoubles(const Column& column, std::uint32_t doc_count, const DoubleRange& range,
+                    DocRange within) {
   const auto fits = [&](std::int64_t stored) {
     const double value = column.ToDouble(stored);
     return (range.include_low ? value >= range.low : value > range.low) &&
            (range.include_high ? value <= range.high : value < range.high);
   };
   return ScanColumn(
-      column, doc_count,
+      column, doc_count, within,
       [&](std::int64_t min, std::int64_t max) {
         return column.ToDouble(max) < range.low || column.ToDouble(min) > range.high;
       },
-      fits);
+      [&](std::int64_t min, std::int64_t max) { return fits(min) && fits(max); }, fits);
 }
 
 std::optional<double> ToDouble(const Scalar& value) {

@@ -39,7 +39,9 @@ class SourceReader {
 
 /// Documents that have any of `targets` (rising): the targets themselves, or for a view by ordinals every
 /// document with one of these values.
-DocSet ToDocs(const Segment& segment, const FieldView& view, std::vector<std::uint32_t> targets);
+/// Like all that follow: documents outside of `range` may be left out.
+DocSet ToDocs(const Segment& segment, const FieldView& view, std::vector<std::uint32_t> targets,
+              DocRange range = {});
 
 /// Strings (tokens in an analysed view) of `view` that are >= `first` and, while within(string) stays true,
 /// fit accept(string). Values too long for the dictionary are read from the source.
@@ -50,10 +52,10 @@ struct StringTest {
 };
 /// kCancelled, kDeadlineExceeded by `limits`.
 Result<DocSet> MatchStrings(const Segment& segment, const FieldView& view, const StringTest& test,
-                            SourceReader& source, const SearchLimits& limits);
+                            SourceReader& source, const SearchLimits& limits, DocRange range = {});
 /// Documents with one of these strings (tokens).
 DocSet MatchExactStrings(const Segment& segment, const FieldView& view,
-                         const std::vector<std::string>& strings, SourceReader& source);
+                         const std::vector<std::string>& strings, SourceReader& source, DocRange range = {});
 /// A field that holds ids: that of clients' ids, or one that documents name as theirs (kIdPathField).
 struct IdField {
   const SegmentField* values = nullptr;         ///< Has an exact column.
@@ -65,13 +67,15 @@ std::vector<std::uint32_t> FindId(const Segment& segment, std::string_view id);
 /// Documents with any value.
 DocSet MatchPresent(const Segment& segment, const SegmentField& field);
 /// Documents with a stored number in [low, high].
-DocSet MatchStored(const Column& column, std::uint32_t doc_count, std::int64_t low, std::int64_t high);
+DocSet MatchStored(const Column& column, std::uint32_t doc_count, std::int64_t low, std::int64_t high,
+                   DocRange within = {});
 /// Documents with a number x for which low <= x <= high (or strictly).
 struct DoubleRange {
   double low, high;
   bool include_low = true, include_high = true;
 };
-DocSet MatchDoubles(const Column& column, std::uint32_t doc_count, const DoubleRange& range);
+DocSet MatchDoubles(const Column& column, std::uint32_t doc_count, const DoubleRange& range,
+                    DocRange within = {});
 
 /// The number that a value stands for, if it does.
 std::optional<double> ToDouble(const Scalar& value);

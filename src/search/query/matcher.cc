@@ -54,12 +54,20 @@ Result<DocSet> SegmentMatcher::Match(const Query& query) {
   return std::visit([this](const auto& node) { return Visit(node); }, query.node);
 }
 
+Result<DocSet> SegmentMatcher::MatchWithin(const Query& query, DocRange range) {
+  range_ = range;
+  auto docs = Match(query);
+  range_ = {};
+  if (docs.ok()) docs->Clip(range);
+  return docs;
+}
+
 Result<DocSet> SegmentMatcher::MatchPattern(const FieldView& view, const Pattern& pattern) {
   const auto& prefix = pattern.literal_prefix();
   HONRYU_TRY(auto docs, MatchStrings(segment_, view,
                                      {prefix, [&](std::string_view term) { return term.starts_with(prefix); },
                                       [&](std::string_view term) { return pattern.Matches(term); }},
-                                     source_, context_.limits));
+                                     source_, context_.limits, range_));
   if (pattern.gave_up())
     return IllegalArgument("the regular expression takes too many steps or too deep a stack for some values");
   return docs;
@@ -71,6 +79,12 @@ Result<DocSet> SegmentMatcher::Visit(const ConstantScoreQuery& query) { return M
 
 Result<DocSet> SegmentMatcher::Visit(const BoolQuery& query) {
   auto docs = DocSet::All(segment_.doc_count());
+  // What a clause leaves bounds the work of those that follow.
+  struct Restore {
+    DocRange& range;
+    const DocRange before;
+    ~Restore() { range = before; }
+  } const restore{range_, range_};
   // Ranges first: zone maps often rule the whole segment out before anything else is read.
   for (const bool ranges : {true, false})
     for (const auto* clauses : {&query.filter, &query.must})
@@ -79,6 +93,9 @@ Result<DocSet> SegmentMatcher::Visit(const BoolQuery& query) {
         HONRYU_TRY(const auto matched, Match(clause));
         docs.And(matched);
         if (docs.empty()) return docs;
+        const auto bounds = docs.Bounds();
+        range_ = {std::max(range_.begin, bounds.begin), std::min(range_.end, bounds.end)};
+        if (range_.begin >= range_.end) return DocSet(segment_.doc_count());
       }
   const std::size_t usual = query.must.empty() && query.filter.empty() && !query.should.empty() ? 1 : 0;
   const auto needed = RequiredClauses(query.minimum, query.should.size(), usual);
@@ -119,21 +136,21 @@ Result<void> SegmentMatcher::MatchOne(const FieldView& view, const Scalar& value
         const auto [end, error] = std::from_chars(text->data(), text->data() + text->size(), read);
         if (error == std::errc() && end == text->data() + text->size()) exact = read;
       }
-      docs.Or(MatchStored(*field.longs, doc_count, exact, exact));
+      docs.Or(MatchStored(*field.longs, doc_count, exact, exact, range_));
     }
-    if (field.doubles) docs.Or(MatchDoubles(*field.doubles, doc_count, {*number, *number}));
+    if (field.doubles) docs.Or(MatchDoubles(*field.doubles, doc_count, {*number, *number}, range_));
   }
   if (field.booleans) {
     const auto text = ToText(value);
     if (text == "true" || text == "false") {
       const std::int64_t truth = text == "true" ? 1 : 0;
-      docs.Or(MatchStored(*field.booleans, doc_count, truth, truth));
+      docs.Or(MatchStored(*field.booleans, doc_count, truth, truth, range_));
     }
   }
   if (field.dates && !std::holds_alternative<bool>(value)) {
     const auto low = DateOf(value, {}, TimeZone(), context_.now_ms, false);
     const auto high = DateOf(value, {}, TimeZone(), context_.now_ms, true);
-    if (low.ok() && high.ok()) docs.Or(MatchStored(*field.dates, doc_count, *low, *high));
+    if (low.ok() && high.ok()) docs.Or(MatchStored(*field.dates, doc_count, *low, *high, range_));
   }
   return Ok();
 }
@@ -163,10 +180,10 @@ Result<DocSet> SegmentMatcher::Visit(const TermsQuery& query) {
                                                   return std::find(strings.begin(), strings.end(),
                                                                    analyzer.Fold(term)) != strings.end();
                                                 }},
-                                               source_, context_.limits));
+                                               source_, context_.limits, range_));
     docs.Or(folded);
   } else {
-    docs.Or(MatchExactStrings(segment_, *view, strings, source_));
+    docs.Or(MatchExactStrings(segment_, *view, strings, source_, range_));
   }
   return docs;
 }
@@ -232,7 +249,7 @@ Result<DocSet> SegmentMatcher::Visit(const PatternQuery& query) {
   return MatchStrings(segment_, *view,
                       {query.pattern, [&](std::string_view term) { return term.starts_with(query.pattern); },
                        [](std::string_view) { return true; }},
-                      source_, context_.limits);
+                      source_, context_.limits, range_);
 }
 
 Result<DocSet> SegmentMatcher::Visit(const RangeQuery& query) {
@@ -253,7 +270,7 @@ Result<DocSet> SegmentMatcher::Visit(const RangeQuery& query) {
       HONRYU_TRY(high, DateOf(*query.high, query.format, zone, context_.now_ms, query.include_high));
       if (!query.include_high) --high;
     }
-    docs.Or(MatchStored(*field.dates, doc_count, low, high));
+    docs.Or(MatchStored(*field.dates, doc_count, low, high, range_));
   }
   DoubleRange range{-std::numeric_limits<double>::infinity(), std::numeric_limits<double>::infinity(),
                     query.include_low, query.include_high};
@@ -262,7 +279,7 @@ Result<DocSet> SegmentMatcher::Visit(const RangeQuery& query) {
   if (low && high) {
     range.low = *low;
     range.high = *high;
-    if (field.doubles) docs.Or(MatchDoubles(*field.doubles, doc_count, range));
+    if (field.doubles) docs.Or(MatchDoubles(*field.doubles, doc_count, range, range_));
     if (field.longs) {
       const auto whole = [](const std::optional<Scalar>& bound, double number, double rounded,
                             std::int64_t otherwise) {
@@ -275,7 +292,7 @@ Result<DocSet> SegmentMatcher::Visit(const RangeQuery& query) {
       auto to = whole(query.high, range.high, std::floor(range.high), kMost);
       if (!query.include_low && query.low && static_cast<double>(from) == range.low && from < kMost) ++from;
       if (!query.include_high && query.high && static_cast<double>(to) == range.high && to > kLeast) --to;
-      if (from <= to) docs.Or(MatchStored(*field.longs, doc_count, from, to));
+      if (from <= to) docs.Or(MatchStored(*field.longs, doc_count, from, to, range_));
     }
   }
   // Strings are compared with strings only, so that a stray string in a field of numbers matches no range of
@@ -292,7 +309,7 @@ Result<DocSet> SegmentMatcher::Visit(const RangeQuery& query) {
                       return query.include_high ? order <= 0 : order < 0;
                     },
                     [&](std::string_view term) { return query.include_low || !query.low || term != from; }};
-    HONRYU_TRY(const auto matched, MatchStrings(segment_, *view, test, source_, context_.limits));
+    HONRYU_TRY(const auto matched, MatchStrings(segment_, *view, test, source_, context_.limits, range_));
     docs.Or(matched);
   }
   return docs;
@@ -361,7 +378,7 @@ Result<DocSet> SegmentMatcher::MatchField(const FieldView& view, const MatchQuer
                                     PatternQuery::Kind::kPrefix, query.text, false, 0}));
       docs.Or(begun);
     } else {
-      docs.Or(MatchExactStrings(segment_, view, {query.text}, source_));
+      docs.Or(MatchExactStrings(segment_, view, {query.text}, source_, range_));
     }
     return docs;
   }
@@ -374,7 +391,9 @@ Result<DocSet> SegmentMatcher::MatchField(const FieldView& view, const MatchQuer
   bool first = true;
   for (const auto& clause : clauses) {
     HONRYU_TRY_VOID(context_.limits.Check());
-    auto matched = ToDocs(segment_, view, FindClause(*view.text(), clause, query.slop, false).targets);
+    const auto targets = view.text()->by_ordinal ? DocRange{} : range_;
+    auto matched =
+        ToDocs(segment_, view, FindClause(*view.text(), clause, query.slop, false, targets).targets, range_);
     if (!hits.empty())
       matched.ForEach([&hits](std::uint32_t doc) { ++hits[doc]; });
     else if (needed == 1)
@@ -417,7 +436,7 @@ Result<DocSet> SegmentMatcher::MatchPoints(std::string_view field, const DoubleR
   };
   DocSet docs(doc_count);
   for (const auto* column : {&lat->doubles, &lat->longs})
-    if (*column) docs.Or(MatchDoubles(**column, doc_count, lat_range));
+    if (*column) docs.Or(MatchDoubles(**column, doc_count, lat_range, range_));
   docs.Filter([&](std::uint32_t doc) {
     const auto lats = values(*lat, doc), lons = values(*lon, doc);
     for (std::size_t i = 0; i < std::min(lats.size(), lons.size()); ++i)

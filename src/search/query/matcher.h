@@ -23,6 +23,8 @@ class SegmentMatcher {
 
   /// kInvalidArgument for dates and regular expressions that cannot be read.
   Result<DocSet> Match(const Query& query);
+  /// The matches within `range`, without the work for the others.
+  Result<DocSet> MatchWithin(const Query& query, DocRange range);
   /// Adds what `query` scores to the documents of `within` (those that it matches): BM25 (Robertson and
   /// Zaragoza 2009, k1 = 1.2, b = 0.75, statistics of this segment) for analysed text, its boost otherwise.
   /// `scores` has a place for every document.
@@ -62,6 +64,8 @@ class SegmentMatcher {
   const Segment& segment_;
   const QueryContext& context_;
   SourceReader source_;
+  /// Documents outside of it may be missing from what Visit returns, or too many; see MatchWithin.
+  DocRange range_;
 };
 
 /// How many of `count` clauses "2", "-1", "75%" or "-25%" asks for (a plain number may ask for more than

@@ -10,6 +10,8 @@ namespace honryu::search {
 namespace {
 
 constexpr auto kBlock = static_cast<std::uint32_t>(PackedInts::kBlock);
+/// A window of a segment; larger than any segment, but no product of it overflows.
+constexpr std::uint32_t kMostWindowBlocks = 1u << 20;
 
 /// The best `capacity` hits so far, as a heap with the worst in front.
 class TopHits {
@@ -49,9 +51,9 @@ struct KeyRange {
   std::int64_t least = std::numeric_limits<std::int64_t>::max();
   std::int64_t greatest = std::numeric_limits<std::int64_t>::min();
 };
-KeyRange RangeOf(const Column& column) {
+KeyRange RangeOf(const Column& column, std::size_t first = 0, std::size_t end = SIZE_MAX) {
   KeyRange range;
-  for (std::size_t b = 0; b < column.values().blocks(); ++b) {
+  for (auto b = first; b < std::min(end, column.values().blocks()); ++b) {
     range.least = std::min(range.least, column.values().BlockMin(b));
     range.greatest = std::max(range.greatest, column.values().BlockMax(b));
   }
@@ -153,6 +155,10 @@ class Search {
         return Ok();
       }
     }
+    if (collector_ == nullptr && InWindows()) {
+      const SortColumn column(segment, sort_[0]);
+      if (column.plain() != nullptr) return VisitWindows(number, *column.plain(), matcher);
+    }
     HONRYU_TRY(auto docs, matcher.Match(request_.query));
     if (segments_[number].deleted != nullptr) docs.AndNot(*segments_[number].deleted);
     if (request_.terminate_after > 0 && seen_ + docs.size() >= request_.terminate_after) {
@@ -180,7 +186,45 @@ class Search {
     return Ok();
   }
 
-  void Rank(std::size_t number, const DocSet& docs) {
+  /// Whether it may be that not all matches of a segment have to be found: hits by a field, counted up to a
+  /// bound.
+  bool InWindows() const {
+    return sort_[0].by == SortField::By::kField && !scoring_ && request_.from + request_.size > 0 &&
+           request_.track_total < std::numeric_limits<std::uint64_t>::max() &&
+           request_.terminate_after == 0 && request_.min_score == -std::numeric_limits<double>::infinity();
+  }
+
+  /// Looks at a segment's documents in windows, from where the best keys most likely are: once enough matches
+  /// are counted, windows without a better hit are not searched. Windows grow, so that a query with few
+  /// matches is not evaluated many times.
+  Result<void> VisitWindows(std::size_t number, const Column& keys, SegmentMatcher& matcher) {
+    const auto& segment = *segments_[number].segment;
+    const std::uint32_t blocks = (segment.doc_count() + kBlock - 1) / kBlock;
+    for (std::uint32_t done = 0; done < blocks;) {
+      const auto size = std::min(window_blocks_, blocks - done);
+      const auto first = sort_[0].descending ? blocks - done - size : done;
+      done += size;
+      if (Counted() && CannotBeat(RangeOf(keys, first, first + size))) {
+        result_.total_is_least = true;
+        continue;
+      }
+      window_blocks_ = std::min(window_blocks_ * 2, kMostWindowBlocks);
+      HONRYU_TRY_VOID(limits_.Check());
+      const DocRange range{first * kBlock, (first + size) * kBlock};
+      HONRYU_TRY(auto docs, matcher.MatchWithin(request_.query, range));
+      if (segments_[number].deleted != nullptr) docs.AndNot(*segments_[number].deleted);
+      if (request_.post_filter && !docs.empty()) {
+        HONRYU_TRY(const auto kept, matcher.MatchWithin(*request_.post_filter, range));
+        docs.And(kept);
+      }
+      result_.total += docs.size();
+      Rank(number, docs, first, first + size);
+    }
+    return Ok();
+  }
+
+  /// Offers the documents of blocks from `first` to before `end`.
+  void Rank(std::size_t number, const DocSet& docs, std::uint32_t first = 0, std::uint32_t end = UINT32_MAX) {
     const auto& segment = *segments_[number].segment;
     std::vector<SortColumn> columns;
     for (const auto& sort : sort_) columns.emplace_back(segment, sort);
@@ -188,15 +232,18 @@ class Search {
     const std::uint32_t blocks = (segment.doc_count() + kBlock - 1) / kBlock;
     std::vector<std::uint32_t> block_docs;
     std::array<std::int64_t, kBlock> keys;
-    for (std::uint32_t i = 0; i < blocks; ++i) {
+    end = std::min(end, blocks);
+    for (std::uint32_t i = first; i < end; ++i) {
       // Documents come nearly in order of time: the newest are in the last blocks.
-      const auto block = sort_[0].descending ? blocks - 1 - i : i;
+      const auto block = sort_[0].descending ? end - 1 - (i - first) : i;
       if (plain != nullptr && CannotBeat({plain->values().BlockMin(block), plain->values().BlockMax(block)}))
         continue;
       block_docs.clear();
       docs.AppendRange(block * kBlock, (block + 1) * kBlock, block_docs);
       if (block_docs.empty()) continue;
       if (plain != nullptr) plain->values().Decode(block, keys.data());
+      // Likewise within a block: after the best of them, the others are passed over.
+      if (sort_[0].descending) std::reverse(block_docs.begin(), block_docs.end());
       for (const auto doc : block_docs) {
         if (plain != nullptr && CannotBeat({keys[doc % kBlock], keys[doc % kBlock]})) continue;
         if (scoring_ && top_.full() && sort_[0].by == SortField::By::kScore && sort_[0].descending &&
@@ -231,6 +278,7 @@ class Search {
   std::vector<std::int64_t> bases_;
   std::vector<float> scores_;
   std::uint64_t seen_ = 0;
+  std::uint32_t window_blocks_ = 16;  ///< Of the next window.
   SearchResult result_;
 };
 

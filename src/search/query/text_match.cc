@@ -28,31 +28,48 @@ std::vector<TermEntry> Entries(const TextColumn& column, const TextClause::Part&
   return entries;
 }
 
-TextHits FindTerm(const TextColumn& column, const TermEntry& entry, bool frequencies) {
+TextHits FindTerm(const TextColumn& column, const TermEntry& entry, bool frequencies, DocRange range) {
   TextHits hits;
   auto cursor = column.Open(entry);
-  hits.targets.reserve(entry.doc_count);
-  while (cursor.Next()) {
+  if (!frequencies) {
+    if (range.begin == 0) hits.targets.reserve(std::min(entry.doc_count, range.end));
+    ForEachTarget(std::move(cursor), range.begin, range.end,
+                  [&hits](std::uint32_t target) { hits.targets.push_back(target); });
+    return hits;
+  }
+  for (bool more = cursor.SeekTo(range.begin); more && cursor.target() < range.end; more = cursor.Next()) {
     hits.targets.push_back(cursor.target());
-    if (frequencies) hits.frequencies.push_back(cursor.Frequency());
+    hits.frequencies.push_back(cursor.Frequency());
   }
   return hits;
 }
 
-TextHits FindAny(const TextColumn& column, const std::vector<TermEntry>& entries, bool frequencies) {
+TextHits FindAny(const TextColumn& column, const std::vector<TermEntry>& entries, bool frequencies,
+                 DocRange range) {
+  TextHits hits;
+  if (!frequencies) {
+    for (const auto& entry : entries)
+      ForEachTarget(column.Open(entry), range.begin, range.end,
+                    [&hits](std::uint32_t target) { hits.targets.push_back(target); });
+    if (entries.size() > 1) {
+      std::sort(hits.targets.begin(), hits.targets.end());
+      hits.targets.erase(std::unique(hits.targets.begin(), hits.targets.end()), hits.targets.end());
+    }
+    return hits;
+  }
   std::vector<std::pair<std::uint32_t, std::uint32_t>> all;
   for (const auto& entry : entries) {
     auto cursor = column.Open(entry);
-    while (cursor.Next()) all.emplace_back(cursor.target(), frequencies ? cursor.Frequency() : 1);
+    for (bool more = cursor.SeekTo(range.begin); more && cursor.target() < range.end; more = cursor.Next())
+      all.emplace_back(cursor.target(), cursor.Frequency());
   }
   std::sort(all.begin(), all.end());
-  TextHits hits;
   for (const auto& [target, frequency] : all) {
     if (hits.targets.empty() || hits.targets.back() != target) {
       hits.targets.push_back(target);
-      if (frequencies) hits.frequencies.push_back(0);
+      hits.frequencies.push_back(0);
     }
-    if (frequencies) hits.frequencies.back() += frequency;
+    hits.frequencies.back() += frequency;
   }
   return hits;
 }
@@ -81,19 +98,11 @@ struct MergedList {
 struct PhrasePart {
   std::uint32_t offset = 0;
   std::uint64_t count = 0;
+  std::vector<TermEntry> entries;
   std::vector<PostingsCursor> cursors;
   std::shared_ptr<const MergedList> merged;  // shared by parts with the same token
   std::vector<std::uint32_t> positions, scratch;
 
-  bool SeekTo(std::uint32_t target) {
-    if (merged != nullptr) {
-      const auto at = merged->Begin(target);
-      return at != merged->all.end() && at->target == target;
-    }
-    bool found = false;
-    for (auto& cursor : cursors) found |= cursor.SeekTo(target) && cursor.target() == target;
-    return found;
-  }
   /// Positions in `target` less the offset; those before the offset cannot begin a phrase.
   void Load(std::uint32_t target, std::uint32_t slop) {
     positions.clear();
@@ -146,16 +155,66 @@ std::uint32_t CountSloppy(std::vector<PhrasePart>& parts, std::uint32_t slop) {
   }
 }
 
-TextHits FindPhrase(const TextColumn& column, const TextClause& clause, std::uint32_t slop,
-                    bool frequencies) {
+/// Keeps the candidates that are in one of the part's lists. `bits` is memory for this.
+void Intersect(const TextColumn& column, const PhrasePart& part, std::uint64_t count_in_span,
+               std::vector<std::uint64_t>& bits, std::vector<std::uint32_t>& candidates) {
+  const auto first = candidates.front(), last = candidates.back();
+  // Finding one target in a block of 128 costs about as much as unpacking a quarter of the block.
+  constexpr std::uint64_t kSeek = 32;
+  if (part.entries.size() == 1 && candidates.size() * kSeek < count_in_span) {
+    auto cursor = column.Open(part.entries[0]);
+    std::size_t kept = 0;
+    for (const auto target : candidates) {
+      if (!cursor.SeekTo(target)) break;
+      if (cursor.target() == target) candidates[kept++] = target;
+    }
+    candidates.resize(kept);
+    return;
+  }
+  bits.assign((last - first) / 64 + std::size_t{1}, 0);
+  for (const auto& entry : part.entries)
+    ForEachTarget(column.Open(entry), first, last + 1, [&](std::uint32_t target) {
+      bits[(target - first) / 64] |= 1ULL << ((target - first) % 64);
+    });
+  std::size_t kept = 0;
+  for (const auto target : candidates) {
+    candidates[kept] = target;
+    kept += bits[(target - first) / 64] >> ((target - first) % 64) & 1;
+  }
+  candidates.resize(kept);
+}
+
+TextHits FindPhrase(const TextColumn& column, const TextClause& clause, std::uint32_t slop, bool frequencies,
+                    DocRange range) {
   std::vector<PhrasePart> parts(clause.parts.size());
+  for (std::size_t i = 0; i < parts.size(); ++i) {
+    parts[i].entries = Entries(column, clause.parts[i]);
+    if (parts[i].entries.empty()) return {};
+    parts[i].offset = clause.parts[i].offset;
+    for (const auto& entry : parts[i].entries) parts[i].count += entry.doc_count;
+  }
+  // The rarest part proposes and the others agree or not, before any positions are read.
+  std::vector<std::size_t> order(parts.size());
+  std::iota(order.begin(), order.end(), std::size_t{0});
+  std::sort(order.begin(), order.end(), [&](auto a, auto b) { return parts[a].count < parts[b].count; });
+  auto candidates = FindAny(column, parts[order[0]].entries, false, range).targets;
+  std::vector<std::uint64_t> bits;
+  for (std::size_t i = 1; i < order.size() && !candidates.empty(); ++i) {
+    const auto& part = parts[order[i]];
+    const double share = static_cast<double>(candidates.back() - candidates.front() + 1) /
+                         static_cast<double>(std::max<std::size_t>(column.lengths.size(), 1));
+    const auto before = candidates.size();
+    Intersect(column, part,
+              static_cast<std::uint64_t>(static_cast<double>(part.count) * std::min(share, 1.0)), bits,
+              candidates);
+    // What is left agrees so far: the positions, which are read in any case, say the rest.
+    if (candidates.size() * 4 > before * 3) break;
+  }
+  if (candidates.empty()) return {};
   std::size_t cursors = 0;
   std::map<std::string_view, std::shared_ptr<const MergedList>> merged;
   for (std::size_t i = 0; i < parts.size(); ++i) {
-    const auto entries = Entries(column, clause.parts[i]);
-    if (entries.empty()) return {};
-    parts[i].offset = clause.parts[i].offset;
-    for (const auto& entry : entries) parts[i].count += entry.doc_count;
+    const auto& entries = parts[i].entries;
     if (entries.size() == 1 ||
         (entries.size() <= kCursorsOfPart && cursors + entries.size() <= kCursorsOfPhrase)) {
       cursors += entries.size();
@@ -166,17 +225,8 @@ TextHits FindPhrase(const TextColumn& column, const TextClause& clause, std::uin
     if (list == nullptr) list = std::make_shared<const MergedList>(column, entries);
     parts[i].merged = list;
   }
-  // The rarest part proposes, the others agree or not, and only then positions are read.
-  std::vector<std::size_t> order(parts.size());
-  std::iota(order.begin(), order.end(), std::size_t{0});
-  std::sort(order.begin(), order.end(), [&](auto a, auto b) { return parts[a].count < parts[b].count; });
-  const auto& rarest = clause.parts[order[0]];
-  const auto candidates = FindAny(column, Entries(column, rarest), false).targets;
   TextHits hits;
   for (const auto target : candidates) {
-    bool all = true;
-    for (std::size_t i = 1; i < order.size() && all; ++i) all = parts[order[i]].SeekTo(target);
-    if (!all) continue;
     if (slop > 0)
       for (auto& part : parts) part.Load(target, slop);
     const auto count = slop == 0 ? CountExact(parts, order, target) : CountSloppy(parts, slop);
@@ -225,13 +275,14 @@ void OpenEnd(TextClause& clause) {
   if (!clause.parts.empty()) clause.parts.back().prefix = true;
 }
 
-TextHits FindClause(const TextColumn& column, const TextClause& clause, std::uint32_t slop,
-                    bool frequencies) {
-  if (clause.parts.empty()) return {};
-  if (clause.parts.size() > 1) return FindPhrase(column, clause, slop, frequencies);
+TextHits FindClause(const TextColumn& column, const TextClause& clause, std::uint32_t slop, bool frequencies,
+                    DocRange range) {
+  range.end = static_cast<std::uint32_t>(std::min<std::size_t>(range.end, column.lengths.size()));
+  if (clause.parts.empty() || range.begin >= range.end) return {};
+  if (clause.parts.size() > 1) return FindPhrase(column, clause, slop, frequencies, range);
   const auto entries = Entries(column, clause.parts[0]);
-  if (entries.size() == 1) return FindTerm(column, entries[0], frequencies);
-  return FindAny(column, entries, frequencies);
+  if (entries.size() == 1) return FindTerm(column, entries[0], frequencies, range);
+  return FindAny(column, entries, frequencies, range);
 }
 
 }  // namespace honryu::search

@@ -1,6 +1,7 @@
 #pragma once
 
 #include "honryu/search/analyzer.h"
+#include "search/query/doc_set.h"
 #include "search/segment/segment.h"
 
 #include <cstdint>
@@ -32,6 +33,8 @@ void OpenEnd(TextClause& clause);
 struct TextHits {
   std::vector<std::uint32_t> targets, frequencies;  ///< frequencies only where asked for
 };
-TextHits FindClause(const TextColumn& column, const TextClause& clause, std::uint32_t slop, bool frequencies);
+/// Only targets within `range` are looked at.
+TextHits FindClause(const TextColumn& column, const TextClause& clause, std::uint32_t slop, bool frequencies,
+                    DocRange range = {});
 
 }  // namespace honryu::search

@@ -6,6 +6,7 @@
 #include "search/segment/byte_reader.h"
 
 #include <algorithm>
+#include <array>
 
 namespace honryu::search {
 namespace {
@@ -58,14 +59,49 @@ void Encode(BytesView term, TermForm form, std::string& out) {
   }
 }
 
-void Decode(BytesView coded, TermForm form, std::string& out) {
+/// "00" to "ff".
+constexpr auto kPairs = [] {
   constexpr char kDigits[] = "0123456789abcdef";
-  out.clear();
-  for (const char c : coded) {
-    if (form == TermForm::kUuid && IsDash(out.size())) out += '-';
-    out += kDigits[static_cast<unsigned char>(c) >> 4];
-    out += kDigits[static_cast<unsigned char>(c) & 15];
+  std::array<char, 512> pairs{};
+  for (std::size_t i = 0; i < 256; ++i) {
+    pairs[2 * i] = kDigits[i >> 4];
+    pairs[2 * i + 1] = kDigits[i & 15];
   }
+  return pairs;
+}();
+
+void Decode(BytesView coded, TermForm form, std::string& out) {
+  const bool uuid = form == TermForm::kUuid;
+  out.resize(coded.size() * 2 + (uuid ? 4 : 0));
+  char* to = out.data();
+  std::size_t length = 0;
+  for (const char c : coded) {
+    if (uuid && IsDash(length) && length < out.size()) to[length++] = '-';
+    if (length + 2 > out.size()) break;  // a UUID of another length: the page is corrupt
+    const auto pair = std::size_t{2} * static_cast<unsigned char>(c);
+    to[length++] = kPairs[pair];
+    to[length++] = kPairs[pair + 1];
+  }
+  out.resize(length);
+}
+
+/// Reads `count` varints off the front of *in. False when they are cut short.
+bool TakeVarints(BytesView* in, std::uint32_t count, std::uint64_t* out) {
+  std::uint32_t i = 0;
+  // Eight of one byte at a time.
+  for (; i + 8 <= count && in->size() >= 8; i += 8) {
+    const auto bytes = codec::LoadU64(in->data());
+    if ((bytes & 0x8080808080808080ULL) != 0) {
+      for (std::uint32_t j = 0; j < 8; ++j)
+        if (!codec::TakeVarint(in, &out[i + j])) return false;
+      continue;
+    }
+    for (std::uint32_t j = 0; j < 8; ++j) out[i + j] = bytes >> (8 * j) & 0xff;
+    in->remove_prefix(8);
+  }
+  for (; i < count; ++i)
+    if (!codec::TakeVarint(in, &out[i])) return false;
+  return true;
 }
 
 }  // namespace
@@ -130,10 +166,11 @@ void DictionaryWriter::Finish(std::string& out) {
   *this = DictionaryWriter(form_, pack_);
 }
 
-Result<Dictionary> Dictionary::Open(BytesView bytes) {
+Result<Dictionary> Dictionary::Open(BytesView bytes, Unpacker unpacker) {
   const auto broken = [] { return Error(ErrorCode::kCorrupt, "a dictionary does not hold together"); };
   ByteReader in(bytes);
   Dictionary dictionary;
+  dictionary.unpacker_ = unpacker;
   dictionary.terms_ = in.U32();
   dictionary.pages_ = in.U32();
   dictionary.columns_ = (dictionary.pages_ & kColumns) != 0;
@@ -168,7 +205,7 @@ BytesView Dictionary::FirstTerm(std::uint32_t page) const {
   return ByteReader(first_terms_.substr(first)).String();
 }
 
-Dictionary::Page Dictionary::OpenPage(std::uint32_t page) const {
+Dictionary::Page Dictionary::OpenPage(std::uint32_t page, Reading reading) const {
   const char* entry = directory_ + std::size_t{page} * kEntry;
   const auto size = codec::LoadU32(entry + 16), packed = codec::LoadU32(entry + 20);
   Page open;
@@ -178,49 +215,28 @@ Dictionary::Page Dictionary::OpenPage(std::uint32_t page) const {
   open.columns = columns_;
   open.form = form_;
   open.left = blob_.substr(codec::LoadU64(entry), packed);
-  if (packed == size) {
-    if (columns_ && !open.OpenColumns()) open.remaining = 0;
-    return open;
+  if (packed != size) {
+    open.unpacked = (reading == Reading::kLookup ? unpacker_ : Unpacker()).Unpack(open.left, size);
+    open.left = open.unpacked != nullptr ? BytesView(*open.unpacked) : BytesView();
+    if (open.unpacked == nullptr) open.remaining = 0;
   }
-  auto unpacked = codec::Decompress(codec::Compression::kZstd, open.left, size);
-  if (!unpacked.ok()) {
-    open.remaining = 0;
-    return open;
-  }
-  open.unpacked = std::make_shared<const std::string>(std::move(*unpacked));
-  open.left = *open.unpacked;
-  if (columns_ && !open.OpenColumns()) open.remaining = 0;
+  if (columns_ && open.remaining > 0 && !open.OpenColumns()) open.remaining = 0;
   return open;
 }
 
 bool Dictionary::Page::OpenColumns() {
   for (auto& column : numbers) {
     if (left.empty()) return false;
-    column.constant = left[0] != 0;
+    const bool constant = left[0] != 0;
     left.remove_prefix(1);
-    column.left = left;
-    if (column.constant) {
-      if (!codec::TakeVarint(&left, &column.value)) return false;
-      continue;
-    }
-    std::size_t bytes = 0;  // a varint ends with its first byte below 0x80
-    for (std::uint32_t i = 0; i < remaining; ++i) {
-      while (bytes < left.size() && (static_cast<unsigned char>(left[bytes]) & 0x80) != 0) ++bytes;
-      if (bytes++ >= left.size()) return false;
-    }
-    column.left = left.substr(0, bytes);
-    left.remove_prefix(bytes);
+    if (!TakeVarints(&left, constant ? 1 : remaining, column.data())) return false;
+    if (constant) std::fill_n(column.begin() + 1, remaining - 1, column[0]);
   }
   return true;
 }
 
 bool Dictionary::Page::NextInColumns() {
-  std::array<std::uint64_t, 4> read;
-  for (std::size_t i = 0; i < numbers.size(); ++i) {
-    read[i] = numbers[i].value;
-    if (!numbers[i].constant && !codec::TakeVarint(&numbers[i].left, &read[i])) return false;
-  }
-  const auto [length, shared, docs, bytes] = read;
+  const auto length = numbers[0][at], shared = numbers[1][at], docs = numbers[2][at];
   auto& text = form == TermForm::kPlain ? term : coded;
   if (shared > text.size() || shared > length || length - shared > left.size() || docs > UINT32_MAX)
     return false;
@@ -229,7 +245,33 @@ bool Dictionary::Page::NextInColumns() {
   left.remove_prefix(static_cast<std::size_t>(length - shared));
   if (form != TermForm::kPlain) Decode(coded, form, term);
   entry.doc_count = static_cast<std::uint32_t>(docs);
-  entry.length = bytes;
+  entry.length = numbers[3][at];
+  ++at;
+  return true;
+}
+
+bool Dictionary::Page::TermAt(std::uint32_t place, std::string* out) {
+  if (place >= remaining) return false;
+  std::array<std::size_t, kPageTerms> begins;  // of each term's own bytes
+  std::uint64_t begin = 0, before = 0;
+  for (std::uint32_t i = 0; i <= place; ++i) {
+    const auto length = numbers[0][i], shared = numbers[1][i];
+    if (shared > before || shared > length || length - shared > left.size() - begin) return false;
+    begins[i] = static_cast<std::size_t>(begin);
+    begin += length - shared;
+    before = length;
+  }
+  // What a term shares stands with the last one before it that shares less.
+  auto& text = form == TermForm::kPlain ? *out : coded;
+  text.resize(static_cast<std::size_t>(numbers[0][place]));
+  auto missing = numbers[0][place];
+  for (auto i = place + 1; missing > 0 && i-- > 0;) {
+    const auto shared = numbers[1][i];
+    if (shared >= missing) continue;
+    left.copy(text.data() + shared, static_cast<std::size_t>(missing - shared), begins[i]);
+    missing = shared;
+  }
+  if (form != TermForm::kPlain) Decode(coded, form, *out);
   return true;
 }
 
@@ -276,7 +318,7 @@ std::uint32_t Dictionary::PageOf(BytesView term) const {
 
 std::optional<TermEntry> Dictionary::Find(BytesView term) const {
   if (pages_ == 0) return std::nullopt;
-  Page page = OpenPage(PageOf(term));
+  Page page = OpenPage(PageOf(term), Reading::kLookup);
   while (page.Next()) {
     const int order = BytesView(page.term).compare(term);
     if (order == 0) return page.entry;
@@ -287,7 +329,12 @@ std::optional<TermEntry> Dictionary::Find(BytesView term) const {
 
 std::string Dictionary::Term(std::uint32_t ordinal) const {
   if (ordinal >= terms_) return {};
-  Page page = OpenPage(ordinal / kPageTerms);
+  Page page = OpenPage(ordinal / kPageTerms, Reading::kLookup);
+  if (columns_) {
+    std::string term;
+    if (!page.TermAt(ordinal % kPageTerms, &term)) term.clear();
+    return term;
+  }
   while (page.Next())
     if (page.entry.ordinal == ordinal) return std::move(page.term);
   return {};
@@ -296,7 +343,7 @@ std::string Dictionary::Term(std::uint32_t ordinal) const {
 std::uint32_t Dictionary::LowerBound(BytesView term) const {
   if (pages_ == 0) return 0;
   const auto at = PageOf(term);
-  Page page = OpenPage(at);
+  Page page = OpenPage(at, Reading::kLookup);
   while (page.Next())
     if (BytesView(page.term) >= term) return page.entry.ordinal;
   return std::min(terms_, (at + 1) * kPageTerms);

@@ -2,6 +2,7 @@
 
 #include "honryu/base/bytes.h"
 #include "honryu/base/result.h"
+#include "search/segment/unpacked_blocks.h"
 
 #include <array>
 #include <cstdint>
@@ -61,7 +62,7 @@ class DictionaryWriter {
 /// Reads a dictionary. Thread-safe; looking a term up unpacks one page.
 class Dictionary {
  public:
-  static Result<Dictionary> Open(BytesView bytes);
+  static Result<Dictionary> Open(BytesView bytes, Unpacker unpacker = {});
   Dictionary() = default;
 
   std::uint32_t size() const { return terms_; }
@@ -74,7 +75,7 @@ class Dictionary {
   template <class Visit>
   void Scan(std::uint32_t from, Visit&& visit) const {
     for (std::uint32_t page = from / kPageTerms; page < pages_; ++page) {
-      Page open = OpenPage(page);
+      Page open = OpenPage(page, Reading::kScan);
       while (open.Next())
         if (open.entry.ordinal >= from && !visit(BytesView(open.term), open.entry)) return;
     }
@@ -85,7 +86,7 @@ class Dictionary {
  private:
   friend class DictionaryWalker;
   struct Page {
-    std::shared_ptr<const std::string> unpacked;  // shared: a page may be moved while `left` looks into it
+    std::shared_ptr<const std::string> unpacked;  // shared: with those who keep it; `left` looks into it
     BytesView left;
     std::string term;
     TermEntry entry;
@@ -94,12 +95,9 @@ class Dictionary {
     // Since version 2.
     bool columns = false;
     TermForm form = TermForm::kPlain;
-    struct Column {
-      bool constant = false;
-      std::uint64_t value = 0;
-      BytesView left;
-    };
-    std::array<Column, 4> numbers;
+    std::uint32_t at = 0;  ///< The next term's place in the columns.
+    /// Bytes of each term in its form, of which shared, documents, postings bytes.
+    std::array<std::array<std::uint64_t, 128>, 4> numbers;
     std::string coded;  ///< The term in its form, unless it is plain.
     bool Next();
 
@@ -107,8 +105,12 @@ class Dictionary {
     friend class Dictionary;
     bool OpenColumns();
     bool NextInColumns();
+    /// The `place`-th term of a page of columns, without those before it; false when the page is corrupt.
+    bool TermAt(std::uint32_t place, std::string* out);
   };
-  Page OpenPage(std::uint32_t page) const;
+  /// Pages that are looked up are kept unpacked; those of a scan are not.
+  enum class Reading : std::uint8_t { kLookup, kScan };
+  Page OpenPage(std::uint32_t page, Reading reading) const;
   BytesView FirstTerm(std::uint32_t page) const;
   /// The page that holds `term` if any does.
   std::uint32_t PageOf(BytesView term) const;
@@ -118,6 +120,7 @@ class Dictionary {
   TermForm form_ = TermForm::kPlain;
   const char* directory_ = nullptr;
   BytesView first_terms_, blob_;
+  Unpacker unpacker_;
 };
 
 /// Walks all terms of a dictionary, which must outlive it.
@@ -128,7 +131,7 @@ class DictionaryWalker {
   bool Next() {
     while (!page_ || !page_->Next()) {
       if (next_page_ >= dictionary_.pages_) return false;
-      page_ = dictionary_.OpenPage(next_page_++);
+      page_ = dictionary_.OpenPage(next_page_++, Dictionary::Reading::kScan);
     }
     return true;
   }

@@ -95,26 +95,32 @@ Result<DocIndex> DocIndex::Open(BytesView bytes, std::uint32_t doc_count) {
 }
 
 bool DocIndex::Rank(std::uint32_t doc, std::size_t* rank) const {
-  if (form_ == kBitmap) {
-    const std::uint32_t word = doc / 64;
-    const auto bits = codec::LoadU64(words_ + 8ULL * word);
-    if ((bits >> (doc % 64) & 1) == 0) return false;
-    std::uint32_t r = codec::LoadU32(ranks_ + 4ULL * (word / kWordsPerRank));
-    for (auto w = word / kWordsPerRank * kWordsPerRank; w < word; ++w)
-      r += static_cast<std::uint32_t>(std::popcount(codec::LoadU64(words_ + 8ULL * w)));
-    *rank = r + static_cast<std::uint32_t>(std::popcount(bits & ((1ULL << (doc % 64)) - 1)));
-    return true;
+  if (form_ == kBitmap && (codec::LoadU64(words_ + 8ULL * (doc / 64)) >> (doc % 64) & 1) == 0) return false;
+  *rank = Before(doc);
+  return form_ == kBitmap || (*rank < present_ && codec::LoadU32(words_ + 4ULL * *rank) == doc);
+}
+
+std::uint32_t DocIndex::Before(std::uint32_t doc) const {
+  if (doc == 0) return 0;
+  if (doc >= doc_count_) return present_;
+  if (form_ == kEvery) return doc;
+  if (form_ == kList) {
+    std::uint32_t low = 0, high = present_;
+    while (low < high) {
+      const auto middle = low + (high - low) / 2;
+      if (codec::LoadU32(words_ + 4ULL * middle) < doc)
+        low = middle + 1;
+      else
+        high = middle;
+    }
+    return low;
   }
-  std::uint32_t low = 0, high = present_;
-  while (low < high) {
-    const auto middle = low + (high - low) / 2;
-    if (codec::LoadU32(words_ + 4ULL * middle) < doc)
-      low = middle + 1;
-    else
-      high = middle;
-  }
-  *rank = low;
-  return low < present_ && codec::LoadU32(words_ + 4ULL * low) == doc;
+  const std::uint32_t word = doc / 64;
+  auto before = codec::LoadU32(ranks_ + 4ULL * (word / kWordsPerRank));
+  for (auto w = word / kWordsPerRank * kWordsPerRank; w < word; ++w)
+    before += static_cast<std::uint32_t>(std::popcount(codec::LoadU64(words_ + 8ULL * w)));
+  const auto bits = codec::LoadU64(words_ + 8ULL * word) & ((1ULL << (doc % 64)) - 1);
+  return before + static_cast<std::uint32_t>(std::popcount(bits));
 }
 
 std::uint32_t DocIndex::DocAt(std::uint32_t i, std::uint32_t from) const {

@@ -48,11 +48,12 @@ class DocIndex {
     *end = static_cast<std::size_t>(starts_.Get(rank + 1));
     return true;
   }
-  /// Calls visit(doc, value index) for every value, in order.
+  /// Calls visit(doc, value index) for every value of the documents of [from, to), in order.
   template <class Visit>
-  void ForEach(Visit&& visit) const {
-    for (std::uint32_t i = 0, doc = 0; i < present_; ++i, ++doc) {
+  void ForEach(Visit&& visit, std::uint32_t from = 0, std::uint32_t to = UINT32_MAX) const {
+    for (std::uint32_t i = Before(from), doc = from; i < present_; ++i, ++doc) {
       if (form_ != kEvery) doc = DocAt(i, doc);
+      if (doc >= to) return;
       if (!several_) {
         visit(doc, static_cast<std::size_t>(i));
         continue;
@@ -65,6 +66,8 @@ class DocIndex {
  private:
   enum Form : std::uint8_t { kEvery = 0, kBitmap = 1, kList = 2 };
   bool Rank(std::uint32_t doc, std::size_t* rank) const;
+  /// Number of documents with values before `doc`.
+  std::uint32_t Before(std::uint32_t doc) const;
   /// The `i`-th document; `from` is at most it and at least the one before.
   std::uint32_t DocAt(std::uint32_t i, std::uint32_t from) const;
 

@@ -115,7 +115,8 @@ std::size_t PackedInts::Decode(std::size_t block, std::int64_t* out) const {
   const std::uint64_t min = codec::LoadU64(entry), place = codec::LoadU64(entry + 16);
   const auto bits = static_cast<unsigned>(place & 0xff);
   const char* data = data_ + (place >> 8);
-  for (std::size_t i = 0; i < count; ++i) out[i] = static_cast<std::int64_t>(min + UnpackBit(data, i, bits));
+  UnpackBits(data, count, bits,
+             [=](std::size_t i, std::uint64_t value) { out[i] = static_cast<std::int64_t>(min + value); });
   return count;
 }
 

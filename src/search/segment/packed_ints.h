@@ -2,6 +2,7 @@
 
 #include "honryu/base/bytes.h"
 #include "honryu/base/result.h"
+#include "honryu/codec/endian.h"
 
 #include <cstdint>
 #include <span>
@@ -46,6 +47,20 @@ class PackedInts {
 unsigned BitsFor(std::uint64_t range);
 /// Appends `values` (all below 2^bits) packed at `bits` each, without padding.
 void PackBits(std::span<const std::uint64_t> values, unsigned bits, std::string& out);
+/// Calls put(i, value) for the first `count` values. Eight bytes behind the last one's first byte must be
+/// readable.
+template <class Put>
+void UnpackBits(const char* data, std::size_t count, unsigned bits, Put&& put) {
+  if (bits == 0) {
+    for (std::size_t i = 0; i < count; ++i) put(i, std::uint64_t{0});
+  } else if (bits == 64) {
+    for (std::size_t i = 0; i < count; ++i) put(i, codec::LoadU64(data + i * 8));
+  } else {
+    const auto mask = (std::uint64_t{1} << bits) - 1;
+    for (std::size_t i = 0, at = 0; i < count; ++i, at += bits)
+      put(i, codec::LoadU64(data + at / 8) >> (at % 8) & mask);
+  }
+}
 /// The value at `i`; eight bytes behind the last one's first byte must be readable.
 std::uint64_t UnpackBit(const char* data, std::size_t i, unsigned bits);
 

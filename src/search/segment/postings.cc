@@ -6,6 +6,7 @@
 #include "search/segment/packed_ints.h"
 
 #include <algorithm>
+#include <bit>
 
 namespace honryu::search {
 namespace {
@@ -28,6 +29,35 @@ bool TakePositions(BytesView* stream, Visit&& visit) {
     visit(position);
   }
   return true;
+}
+
+/// Takes up to `targets` targets off the stream, while they have a single position each and eight bytes are
+/// left; returns how many.
+std::size_t SkipSinglePositions(BytesView* stream, std::size_t targets) {
+  constexpr std::uint64_t kLow = 0x0101010101010101ULL, kHigh = kLow << 7;
+  const char* at = stream->data();
+  const char* const end = at + stream->size();
+  std::size_t left = targets;
+  while (left > 0 && end - at >= 8) {
+    // A varint ends with a byte below 0x80; the first byte of each says by its lowest bit whether there are
+    // several positions.
+    const auto bytes = codec::LoadU64(at);
+    auto ends = ~bytes & kHigh;
+    const auto several = bytes & (ends << 1 | 1) & kLow;
+    if (several != 0) ends &= (several & -several) - 1;  // only what ends before the first of these
+    if (ends == 0) break;
+    const auto count = static_cast<std::size_t>(std::popcount(ends));
+    if (count <= left) {
+      at += (64 - std::countl_zero(ends)) / 8;
+      left -= count;
+      continue;
+    }
+    for (; left > 1; --left) ends &= ends - 1;
+    at += (std::countr_zero(ends) + 1) / 8;
+    left = 0;
+  }
+  stream->remove_prefix(static_cast<std::size_t>(at - stream->data()));
+  return targets - left;
 }
 
 }  // namespace
@@ -142,13 +172,21 @@ bool PostingsCursor::LoadBlock(std::size_t block) {
     blocks_ = next_block_ = 0;
     return false;
   }
-  // The packed bytes are copied so that eight of them can be loaded anywhere.
-  std::array<char, kPostingsBlock * 4 + kPad> packed;
-  std::copy_n(targets_.data() + begin + 1, end - begin - 1, packed.data());
-  for (; size_ < count; ++size_) {
-    last += 1 + static_cast<std::int64_t>(UnpackBit(packed.data(), size_, bits));
-    if (last > UINT32_MAX) break;
-    block_[size_] = static_cast<std::uint32_t>(last);
+  // Eight bytes are loaded anywhere: the list's last ones are copied.
+  std::array<char, kPostingsBlock * 4 + kPad> copied;
+  const char* packed = targets_.data() + begin + 1;
+  if (end + kPad > targets_.size()) {
+    std::copy_n(packed, end - begin - 1, copied.data());
+    packed = copied.data();
+  }
+  UnpackBits(packed, count, bits, [&last, out = block_.data()](std::size_t i, std::uint64_t difference) {
+    last += 1 + static_cast<std::int64_t>(difference);
+    out[i] = static_cast<std::uint32_t>(last);
+  });
+  size_ = count;
+  if (last > UINT32_MAX) {
+    size_ = blocks_ = next_block_ = 0;
+    return false;
   }
   stream_ = positions_.substr(stream);
   return size_ > 0;
@@ -163,16 +201,24 @@ bool PostingsCursor::Next() {
   return LoadBlock(next_block_);
 }
 
+bool PostingsCursor::NextBlock() {
+  started_ = true;
+  return LoadBlock(next_block_);
+}
+
 bool PostingsCursor::SeekTo(std::uint32_t target) {
   if (!started_ && !Next()) return false;
   if (size_ == 0) return false;
   if (block_[size_ - 1] < target) {
     auto block = next_block_;
     if (!table_.empty()) {
-      std::size_t low = block, high = blocks_;
+      const auto last_of = [this](std::size_t b) { return codec::LoadU32(table_.data() + b * kTableEntry); };
+      std::size_t low = block, step = 1;  // mostly one of the next blocks has it
+      while (low + step < blocks_ && last_of(low + step - 1) < target) low += step, step *= 2;
+      std::size_t high = std::min(low + step, blocks_);
       while (low < high) {
         const auto middle = low + (high - low) / 2;
-        if (codec::LoadU32(table_.data() + middle * kTableEntry) < target)
+        if (last_of(middle) < target)
           low = middle + 1;
         else
           high = middle;
@@ -182,20 +228,28 @@ bool PostingsCursor::SeekTo(std::uint32_t target) {
     if (!LoadBlock(block)) return false;
     if (block_[size_ - 1] < target) return size_ = 0, false;
   }
-  at_ =
-      static_cast<std::size_t>(std::lower_bound(block_.begin() + static_cast<std::ptrdiff_t>(at_),
-                                                block_.begin() + static_cast<std::ptrdiff_t>(size_), target) -
-                               block_.begin());
+  // A binary search without branches to mispredict; the last target is known to be large enough.
+  const std::uint32_t* at = block_.data() + at_;
+  for (std::size_t left = size_ - at_; left > 1;) {
+    const auto half = left / 2;
+    at += half * static_cast<std::size_t>(at[half - 1] < target);
+    left -= half;
+  }
+  at_ = static_cast<std::size_t>(at - block_.data());
   return true;
 }
 
 bool PostingsCursor::SkipPositions() {
-  for (; stream_at_ < at_; ++stream_at_)
+  while (stream_at_ < at_) {
+    stream_at_ += SkipSinglePositions(&stream_, at_ - stream_at_);
+    if (stream_at_ == at_) break;
     if (!TakePositions(&stream_, [](std::uint64_t) {})) {
       stream_ = {};
       stream_at_ = at_;
       return false;
     }
+    ++stream_at_;
+  }
   return true;
 }
 

@@ -2,6 +2,7 @@
 
 #include "honryu/base/bytes.h"
 
+#include <algorithm>
 #include <array>
 #include <cstdint>
 #include <span>
@@ -39,6 +40,10 @@ class PostingsCursor {
   bool Next();
   /// To the first target >= `target` (never backwards); false when there is none.
   bool SeekTo(std::uint32_t target);
+  /// The current target and those behind it in its block, at least one; valid until the cursor moves.
+  std::span<const std::uint32_t> Rest() const { return std::span(block_).subspan(at_, size_ - at_); }
+  /// To the first target of the next block; false at the end.
+  bool NextBlock();
   std::uint32_t target() const { return block_[at_]; }
   std::uint32_t count() const { return count_; }
   /// Positions of the current target.
@@ -64,5 +69,22 @@ class PostingsCursor {
   BytesView stream_;     // from the positions of target stream_at_ of the block
   std::size_t stream_at_ = 0;
 };
+
+/// Calls visit(target) for the targets of [begin, end), a block at a time. They rise strictly, even if the
+/// list is corrupt.
+template <class Visit>
+void ForEachTarget(PostingsCursor cursor, std::uint32_t begin, std::uint32_t end, Visit&& visit) {
+  for (bool more = cursor.SeekTo(begin); more; more = cursor.NextBlock()) {
+    auto targets = cursor.Rest();
+    if (targets.front() < begin) return;
+    begin = targets.back() + 1;
+    const bool last = targets.back() >= end;
+    if (last)
+      targets = targets.first(
+          static_cast<std::size_t>(std::lower_bound(targets.begin(), targets.end(), end) - targets.begin()));
+    for (const auto target : targets) visit(target);
+    if (last) return;
+  }
+}
 
 }  // namespace honryu::search

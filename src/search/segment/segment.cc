@@ -31,17 +31,24 @@ PostingsCursor KeywordColumn::Open(const TermEntry& term) const {
   return PostingsCursor(ListOf(postings, term), term.doc_count, false);
 }
 
+Segment::~Segment() {
+  if (unpacked_ != nullptr) unpacked_->Forget(number_);
+}
+
 Result<std::shared_ptr<const Segment>> Segment::Open(Bytes bytes, Checking checking,
-                                                     const std::atomic<bool>* torn) {
+                                                     const std::atomic<bool>* torn) std::shared_ptr<UnpackedBlocks> unpacked) {
   HONRYU_TRY(const auto file, SegmentFile::Open(bytes, checking == Checking::kNow));
   auto segment = std::shared_ptr<Segment>(new Segment);
   segment->bytes_ = std::move(bytes);
   segment->torn_ = torn;
   static std::atomic<std::uint64_t> opened{0};
   segment->number_ = ++opened;
+  segment->unpacked_ = std::move(unpacked);
+  segment->unpacker_ = Unpacker(segment->unpacked_.get(), segment->number_, segment->bytes_.data());
   segment->doc_count_ = file.doc_count;
   segment->checksum_ = file.checksum;
-  HONRYU_TRY(segment->source_, SourceBlocks::Open(file.Find(SectionKind::kSource, kNoField), file.doc_count));
+  HONRYU_TRY(segment->source_, SourceBlocks::Open(file.Find(SectionKind::kSource, kNoField), file.doc_count,
+                                                  segment->unpacker_));
   for (std::uint32_t i = 0; i < file.fields.size(); ++i) HONRYU_TRY_VOID(segment->OpenField(file, i));
   if (checking == Checking::kWhenUsed) {
     const auto places = segment->fields_.size() + 1;
@@ -88,7 +95,7 @@ Result<void> Segment::OpenField(const SegmentFile& file, std::uint32_t number) {
   if (ordinals) {
     KeywordColumn& keywords = field.keywords.emplace();
     keywords.ordinals = *ordinals;
-    auto terms = Dictionary::Open(file.Find(SectionKind::kKeywordTerms, number));
+    auto terms = Dictionary::Open(file.Find(SectionKind::kKeywordTerms, number), unpacker_);
     if (!terms.ok()) return Corrupt(entry.name, terms.error());
     keywords.terms = *terms;
     keywords.postings = file.Find(SectionKind::kKeywordPostings, number);
@@ -110,7 +117,7 @@ Result<void> Segment::OpenField(const SegmentFile& file, std::uint32_t number) {
     if (text.is_exact && field.keywords) {
       text.terms = field.keywords->terms;
     } else {
-      auto terms = Dictionary::Open(file.Find(SectionKind::kTextTerms, number));
+      auto terms = Dictionary::Open(file.Find(SectionKind::kTextTerms, number), unpacker_);
       if (!terms.ok()) return Corrupt(entry.name, terms.error());
       text.terms = *terms;
     }

@@ -85,8 +85,11 @@ class Segment {
   /// `bytes` keeps the file mapped, and `torn` (of a mapped file; lives as long as they) becomes true when a
   /// part of it could not be read. kCorrupt when it does not hold together (with kNow: or a checksum is
   /// wrong); kFailedPrecondition when it is of a newer format.
+  /// What it unpacks is kept in `unpacked`, if that is given.
   static Result<std::shared_ptr<const Segment>> Open(Bytes bytes, Checking checking,
                                                      const std::atomic<bool>* torn = nullptr);
+                                                     std::shared_ptr<UnpackedBlocks> unpacked = nullptr);
+  ~Segment();
 
   std::uint32_t doc_count() const { return doc_count_; }
   /// Different for each segment that this process opens.
@@ -148,6 +151,8 @@ class Segment {
 
   Bytes bytes_;
   const std::atomic<bool>* torn_ = nullptr;         ///< Of a mapped file.
+  std::shared_ptr<UnpackedBlocks> unpacked_;  // shared: searches keep segments longer than the store lives
+  Unpacker unpacker_;
   std::vector<Part> parts_;                         ///< By place; empty unless kWhenUsed.
   std::unique_ptr<std::atomic<bool>[]> unchecked_;  ///< By place; null unless kWhenUsed.
   mutable std::atomic<bool> damaged_{false};

@@ -63,10 +63,11 @@ SourceBlocks::Block SourceBlocks::At(std::size_t block) const {
           codec::LoadU64(entry + 8)};
 }
 
-Result<SourceBlocks> SourceBlocks::Open(BytesView bytes, std::uint32_t doc_count) {
+Result<SourceBlocks> SourceBlocks::Open(BytesView bytes, std::uint32_t doc_count, Unpacker unpacker) {
   const auto broken = [] { return Error(ErrorCode::kCorrupt, "the source blocks do not hold together"); };
   ByteReader in(bytes);
   SourceBlocks blocks;
+  blocks.unpacker_ = unpacker;
   blocks.blocks_ = in.U32();
   blocks.doc_count_ = doc_count;
   blocks.directory_ = in.View(blocks.blocks_ * std::uint64_t{kEntry}).data();
@@ -108,18 +109,17 @@ Result<BytesView> SourceBlocks::Get(std::uint32_t doc, Cache& cache) const {
     cache.block = SIZE_MAX;
     const auto packed = data_.substr(block.offset, block.packed);
     if (block.packed == block.size) {
-      cache.text.assign(packed);
+      cache.text = packed;
     } else {
-      auto plain = codec::Decompress(codec::Compression::kZstd, packed, block.size);
-      if (!plain.ok() || plain->size() != block.size)
-        return Error(ErrorCode::kCorrupt, "a source block cannot be unpacked");
-      cache.text = std::move(*plain);
+      cache.unpacked = unpacker_.Unpack(packed, block.size);
+      if (cache.unpacked == nullptr) return Error(ErrorCode::kCorrupt, "a source block cannot be unpacked");
+      cache.text = *cache.unpacked;
     }
     cache.block = low;
   }
   std::size_t begin = 0;
   for (auto d = block.first; d < doc; ++d) begin += static_cast<std::size_t>(lengths_.Get(d));
-  return BytesView(cache.text).substr(begin, static_cast<std::size_t>(lengths_.Get(doc)));
+  return cache.text.substr(begin, static_cast<std::size_t>(lengths_.Get(doc)));
 }
 
 }  // namespace honryu::search

@@ -3,6 +3,7 @@
 #include "honryu/base/bytes.h"
 #include "honryu/base/result.h"
 #include "search/segment/packed_ints.h"
+#include "search/segment/unpacked_blocks.h"
 
 #include <cstdint>
 #include <memory>
@@ -33,12 +34,13 @@ class SourceWriter {
 
 class SourceBlocks {
  public:
-  static Result<SourceBlocks> Open(BytesView bytes, std::uint32_t doc_count);
+  static Result<SourceBlocks> Open(BytesView bytes, std::uint32_t doc_count, Unpacker unpacker = {});
 
   /// A block as last unpacked; keep one per reader so that neighbours cost one unpacking.
   struct Cache {
     std::size_t block = SIZE_MAX;
-    std::string text;
+    BytesView text;
+    std::shared_ptr<const std::string> unpacked{};  // shared with those who keep it; `text` looks into it
   };
   /// The document's bytes, valid until `cache` is used again. kCorrupt when its block cannot be unpacked.
   Result<BytesView> Get(std::uint32_t doc, Cache& cache) const;
@@ -55,6 +57,7 @@ class SourceBlocks {
   const char* directory_ = nullptr;
   PackedInts lengths_;
   BytesView data_;
+  Unpacker unpacker_;
 };
 
 }  // namespace honryu::search

@@ -128,7 +128,7 @@ Result<void> Store::Impl::Refresh() {
   for (auto& [key, opened] : sealing) {
     perhaps_erased.push_back(opened.perhaps_erased);
     const auto counters = opened.builder->counters();
-    auto segment = Segment::Open(Bytes(opened.builder->Finish(false)), Checking::kNever);
+    auto segment = Segment::Open(Bytes(opened.builder->Finish(false)), Checking::kNever, unpacked);
     // Going on would lose events that count as added; after a restart they are read again.
     HONRYU_CHECK(segment.ok(), "a segment just built cannot be opened");
     Entry entry;
@@ -175,7 +175,7 @@ Result<void> Store::Impl::MergeMemory(const GroupKey& key) {
   }
   auto merged = Merge(picked, false);
   if (!merged.ok()) return Ok();  // only less tidy: the pieces stay as they are
-  HONRYU_TRY(auto segment, Segment::Open(Bytes(std::move(*merged)), Checking::kNever));
+  HONRYU_TRY(auto segment, Segment::Open(Bytes(std::move(*merged)), Checking::kNever, unpacked));
   Entry entry;
   entry.segment = std::move(segment);
   entry.verified = clock.Mono();

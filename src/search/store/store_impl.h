@@ -171,6 +171,8 @@ struct Store::Impl {
   const StoreConfig config;
   const Clock& clock;
   mutable AggCache agg_cache;
+  /// Shared with the segments, which searches and snapshots keep longer than the store lives.
+  const std::shared_ptr<UnpackedBlocks> unpacked = std::make_shared<UnpackedBlocks>();
 
   mutable std::mutex housekeeping;
   std::optional<MonoTime> next_merge, next_retention, next_check;

@@ -56,9 +56,56 @@ TEST(QueryDifferential, MatchesWhatABruteForceEvaluatorMatches) {
         if (Oracle::Matches(corpus.parsed[corpus.bases[s] + doc], *json)) expected.push_back(doc);
       ASSERT_EQ(docs->ToVector(), expected) << "seed " << Seed() << ", segment " << s << ": " << text;
       matched_total += expected.size();
+      // Of a range of documents, exactly those.
+      const auto begin = static_cast<std::uint32_t>(events.random().Below(segment.doc_count()));
+      const auto end = begin + static_cast<std::uint32_t>(events.random().Below(segment.doc_count()));
+      const auto within = matcher.MatchWithin(*query, {begin, end});
+      ASSERT_TRUE(within.ok()) << text;
+      std::erase_if(expected, [&](auto doc) { return doc < begin || doc >= end; });
+      ASSERT_EQ(within->ToVector(), expected)
+          << "seed " << Seed() << ", segment " << s << ", " << begin << " to " << end << ": " << text;
     }
   }
   EXPECT_GT(matched_total, 20'000u);  // the queries do find something
+}
+
+TEST(QueryDifferential, WindowsOfALargeSegmentGiveTheSameHits) {
+  // Times that mostly rise, so that windows are left out, with strays that must be found all the same.
+  Mapping mapping;
+  Random random(Seed() + 2);
+  std::vector<std::string> documents;
+  for (int i = 0; i < 40'000; ++i) {
+    const auto t =
+        random.Below(500) == 0 ? random.Below(45'000) : static_cast<std::uint64_t>(i) + random.Below(9);
+    documents.push_back(R"({"t":)" + std::to_string(t) + R"(,"m":"w)" + std::to_string(random.Below(50)) +
+                        " x" + std::to_string(random.Below(3)) + R"("})");
+  }
+  const std::vector<IndexedSegment> segments{{"i", BuildSegment(mapping, documents)}};
+  ASSERT_EQ(segments[0].segment->doc_count(), 40'000u);
+  for (
+      const auto* text :
+      {R"({"match":{"m":"w7"}})", R"({"match_phrase":{"m":"w9 x1"}})", R"({"match":{"m":"x2"}})",
+       R"({"bool":{"filter":[{"range":{"t":{"gte":9000,"lt":31000}}},{"match":{"m":"x0"}}],"must_not":[{"match":{"m":"w3"}}]}})"})
+    for (const bool descending : {true, false}) {
+      HitsRequest request;
+      request.query = ParseQuery(codec::Json::Parse(text).value()).value();
+      request.sort.push_back({SortField::By::kField, "t", descending, false, {}, {}});
+      request.sort.push_back({SortField::By::kDocument, {}, false, false, {}, {}});
+      request.size = 60;
+      request.track_total = std::numeric_limits<std::uint64_t>::max();
+      const auto all = SearchSegments(segments, request, {}, {}, nullptr);
+      ASSERT_TRUE(all.ok());
+      for (const std::uint64_t track : {0, 100, 100'000}) {
+        request.track_total = track;
+        const auto some = SearchSegments(segments, request, {}, {}, nullptr);
+        ASSERT_TRUE(some.ok());
+        ASSERT_EQ(some->hits.size(), all->hits.size()) << text;
+        for (std::size_t i = 0; i < all->hits.size(); ++i)
+          ASSERT_EQ(some->hits[i].doc, all->hits[i].doc) << text << " at " << i;
+        EXPECT_EQ(some->total, std::min<std::uint64_t>(track, all->total));
+        EXPECT_EQ(some->total_is_least, all->total > track);
+      }
+    }
 }
 
 TEST(QueryDifferential, SortsAndPagesAsTheBruteForceEvaluatorDoes) {
