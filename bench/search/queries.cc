@@ -91,7 +91,8 @@ double PrintQueries(const search::Store& store, const std::vector<NamedQuery>& q
     std::fflush(stdout);
   }
   std::sort(medians.begin(), medians.end());
-  return (medians[medians.size() / 2 - 1] + medians[medians.size() / 2]) / 2;
+  if (medians.empty()) return 0;
+  return (medians[(medians.size() - 1) / 2] + medians[medians.size() / 2]) / 2;
 }
 
 }  // namespace honryu::bench

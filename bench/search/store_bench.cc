@@ -1,4 +1,5 @@
 // Indexes generated events and times queries at several sizes: search_store_bench [EVENTS[,EVENTS…]] [FOLDER]
+// Times queries in a folder that it filled before: search_store_bench queries FOLDER [RUNS [PART-OF-NAME]]
 //
 // Events come from the generator (events.h), each batch made before its clock starts. Indexing is Add in
 // batches of 1,000 with Maintain as its owner would call it, on one thread; at each of the sizes everything
@@ -6,6 +7,7 @@
 // event_id, as the indexer has it. The folder is removed afterwards unless it was named.
 #include "events.h"
 #include "honryu/base/time.h"
+#include "honryu/codec/json.h"
 #include "honryu/search/store.h"
 #include "queries.h"
 
@@ -16,6 +18,7 @@
 #include <cstdlib>
 #include <filesystem>
 #include <string>
+#include <string_view>
 #include <vector>
 
 namespace honryu::bench {
@@ -93,10 +96,41 @@ int Run(const std::vector<std::size_t>& sizes, const std::string& folder) {
   return 0;
 }
 
+/// The store's least `timestamp`, at the minute where its events begin.
+std::int64_t StartOf(const search::Store& store) {
+  const auto found = store.Search("events", R"({"size":0,"aggs":{"a":{"min":{"field":"timestamp"}}}})");
+  if (!found.ok()) return 0;
+  const auto answer = codec::Json::Parse(*found);
+  const auto* aggs = answer.ok() ? answer->Find("aggregations") : nullptr;
+  const auto* least = aggs != nullptr ? aggs->Find("a") : nullptr;
+  const auto* value = least != nullptr ? least->Find("value") : nullptr;
+  return value != nullptr ? static_cast<std::int64_t>(value->DoubleOr(0)) / 60'000 * 60'000 : 0;
+}
+
+int RunQueries(const std::string& folder, std::size_t runs, const std::string& part) {
+  search::StoreConfig config;
+  config.path = folder;
+  config.retention = Duration{0};
+  const double begin = WallSeconds();
+  const auto store = search::Store::Open(config, SystemClock());
+  if (!store.ok()) return 1;
+  std::size_t events = 0, segments = 0;
+  for (const auto& index : (*store)->Indices()) events += index.documents, segments += index.segments;
+  std::printf("%zu events, %zu segments, opened in %.1f s\n", events, segments, WallSeconds() - begin);
+  auto queries = Queries(StartOf(**store), events);
+  std::erase_if(queries, [&](const auto& query) { return query.name.find(part) == std::string::npos; });
+  const auto median = PrintQueries(**store, queries, runs, part.empty());
+  if (part.empty()) std::printf("median of the eight: %.2f ms\n", median);
+  return 0;
+}
+
 }  // namespace
 }  // namespace honryu::bench
 
 int main(int argc, char** argv) {
+  if (argc > 2 && std::string_view(argv[1]) == "queries")
+    return honryu::bench::RunQueries(argv[2], argc > 3 ? std::strtoull(argv[3], nullptr, 10) : 50,
+                                     argc > 4 ? argv[4] : "");
   std::vector<std::size_t> sizes;
   for (const char* at = argc > 1 ? argv[1] : "1000000"; *at != '\0';) {
     char* end = nullptr;

@@ -36,7 +36,8 @@ Segment::~Segment() {
 }
 
 Result<std::shared_ptr<const Segment>> Segment::Open(Bytes bytes, Checking checking,
-                                                     const std::atomic<bool>* torn) std::shared_ptr<UnpackedBlocks> unpacked) {
+                                                     std::shared_ptr<UnpackedBlocks> unpacked,
+                                                     const std::atomic<bool>* torn) {
   HONRYU_TRY(const auto file, SegmentFile::Open(bytes, checking == Checking::kNow));
   auto segment = std::shared_ptr<Segment>(new Segment);
   segment->bytes_ = std::move(bytes);

@@ -87,8 +87,8 @@ class Segment {
   /// wrong); kFailedPrecondition when it is of a newer format.
   /// What it unpacks is kept in `unpacked`, if that is given.
   static Result<std::shared_ptr<const Segment>> Open(Bytes bytes, Checking checking,
+                                                     std::shared_ptr<UnpackedBlocks> unpacked = nullptr,
                                                      const std::atomic<bool>* torn = nullptr);
-                                                     std::shared_ptr<UnpackedBlocks> unpacked = nullptr);
   ~Segment();
 
   std::uint32_t doc_count() const { return doc_count_; }

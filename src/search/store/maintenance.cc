@@ -101,9 +101,9 @@ Result<void> Store::Impl::Load() {
       lost[number] = {record.index, number, record.reason};
       continue;
     }
-    auto file bytes = MapFile(SegmentPath(number));
-    auto segment = file.ok() bytes.ok() ? Segment::Open(file->bytes, Segment::Open(*bytes, Checking::kWhenUsed, file->torn) unpacked)
-                              : Result<std::shared_ptr<const Segment>>(file.error()); Segment>>(bytes.error());
+    auto file = MapFile(SegmentPath(number));
+    auto segment = file.ok() ? Segment::Open(file->bytes, Checking::kWhenUsed, unpacked, file->torn)
+                             : Result<std::shared_ptr<const Segment>>(file.error());
     if (segment.ok() && record.bytes != 0 &&
         ((*segment)->byte_size() != record.bytes || (*segment)->checksum() != record.checksum))
       segment = Error(ErrorCode::kCorrupt, "the file is not the one that was written");
@@ -147,7 +147,7 @@ Result<Entry> Store::Impl::Write(const GroupKey& key, BytesView bytes, const std
   HONRYU_TRY_VOID(WriteFileDurably(config.path + "/segments", record.FileName(), bytes));
   HONRYU_TRY(auto mapped, MapFile(SegmentPath(record.number)));
   Entry entry;
-  HONRYU_TRY(entry.segment, Segment::Open(std::move(mapped.bytes), Segment::Open(std::move(mapped), Checking::kNow, mapped.torn)); unpacked));
+  HONRYU_TRY(entry.segment, Segment::Open(std::move(mapped.bytes), Checking::kNow, unpacked, mapped.torn));
   entry.number = record.number;
   entry.verified = clock.Mono();
   entry.sealed_ms = record.sealed_ms;
