@@ -17,6 +17,16 @@ std::uint64_t Load64(const char* p) {
   return v;
 }
 
+/// The last `n` < 8 bytes before `end`, the first of them the highest; `whole`: eight may be read there.
+std::uint64_t Tail(const char* end, std::size_t n, bool whole) {
+  static_assert(std::endian::native == std::endian::little);
+  if (n == 0) return 0;
+  if (whole) return __builtin_bswap64(Load64(end - 8)) & (~0ULL >> (64 - 8 * n));
+  std::uint64_t b = 0;
+  for (const char* p = end - n; p != end; ++p) b = (b << 8) | static_cast<std::uint8_t>(*p);
+  return b;
+}
+
 constexpr std::array<std::uint32_t, 256> MakeTable() {
   std::array<std::uint32_t, 256> table{};
   for (std::uint32_t i = 0; i < 256; ++i) {
@@ -70,13 +80,13 @@ std::uint64_t Hash64(std::string_view data, std::uint64_t seed) {
   const char* p = data.data();
   std::size_t n = data.size();
   for (; n >= 16; n -= 16, p += 16) h = Mix(Load64(p) ^ k1, Load64(p + 8) ^ h);
-  std::uint64_t a = 0, b = 0;
+  std::uint64_t a = 0;
   if (n >= 8) {
     a = Load64(p);
     p += 8;
     n -= 8;
   }
-  for (std::size_t i = 0; i < n; ++i) b = (b << 8) | static_cast<std::uint8_t>(p[i]);
+  const std::uint64_t b = Tail(p + n, n, data.size() >= 8);
   return Mix(k2 ^ data.size(), Mix(a ^ k1, b ^ h ^ k2));
 }
 

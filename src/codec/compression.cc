@@ -161,12 +161,13 @@ Result<std::string> Compress(Compression codec, std::string_view plain, int leve
       return out;
     }
     case Compression::kZstd: {
-      out.resize(ZSTD_compressBound(plain.size()));
+      const Scratch scratch(ZSTD_compressBound(plain.size()));
       if (ThreadCompressor() == nullptr) return Error(ErrorCode::kInternal, "zstd could not start");
-      const std::size_t size = ZSTD_compressCCtx(ThreadCompressor(), out.data(), out.size(), plain.data(),
-                                                 plain.size(), level == 0 ? 1 : level);
+      const std::size_t size =
+          ZSTD_compressCCtx(ThreadCompressor(), scratch.data(), ZSTD_compressBound(plain.size()),
+                            plain.data(), plain.size(), level == 0 ? 1 : level);
       if (ZSTD_isError(size) != 0) return Error(ErrorCode::kInternal, "zstd failed");
-      out.resize(size);
+      out.assign(scratch.data(), size);
       return out;
     }
     case Compression::kGzip: {

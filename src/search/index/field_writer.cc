@@ -1,29 +1,52 @@
 #include "search/index/field_writer.h"
 
 #include "honryu/codec/endian.h"
+#include "honryu/codec/varint.h"
 #include "search/segment/column.h"
-#include "search/segment/dictionary.h"
+#include "search/segment/dictionary_writer.h"
 #include "search/segment/postings.h"
 
 #include <algorithm>
-#include <cstring>
 #include <numeric>
+#include <span>
 
 namespace honryu::search {
 namespace {
 
+struct SortKey {
+  std::uint64_t prefix;  // eight bytes of the string, from the depth that is being sorted
+  std::uint32_t number;
+};
+
+/// Sorts strings whose first `depth` bytes are the same (a shorter one has zeros there). Word by word, so
+/// that nearly all comparisons are of numbers.
+template <class TextOf>
+void SortFrom(std::size_t depth, std::span<SortKey> keys, TextOf&& text_of) {
+  std::sort(keys.begin(), keys.end(), [](const SortKey& a, const SortKey& b) { return a.prefix < b.prefix; });
+  const auto next = depth + 8;
+  for (std::size_t begin = 0, end; begin < keys.size(); begin = end) {
+    for (end = begin + 1; end < keys.size() && keys[end].prefix == keys[begin].prefix;) ++end;
+    if (end - begin == 1) continue;
+    const auto same = keys.subspan(begin, end - begin);
+    // Those that end here come first, the shorter before the longer.
+    const auto longer = std::partition(
+        same.begin(), same.end(), [&](const SortKey& key) { return text_of(key.number).size() <= next; });
+    std::sort(same.begin(), longer, [&](const SortKey& a, const SortKey& b) {
+      return text_of(a.number).size() < text_of(b.number).size();
+    });
+    const std::span<SortKey> rest(longer, same.end());
+    if (rest.empty()) continue;
+    for (auto& key : rest) key.prefix = TextPrefix(text_of(key.number).substr(next));
+    if (rest.size() > 1) SortFrom(next, rest, text_of);
+  }
+}
+
 /// Numbers 0..n-1 in the order of their strings.
 template <class TextOf>
 std::vector<std::uint32_t> SortByText(std::size_t n, TextOf&& text_of) {
-  struct Key {
-    std::uint64_t prefix;
-    std::uint32_t number;
-  };
-  std::vector<Key> keys(n);
+  std::vector<SortKey> keys(n);
   for (std::uint32_t i = 0; i < n; ++i) keys[i] = {TextPrefix(text_of(i)), i};
-  std::sort(keys.begin(), keys.end(), [&](const Key& a, const Key& b) {
-    return a.prefix != b.prefix ? a.prefix < b.prefix : text_of(a.number) < text_of(b.number);
-  });
+  SortFrom(0, keys, text_of);
   std::vector<std::uint32_t> order(n);
   for (std::size_t i = 0; i < n; ++i) order[i] = keys[i].number;
   return order;
@@ -92,7 +115,23 @@ void WriteText(const FieldBuffer& field, const TextBuffer& text, const std::stri
   DictionaryWriter dictionary(TermForm::kPlain, file.pack_terms());
   std::string postings, stream;
   std::vector<std::uint32_t> list, starts, positions;
-  for (const auto term : order) {
+  constexpr std::size_t kAhead = 8;  // terms stand in the arena as they came: their bytes are fetched ahead
+  for (std::size_t at = 0; at < order.size(); ++at) {
+    const auto term = order[at];
+    if (at + kAhead < order.size()) {
+      const auto ahead = order[at + kAhead];
+      __builtin_prefetch(arena.data() + text.terms[ahead].offset);
+      __builtin_prefetch(occurrences.data() + ends[ahead]);
+    }
+    if (ends[term + 1] - ends[term] == 1) {
+      const auto& [target, position] = occurrences[ends[term]];
+      const auto before = postings.size();
+      codec::AppendVarint(postings, codec::VarintSize(target));
+      codec::AppendVarint(postings, target);
+      codec::AppendVarint(postings, std::uint64_t{position} << 1);
+      dictionary.Add(term_text(term), 1, postings.size() - before);
+      continue;
+    }
     list.clear();
     starts.clear();
     stream.clear();
@@ -142,9 +181,10 @@ bool ByOrdinal(const FieldBuffer& field, std::size_t distinct) {
 }  // namespace
 
 std::uint64_t TextPrefix(BytesView text) {
-  char bytes[8] = {};
-  std::memcpy(bytes, text.data(), std::min<std::size_t>(8, text.size()));
-  return codec::LoadBigEndian64(bytes);
+  if (text.size() >= 8) return codec::LoadBigEndian64(text.data());
+  std::uint64_t prefix = 0;
+  for (const char c : text) prefix = prefix << 8 | static_cast<unsigned char>(c);
+  return text.empty() ? 0 : prefix << (8 * (8 - text.size()));
 }
 
 void WriteKeywords(std::uint32_t field, const std::vector<std::uint32_t>& docs,
@@ -166,6 +206,12 @@ void WriteKeywords(std::uint32_t field, const std::vector<std::uint32_t>& docs,
   DictionaryWriter dictionary(FormOf(sorted_terms), file.pack_terms());
   std::string postings;
   for (std::size_t term = 0; term < sorted_terms.size(); ++term) {
+    if (ends[term + 1] - ends[term] == 1) {
+      const auto before = postings.size();
+      codec::AppendVarint(postings, lists[ends[term]]);
+      dictionary.Add(sorted_terms[term], 1, postings.size() - before);
+      continue;
+    }
     const auto begin = lists.begin() + static_cast<std::ptrdiff_t>(ends[term]);
     // A document that has the value twice stands in the list once.
     const auto end = std::unique(begin, lists.begin() + static_cast<std::ptrdiff_t>(ends[term + 1]));
@@ -187,6 +233,7 @@ void WriteField(const FieldBuffer& field, const std::string& values, const std::
                 std::uint32_t doc_count, SegmentFileWriter& file) {
   // Exact strings: sort the distinct ones that are short enough, and number them.
   std::vector<std::uint32_t> exact;
+  exact.reserve(field.values.size());
   for (std::uint32_t v = 0; v < field.values.size(); ++v)
     if (!field.values[v].overlong) exact.push_back(v);
   const auto value_text = [&](std::uint32_t v) {
@@ -225,7 +272,7 @@ void WriteField(const FieldBuffer& field, const std::string& values, const std::
   std::size_t kept = 0;
   for (const auto value : order) {
     const auto text = value_text(value);
-    if (sorted.empty() || sorted.back() != text) {
+    if (field.mark < 0 || sorted.empty() || sorted.back() != text) {
       sorted.push_back(text);
       order[kept++] = value;
     }
@@ -234,6 +281,8 @@ void WriteField(const FieldBuffer& field, const std::string& values, const std::
   order.resize(kept);
   std::vector<std::uint32_t> docs, overlong;
   std::vector<std::int64_t> ordinals;
+  docs.reserve(field.strings.docs.size());
+  ordinals.reserve(field.strings.docs.size());
   for (std::size_t i = 0; i < field.strings.docs.size(); ++i) {
     const auto doc = field.strings.docs[i], value = field.strings.values[i];
     if (!field.values[value].overlong) {

@@ -53,18 +53,15 @@ void SegmentBuilder::Add(BytesView source, const simdjson::dom::object& object, 
   document_ = source;
   document_at_ = 0;
   cuts_.clear();
-  AddInternal(kTimeField, FieldType::kDate, {}, time_ms);
-  AddInternal(kShardField, FieldType::kKeyword, key.shard, 0);
-  AddInternal(kSequenceField, FieldType::kLong, {}, static_cast<std::int64_t>(key.sequence));
-  if (key.part != 0) AddInternal(kPartField, FieldType::kLong, {}, key.part);
+  OwnField(kTime).dates.Add(docs_, time_ms);
+  Store(OwnField(kShard), key.shard, false);
+  OwnField(kSequence).longs.Add(docs_, static_cast<std::int64_t>(key.sequence));
+  if (key.part != 0) OwnField(kPart).longs.Add(docs_, key.part);
   if (!key.id.empty()) {
-    if (!key.id_path.empty() && HasExactly(key.id_path, key.id))
-      AddInternal(kIdPathField, FieldType::kKeyword, key.id_path, 0);
-    else
-      AddInternal(kIdField, FieldType::kKeyword, key.id, 0);
+    const bool in_document = !key.id_path.empty() && HasExactly(key.id_path, key.id);
+    Store(OwnField(in_document ? kIdPath : kId), in_document ? key.id_path : key.id, false);
   }
-  path_.clear();
-  WalkObject(object, 0);
+  WalkObject(object, *root_, 0);
   stored_.clear();
   std::size_t from = 0;
   for (const auto& cut : cuts_) {
@@ -79,50 +76,55 @@ void SegmentBuilder::Add(BytesView source, const simdjson::dom::object& object, 
 
 /// Whether the exact column of `path` will hold this value of it as it is.
 bool SegmentBuilder::HasExactly(std::string_view path, std::string_view id) {
-  FieldSpec spec;
   if (id.size() > mapping_.limits().exact_bytes || ParseDateString(id)) return false;
-  return mapping_.Resolve(path, ValueKind::kString, &spec) &&
-         (spec.type == FieldType::kText || spec.type == FieldType::kKeyword);
-}
-
-void SegmentBuilder::AddInternal(std::string_view name, FieldType type, std::string_view text,
-                                 std::int64_t number) {
-  auto found = by_name_.find(name);
-  if (found == by_name_.end()) {
-    FieldBuffer& made = fields_.emplace_back();
-    made.name = name;
-    made.spec.type = type;
-    made.space = spaces_++;
-    found = by_name_.emplace(std::string(name), &made).first;
+  if (path != exact_path_) {
+    FieldSpec spec;
+    exact_path_ = path;
+    exact_path_fits_ = mapping_.Resolve(path, ValueKind::kString, &spec) &&
+                       (spec.type == FieldType::kText || spec.type == FieldType::kKeyword);
   }
-  if (type == FieldType::kKeyword)
-    Store(*found->second, text, false);
-  else
-    (type == FieldType::kDate ? found->second->dates : found->second->longs).Add(docs_, number);
+  return exact_path_fits_;
 }
 
-FieldBuffer* SegmentBuilder::FieldOf(std::string_view path, ValueKind kind) {
+FieldBuffer& SegmentBuilder::OwnField(Own own) {
+  if (own_[own] == nullptr) {
+    constexpr std::string_view kNames[] = {kTimeField, kShardField, kSequenceField,
+                                           kPartField, kIdField,    kIdPathField};
+    own_[own] = &fields_.emplace_back();
+    own_[own]->name = kNames[own];
+    own_[own]->spec.type = own == kTime                       ? FieldType::kDate
+                           : own == kSequence || own == kPart ? FieldType::kLong
+                                                              : FieldType::kKeyword;
+    own_[own]->space = spaces_++;
+  }
+  return *own_[own];
+}
+
+FieldBuffer* SegmentBuilder::FieldOf(Node& node, ValueKind kind) {
+  if (node.field == nullptr) {
+    // Two places may have one name: {"a.b": 1} and {"a": {"b": 1}}.
+    const auto found = by_name_.find(node.path);
+    node.field = found != by_name_.end() ? found->second : MakeField(node.path, kind);
+  }
+  if (node.field != nullptr && node.field->searchable) return node.field;
+  ++counters_.ignored_values;
+  return nullptr;
+}
+
+FieldBuffer* SegmentBuilder::MakeField(const std::string& path, ValueKind kind) {
   // A document's own "_sequence" must not get into the store's.
   if (IsStoreField(path)) {
     FieldSpec none;
     (void)mapping_.Resolve(path, kind, &none);  // which notes it
-    ++counters_.ignored_values;
     return nullptr;
-  }
-  const auto found = by_name_.find(path);
-  if (found != by_name_.end()) {
-    if (!found->second->searchable) ++counters_.ignored_values;
-    return found->second->searchable ? found->second : nullptr;
   }
   FieldSpec spec;
   const bool known = mapping_.Resolve(path, kind, &spec);
   // Names without a field are remembered, to be asked for once; but not all of them, of which each document
   // may bring new ones.
   if (!known &&
-      (by_name_.size() >= 2 * mapping_.limits().fields || path.size() > mapping_.limits().name_bytes)) {
-    ++counters_.ignored_values;
+      (by_name_.size() >= 2 * mapping_.limits().fields || path.size() > mapping_.limits().name_bytes))
     return nullptr;
-  }
   FieldBuffer& made = fields_.emplace_back();
   made.name = path;
   made.spec = spec;
@@ -131,11 +133,7 @@ FieldBuffer* SegmentBuilder::FieldOf(std::string_view path, ValueKind kind) {
   const auto unique = std::find(unique_.begin(), unique_.end(), path);
   if (unique != unique_.end()) made.mark = static_cast<int>(unique - unique_.begin());
   by_name_.emplace(made.name, &made);
-  if (!made.searchable) {
-    if (!known) ++counters_.ignored_values;
-    return nullptr;
-  }
-  if (spec.type == FieldType::kText) {
+  if (made.searchable && spec.type == FieldType::kText) {
     made.texts.push_back({made.name, spec.analyzer, spaces_++, {}, {}, {}});
     for (const auto& view : spec.views)
       made.texts.push_back({made.name + "." + view.name, view.analyzer, spaces_++, {}, {}, {}, false});
@@ -143,68 +141,108 @@ FieldBuffer* SegmentBuilder::FieldOf(std::string_view path, ValueKind kind) {
   return &made;
 }
 
-void SegmentBuilder::WalkObject(const simdjson::dom::object& object, std::size_t depth) {
+std::string SegmentBuilder::PathOf(const Node& parent, std::string_view key) const {
+  return &parent == root_.get() ? std::string(key) : parent.path + '.' + std::string(key);
+}
+
+SegmentBuilder::Node* SegmentBuilder::ChildOf(Node& parent, std::string_view key) {
+  constexpr std::size_t kFew = 16;
+  auto& children = parent.children;
+  if (parent.expected < children.size() && children[parent.expected]->key == key)
+    return children[parent.expected++].get();
+  if (parent.by_key.empty()) {
+    for (std::size_t i = 0; i < children.size(); ++i)
+      if (children[i]->key == key) {
+        parent.expected = i + 1;
+        return children[i].get();
+      }
+  } else if (const auto found = parent.by_key.find(key); found != parent.by_key.end()) {
+    return found->second;
+  }
+  // As with fields: not every name is remembered, when each document brings new ones.
+  if (nodes_ >= 4 * mapping_.limits().fields || key.size() > mapping_.limits().name_bytes) return nullptr;
+  ++nodes_;
+  auto made = std::make_unique<Node>();
+  made->key = key;
+  made->path = PathOf(parent, key);
+  auto& child = *children.emplace_back(std::move(made));
+  if (children.size() == kFew)
+    for (const auto& one : children) parent.by_key.emplace(one->key, one.get());
+  else if (children.size() > kFew)
+    parent.by_key.emplace(child.key, &child);
+  parent.expected = children.size();
+  return &child;
+}
+
+void SegmentBuilder::WalkObject(const simdjson::dom::object& object, Node& node, std::size_t depth) {
   if (depth >= mapping_.limits().depth) {
     ++counters_.ignored_values;
     return;
   }
-  const auto length = path_.size();
+  node.expected = 0;
   for (const auto member : object) {
-    if (depth > 0) path_ += '.';
-    path_ += member.key;
-    Walk(member.value, depth + 1);
-    path_.resize(length);
+    if (Node* child = ChildOf(node, member.key); child != nullptr) {
+      Walk(member.value, *child, depth + 1);
+    } else {
+      Node stray;
+      stray.path = PathOf(node, member.key);
+      Walk(member.value, stray, depth + 1);
+    }
   }
 }
 
-void SegmentBuilder::Walk(const simdjson::dom::element& element, std::size_t depth) {
+void SegmentBuilder::Walk(const simdjson::dom::element& element, Node& node, std::size_t depth) {
   using simdjson::dom::element_type;
   switch (element.type()) {
     case element_type::OBJECT:
-      return WalkObject(element.get_object().value_unsafe(), depth);
+      return WalkObject(element.get_object().value_unsafe(), node, depth);
     case element_type::ARRAY:
-      if (AddGeoPoint(element, depth)) return;
+      if (AddGeoPoint(element, node, depth)) return;
       if (depth >= mapping_.limits().depth) {
         ++counters_.ignored_values;
         return;
       }
-      for (const auto item : element.get_array().value_unsafe()) Walk(item, depth + 1);
+      for (const auto item : element.get_array().value_unsafe()) Walk(item, node, depth + 1);
       return;
     case element_type::STRING:
-      return AddString(element.get_string().value_unsafe());
+      return AddString(node, element.get_string().value_unsafe());
     case element_type::INT64:
-      return AddLong(element.get_int64().value_unsafe());
+      return AddLong(node, element.get_int64().value_unsafe());
     case element_type::UINT64:
-      return AddDouble(static_cast<double>(element.get_uint64().value_unsafe()));
+      return AddDouble(node, static_cast<double>(element.get_uint64().value_unsafe()));
     case element_type::DOUBLE:
-      return AddDouble(element.get_double().value_unsafe());
+      return AddDouble(node, element.get_double().value_unsafe());
     case element_type::BOOL:
-      return AddBoolean(element.get_bool().value_unsafe());
+      return AddBoolean(node, element.get_bool().value_unsafe());
     case element_type::NULL_VALUE:
       return;
   }
 }
 
-bool SegmentBuilder::AddGeoPoint(const simdjson::dom::element& element, std::size_t depth) {
+bool SegmentBuilder::AddGeoPoint(const simdjson::dom::element& element, Node& node, std::size_t depth) {
   // [longitude, latitude], as GeoJSON has it, in a field that the mapping calls a geo_point.
   FieldSpec spec;
   const auto array = element.get_array().value_unsafe();
-  if (array.size() != 2 || !mapping_.Find(path_, &spec) || spec.type != FieldType::kGeoPoint) return false;
+  if (array.size() != 2 || !mapping_.Find(node.path, &spec) || spec.type != FieldType::kGeoPoint)
+    return false;
   const auto lon = NumberOf(array.at(0).value_unsafe()), lat = NumberOf(array.at(1).value_unsafe());
   if (!lon || !lat || depth >= mapping_.limits().depth) return false;
-  const auto length = path_.size();
-  path_ += ".lat";
-  AddDouble(*lat);
-  path_.resize(length);
-  path_ += ".lon";
-  AddDouble(*lon);
-  path_.resize(length);
+  AddPoint(node, *lat, *lon);
   return true;
 }
 
-void SegmentBuilder::AddString(std::string_view text) {
+void SegmentBuilder::AddPoint(Node& node, double lat, double lon) {
+  for (const auto& [name, degrees] : {std::pair{"lat", lat}, std::pair{"lon", lon}}) {
+    Node stray;
+    Node* child = ChildOf(node, name);
+    if (child == nullptr) stray.path = PathOf(node, name);
+    AddDouble(child != nullptr ? *child : stray, degrees);
+  }
+}
+
+void SegmentBuilder::AddString(Node& node, std::string_view text) {
   const auto date = ParseDateString(text);
-  FieldBuffer* field = FieldOf(path_, date ? ValueKind::kDateString : ValueKind::kString);
+  FieldBuffer* field = FieldOf(node, date ? ValueKind::kDateString : ValueKind::kString);
   if (field == nullptr) return;
   switch (field->spec.type) {
     case FieldType::kText:
@@ -230,13 +268,7 @@ void SegmentBuilder::AddString(std::string_view text) {
       const auto lon =
           blank == std::string_view::npos ? std::nullopt : ParseNumber<double>(text.substr(blank));
       if (!lat || !lon) break;
-      const auto length = path_.size();
-      path_ += ".lat";
-      AddDouble(*lat);
-      path_.resize(length);
-      path_ += ".lon";
-      AddDouble(*lon);
-      path_.resize(length);
+      AddPoint(node, *lat, *lon);
       return;
     }
     case FieldType::kDisabled:
@@ -246,8 +278,8 @@ void SegmentBuilder::AddString(std::string_view text) {
   Store(*field, text, true);
 }
 
-void SegmentBuilder::AddLong(std::int64_t value) {
-  FieldBuffer* field = FieldOf(path_, ValueKind::kLong);
+void SegmentBuilder::AddLong(Node& node, std::int64_t value) {
+  FieldBuffer* field = FieldOf(node, ValueKind::kLong);
   if (field == nullptr) return;
   switch (field->spec.type) {
     case FieldType::kText:
@@ -265,8 +297,8 @@ void SegmentBuilder::AddLong(std::int64_t value) {
   field->longs.Add(docs_, value);
 }
 
-void SegmentBuilder::AddDouble(double value) {
-  FieldBuffer* field = FieldOf(path_, ValueKind::kDouble);
+void SegmentBuilder::AddDouble(Node& node, double value) {
+  FieldBuffer* field = FieldOf(node, ValueKind::kDouble);
   if (field == nullptr) return;
   switch (field->spec.type) {
     case FieldType::kText:
@@ -283,8 +315,8 @@ void SegmentBuilder::AddDouble(double value) {
   field->doubles.Add(docs_, value);
 }
 
-void SegmentBuilder::AddBoolean(bool value) {
-  FieldBuffer* field = FieldOf(path_, ValueKind::kBoolean);
+void SegmentBuilder::AddBoolean(Node& node, bool value) {
+  FieldBuffer* field = FieldOf(node, ValueKind::kBoolean);
   if (field == nullptr) return;
   if (field->spec.type == FieldType::kText || field->spec.type == FieldType::kKeyword)
     return Store(*field, value ? "true" : "false", true);
@@ -310,7 +342,7 @@ void SegmentBuilder::Store(FieldBuffer& field, std::string_view text, bool limit
   } else {
     bool fresh;
     std::uint32_t offset;
-    auto& number = values_.Find(InternTable::Hash(field.space, text), field.space, text, &fresh, &offset);
+    auto& number = values_.Find(InternTable::MakeKey(field.space, text), &fresh, &offset);
     if (fresh) number = static_cast<std::uint32_t>(field.values.size());
     field.strings.Add(docs_, number);
     if (!fresh) return;
@@ -357,16 +389,16 @@ void SegmentBuilder::MakeTokens(const FieldBuffer& field, TextBuffer& text, std:
 
 void SegmentBuilder::AddTokens(TextBuffer& text) {
   text.begins.push_back(text.tokens.size());
-  // Hash and prefetch the whole batch first: the look-ups then wait for memory together, not one by one.
-  hashes_.resize(tokens_.size());
+  // Prepare and prefetch the whole batch first: the look-ups then wait for memory together, not one by one.
+  if (keys_.size() < tokens_.size()) keys_.resize(tokens_.size());
   for (std::size_t i = 0; i < tokens_.size(); ++i) {
-    hashes_[i] = InternTable::Hash(text.space, tokens_[i].text);
-    terms_.Prefetch(hashes_[i]);
+    keys_[i] = InternTable::MakeKey(text.space, tokens_[i].text);
+    terms_.Prefetch(keys_[i]);
   }
   for (std::size_t i = 0; i < tokens_.size(); ++i) {
     bool fresh;
     std::uint32_t offset;
-    auto& number = terms_.Find(hashes_[i], text.space, tokens_[i].text, &fresh, &offset);
+    auto& number = terms_.Find(keys_[i], &fresh, &offset);
     if (fresh) {
       number = static_cast<std::uint32_t>(text.terms.size());
       text.terms.push_back({offset, static_cast<std::uint32_t>(tokens_[i].text.size())});
@@ -393,7 +425,7 @@ void SegmentBuilder::LearnUnique() {
 }
 
 std::string SegmentBuilder::Finish(bool pack_terms) {
-  SegmentFileWriter file(pack_terms);
+  SegmentFileWriter file(pack_terms, last_bytes_);
   LearnUnique();
   for (auto& field : fields_) {
     if (!field.searchable) continue;
@@ -406,13 +438,17 @@ std::string SegmentBuilder::Finish(bool pack_terms) {
   std::string section;
   for (const auto& name : unique_) AppendString(section, name);
   if (!section.empty()) file.AddSection(SectionKind::kDetached, kNoField, section);
-  section.clear();
-  source_.Finish(section);
-  file.AddSection(SectionKind::kSource, kNoField, section);
+  const auto [head, data] = source_.Finish();
+  file.AddSection(SectionKind::kSource, kNoField, head, data);
   auto bytes = file.Finish(docs_);
+  last_bytes_ = bytes.size();
   docs_ = spaces_ = 0;
   fields_.clear();
   by_name_.clear();
+  own_ = {};
+  root_ = std::make_unique<Node>();
+  nodes_ = 0;
+  exact_path_.clear();
   values_.Clear();
   terms_.Clear();
   unique_ = mapping_.Unique();

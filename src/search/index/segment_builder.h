@@ -8,6 +8,7 @@
 #include "search/index/intern_table.h"
 #include "search/segment/source_blocks.h"
 
+#include <array>
 #include <cstdint>
 #include <deque>
 #include <memory>
@@ -52,13 +53,27 @@ class SegmentBuilder {
   std::string Finish(bool pack_terms = true);
 
  private:
-  FieldBuffer* FieldOf(std::string_view path, ValueKind kind);
-  void WalkObject(const simdjson::dom::object& object, std::size_t depth);
-  void Walk(const simdjson::dom::element& element, std::size_t depth);
-  void AddString(std::string_view text);
-  void AddLong(std::int64_t value);
-  void AddDouble(double value);
-  void AddBoolean(bool value);
+  /// A place in documents: a member's name below its object's. Documents mostly look alike, so the members of
+  /// an object are expected where they came after each other the last time.
+  struct Node {
+    std::string key, path;
+    FieldBuffer* field = nullptr;  ///< Once a value came.
+    std::vector<std::unique_ptr<Node>> children;
+    std::unordered_map<std::string_view, Node*> by_key;  ///< Of the children, when they are many.
+    std::size_t expected = 0;
+  };
+  /// Null when so many names have come that this one is not remembered.
+  Node* ChildOf(Node& parent, std::string_view key);
+  std::string PathOf(const Node& parent, std::string_view key) const;
+  FieldBuffer* FieldOf(Node& node, ValueKind kind);
+  FieldBuffer* MakeField(const std::string& path, ValueKind kind);
+  void WalkObject(const simdjson::dom::object& object, Node& node, std::size_t depth);
+  void Walk(const simdjson::dom::element& element, Node& node, std::size_t depth);
+  void AddString(Node& node, std::string_view text);
+  void AddLong(Node& node, std::int64_t value);
+  void AddDouble(Node& node, double value);
+  void AddBoolean(Node& node, bool value);
+  void AddPoint(Node& node, double lat, double lon);
   void Store(FieldBuffer& field, std::string_view text, bool limited);
   void StoreText(FieldBuffer& field, TextBuffer& text, std::string_view value);
   void AddTokens(TextBuffer& text);
@@ -69,13 +84,20 @@ class SegmentBuilder {
   void LearnUnique();
   void Conflict(FieldBuffer& field);
   bool HasExactly(std::string_view path, std::string_view id);
-  bool AddGeoPoint(const simdjson::dom::element& element, std::size_t depth);
-  void AddInternal(std::string_view name, FieldType type, std::string_view text, std::int64_t number);
+  bool AddGeoPoint(const simdjson::dom::element& element, Node& node, std::size_t depth);
+  /// One of the store's own fields.
+  enum Own { kTime, kShard, kSequence, kPart, kId, kIdPath, kOwnFields };
+  FieldBuffer& OwnField(Own own);
 
   Mapping& mapping_;
   std::uint32_t docs_ = 0;
   std::uint32_t spaces_ = 0;
-  std::string path_;
+  std::size_t last_bytes_ = 0;  ///< Of the last segment.
+  std::unique_ptr<Node> root_ = std::make_unique<Node>();
+  std::size_t nodes_ = 0;
+  std::array<FieldBuffer*, kOwnFields> own_{};
+  std::string exact_path_;  ///< The last answer of HasExactly, but for the value itself.
+  bool exact_path_fits_ = false;
   // The document being added: its bytes, and those of its strings that leave the source.
   BytesView document_;
   std::size_t document_at_ = 0;
@@ -98,7 +120,7 @@ class SegmentBuilder {
   Analyzer analyzers_[4] = {Analyzer(AnalyzerKind::kStandard), Analyzer(AnalyzerKind::kWords),
                             Analyzer(AnalyzerKind::kWhitespace), Analyzer(AnalyzerKind::kKeyword)};
   std::vector<Token> tokens_;
-  std::vector<std::uint64_t> hashes_;
+  std::vector<InternTable::Key> keys_;
 };
 
 }  // namespace honryu::search

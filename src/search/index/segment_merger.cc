@@ -2,6 +2,7 @@
 
 #include "search/index/field_writer.h"
 #include "search/segment/byte_reader.h"
+#include "search/segment/dictionary_writer.h"
 
 #include <algorithm>
 #include <array>
@@ -19,8 +20,10 @@ struct Source {
   const Segment* segment = nullptr;
   const SegmentField* field = nullptr;
   const std::vector<std::uint32_t>* docs = nullptr;  ///< New number of each document, or kGone.
+  bool whole = true;                                 ///< No document is gone.
   std::vector<std::uint32_t> ordinals;               ///< New ordinal of each, or kGone.
-  std::vector<bool> used;                            ///< Ordinals that a kept document has.
+  std::vector<std::int64_t> values;  ///< Old ordinals of the documents, as the column has them.
+  std::vector<bool> used;            ///< Ordinals that a kept document has; all, when `whole`.
   // Documents of each ordinal, made when postings by ordinals become postings by documents.
   std::vector<std::uint32_t> ordinal_docs;
   std::vector<std::size_t> ordinal_begins;
@@ -37,10 +40,19 @@ Result<void> MergeTerms(const std::vector<const Dictionary*>& dictionaries, Visi
     std::size_t source;
   };
   std::vector<Head> heap;
-  const auto after = [&](const Head& a, const Head& b) {
-    if (a.prefix != b.prefix) return a.prefix > b.prefix;
+  const auto before = [&](const Head& a, const Head& b) {
+    if (a.prefix != b.prefix) return a.prefix < b.prefix;
     const int order = walkers[a.source].term().compare(walkers[b.source].term());
-    return order != 0 ? order > 0 : a.source > b.source;
+    return order != 0 ? order < 0 : a.source < b.source;
+  };
+  const auto sink = [&](std::size_t at) {
+    const Head head = heap[at];
+    for (std::size_t child; (child = 2 * at + 1) < heap.size(); at = child) {
+      if (child + 1 < heap.size() && before(heap[child + 1], heap[child])) ++child;
+      if (!before(heap[child], head)) break;
+      heap[at] = heap[child];
+    }
+    heap[at] = head;
   };
   for (std::size_t i = 0; i < dictionaries.size(); ++i) {
     static const Dictionary kEmpty;
@@ -50,25 +62,27 @@ Result<void> MergeTerms(const std::vector<const Dictionary*>& dictionaries, Visi
     else if (dictionaries[i] != nullptr && dictionaries[i]->size() > 0)
       return Error(ErrorCode::kCorrupt, "a dictionary cannot be read");
   }
-  std::make_heap(heap.begin(), heap.end(), after);
+  for (auto at = heap.size() / 2; at-- > 0;) sink(at);
   std::vector<std::pair<std::size_t, TermEntry>> entries;
   std::string term;
   while (!heap.empty()) {
+    const auto prefix = heap.front().prefix;
     term.assign(walkers[heap.front().source].term());
     entries.clear();
-    while (!heap.empty() && walkers[heap.front().source].term() == term) {
-      std::pop_heap(heap.begin(), heap.end(), after);
-      auto& walker = walkers[heap.back().source];
-      entries.emplace_back(heap.back().source, walker.entry());
+    while (!heap.empty() && heap.front().prefix == prefix && walkers[heap.front().source].term() == term) {
+      auto& head = heap.front();
+      auto& walker = walkers[head.source];
+      entries.emplace_back(head.source, walker.entry());
       if (walker.Next()) {
-        heap.back().prefix = TextPrefix(walker.term());
-        std::push_heap(heap.begin(), heap.end(), after);
-        continue;
+        head.prefix = TextPrefix(walker.term());
+      } else {
+        const auto& ended = entries.back();
+        if (ended.second.ordinal + std::uint64_t{1} != dictionaries[ended.first]->size())
+          return Error(ErrorCode::kCorrupt, "a dictionary ends too early");
+        head = heap.back();
+        heap.pop_back();
       }
-      const auto& ended = entries.back();
-      heap.pop_back();
-      if (ended.second.ordinal + std::uint64_t{1} != dictionaries[ended.first]->size())
-        return Error(ErrorCode::kCorrupt, "a dictionary ends too early");
+      if (!heap.empty()) sink(0);
     }
     visit(term, entries);
   }
@@ -165,6 +179,7 @@ class FieldMerger {
 
   Result<void> MergeKeywords() {
     std::vector<const Dictionary*> dictionaries(sources_.size());
+    std::size_t values = 0;
     for (std::size_t i = 0; i < sources_.size(); ++i) {
       auto& source = sources_[i];
       if (!source.field->keywords) continue;
@@ -172,10 +187,12 @@ class FieldMerger {
       const auto& keywords = *source.field->keywords;
       dictionaries[i] = &keywords.terms;
       source.ordinals.assign(keywords.terms.size(), kGone);
+      source.values = keywords.ordinals.values().DecodeAll();
+      values += source.values.size();
+      if (source.whole) continue;
       source.used.assign(keywords.terms.size(), false);
-      ForEachValue(source, keywords.ordinals, [&](std::uint32_t, std::int64_t ordinal) {
-        if (static_cast<std::uint64_t>(ordinal) < source.used.size())
-          source.used[static_cast<std::size_t>(ordinal)] = true;
+      ForEachOrdinal(source, [&](std::uint32_t doc, std::uint32_t ordinal) {
+        if ((*source.docs)[doc] != kGone) source.used[ordinal] = true;
       });
     }
     if (!has_keywords_) return Ok();
@@ -183,7 +200,7 @@ class FieldMerger {
     auto merged = MergeTerms(dictionaries, [&](BytesView term, const auto& entries) {
       bool used = false;
       for (const auto& [i, entry] : entries)
-        if (sources_[i].used[entry.ordinal]) {
+        if (sources_[i].whole || sources_[i].used[entry.ordinal]) {
           sources_[i].ordinals[entry.ordinal] = terms;
           used = true;
         }
@@ -194,16 +211,19 @@ class FieldMerger {
     });
     if (!merged.ok()) return merged;
     for (const auto& source : sources_)
-      for (std::size_t ordinal = 0; ordinal < source.used.size(); ++ordinal)
-        if (source.used[ordinal] && source.ordinals[ordinal] == kGone)
+      for (std::size_t ordinal = 0; ordinal < source.ordinals.size(); ++ordinal)
+        if ((source.whole || source.used[ordinal]) && source.ordinals[ordinal] == kGone)
           return Error(ErrorCode::kCorrupt, "field " + name_ + ": a dictionary lacks terms");
     term_begins_.push_back(term_arena_.size());
+    keyword_docs_.reserve(values);
+    keyword_ordinals_.reserve(values);
     for (const auto& source : sources_) {
       if (!source.field->keywords) continue;
-      ForEachValue(source, source.field->keywords->ordinals, [&](std::uint32_t doc, std::int64_t ordinal) {
-        if (static_cast<std::uint64_t>(ordinal) >= source.ordinals.size()) return;
-        keyword_docs_.push_back(doc);
-        keyword_ordinals_.push_back(source.ordinals[static_cast<std::size_t>(ordinal)]);
+      ForEachOrdinal(source, [&](std::uint32_t doc, std::uint32_t ordinal) {
+        const auto to = (*source.docs)[doc];
+        if (to == kGone) return;
+        keyword_docs_.push_back(to);
+        keyword_ordinals_.push_back(source.ordinals[ordinal]);
       });
       for (const auto doc : source.field->keywords->overlong)
         if ((*source.docs)[doc] != kGone) overlong_.push_back((*source.docs)[doc]);
@@ -224,11 +244,9 @@ class FieldMerger {
   /// Calls visit(document, ordinal) for the documents of a source with exact values, old numbers both.
   template <class Visit>
   static void ForEachOrdinal(const Source& source, Visit&& visit) {
-    const auto& keywords = *source.field->keywords;
-    const auto values = keywords.ordinals.values().DecodeAll();
-    keywords.ordinals.index().ForEach([&](std::uint32_t doc, std::size_t value) {
-      if (static_cast<std::uint64_t>(values[value]) < keywords.terms.size())
-        visit(doc, static_cast<std::uint32_t>(values[value]));
+    source.field->keywords->ordinals.index().ForEach([&](std::uint32_t doc, std::size_t value) {
+      const auto ordinal = static_cast<std::uint64_t>(source.values[value]);
+      if (ordinal < source.ordinals.size()) visit(doc, static_cast<std::uint32_t>(ordinal));
     });
   }
 
@@ -325,6 +343,17 @@ class FieldMerger {
       if (by_documents) {  // they come in order
         for (const auto& [i, entry] : entries) {
           const auto& docs = *sources_[i].docs;
+          if (entry.doc_count == 1) {
+            std::uint32_t target;
+            BytesView raw;
+            if (!PostingsCursor::TakeOnly(sources_[i].field->text->List(entry), &target, &raw) ||
+                target >= docs.size() || docs[target] == kGone)
+              continue;
+            targets.push_back(docs[target]);
+            starts.push_back(static_cast<std::uint32_t>(stream.size()));
+            stream.append(raw);
+            continue;
+          }
           for (auto cursor = sources_[i].field->text->Open(entry); cursor.Next();) {
             const auto raw = cursor.TakeRawPositions();
             if (raw.empty() || cursor.target() >= docs.size() || docs[cursor.target()] == kGone) continue;
@@ -458,7 +487,9 @@ Result<void> CopySources(const MergeInput& input, const Marks::Of& marks, Source
 }  // namespace
 
 Result<std::string> MergeSegments(const std::vector<MergeInput>& inputs, bool pack_terms) {
-  SegmentFileWriter file(pack_terms);
+  std::size_t bytes = 0;
+  for (const auto& input : inputs) bytes += input.segment->byte_size();
+  SegmentFileWriter file(pack_terms, bytes);
   SourceWriter sources;
   const auto marks = MergeMarks(inputs);
   std::vector<std::vector<std::uint32_t>> docs(inputs.size());
@@ -482,6 +513,7 @@ Result<std::string> MergeSegments(const std::vector<MergeInput>& inputs, bool pa
       source.segment = inputs[i].segment.get();
       source.field = &field;
       source.docs = &docs[i];
+      source.whole = inputs[i].keep.empty();
       if (HasValues(source)) fields[field.name].push_back(std::move(source));
     }
   for (auto& [name, list] : fields)
@@ -490,9 +522,8 @@ Result<std::string> MergeSegments(const std::vector<MergeInput>& inputs, bool pa
   std::string section;
   for (const auto& name : marks.names) AppendString(section, name);
   if (!section.empty()) file.AddSection(SectionKind::kDetached, kNoField, section);
-  section.clear();
-  sources.Finish(section);
-  file.AddSection(SectionKind::kSource, kNoField, section);
+  const auto [head, data] = sources.Finish();
+  file.AddSection(SectionKind::kSource, kNoField, head, data);
   return file.Finish(static_cast<std::uint32_t>(doc_count));
 }
 

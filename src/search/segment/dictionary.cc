@@ -14,50 +14,9 @@ namespace {
 constexpr std::size_t kEntry = 28;
 constexpr std::uint32_t kMaxPageBytes = 16u << 20;
 
-std::size_t SharedPrefix(BytesView a, BytesView b) {
-  const std::size_t most = std::min(a.size(), b.size());
-  std::size_t shared = 0;
-  while (shared < most && a[shared] == b[shared]) ++shared;
-  return shared;
-}
-
 constexpr std::uint32_t kColumns = 1u << 31;
-constexpr std::size_t kUuid = 36;
 
-int Digit(char c) {
-  if (c >= '0' && c <= '9') return c - '0';
-  return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
-}
 bool IsDash(std::size_t i) { return i == 8 || i == 13 || i == 18 || i == 23; }
-
-bool FitsHex(BytesView term) {
-  return term.size() % 2 == 0 && std::all_of(term.begin(), term.end(), [](char c) { return Digit(c) >= 0; });
-}
-bool FitsUuid(BytesView term) {
-  if (term.size() != kUuid) return false;
-  for (std::size_t i = 0; i < kUuid; ++i)
-    if (IsDash(i) ? term[i] != '-' : Digit(term[i]) < 0) return false;
-  return true;
-}
-
-/// A term that fits the form, in it.
-void Encode(BytesView term, TermForm form, std::string& out) {
-  out.clear();
-  if (form == TermForm::kPlain) {
-    out.assign(term);
-    return;
-  }
-  int high = -1;
-  for (const char c : term) {
-    if (c == '-') continue;
-    if (high < 0) {
-      high = Digit(c);
-      continue;
-    }
-    out += static_cast<char>(high << 4 | Digit(c));
-    high = -1;
-  }
-}
 
 /// "00" to "ff".
 constexpr auto kPairs = [] {
@@ -105,66 +64,6 @@ bool TakeVarints(BytesView* in, std::uint32_t count, std::uint64_t* out) {
 }
 
 }  // namespace
-
-TermForm FormOf(std::span<const BytesView> terms) {
-  if (terms.empty()) return TermForm::kPlain;
-  if (std::all_of(terms.begin(), terms.end(), FitsUuid)) return TermForm::kUuid;
-  return std::all_of(terms.begin(), terms.end(), FitsHex) ? TermForm::kHex : TermForm::kPlain;
-}
-
-void DictionaryWriter::Add(BytesView term, std::uint32_t doc_count, std::uint64_t postings_bytes) {
-  if (terms_ % Dictionary::kPageTerms == 0) {
-    ClosePage();
-    codec::AppendU64(directory_, blob_.size());
-    codec::AppendU64(directory_, postings_);
-    first_offset_ = static_cast<std::uint32_t>(first_terms_.size());
-    AppendString(first_terms_, term);
-    last_.clear();
-    ++pages_;
-  }
-  Encode(term, form_, coded_);
-  const auto shared = SharedPrefix(last_, coded_);
-  const std::uint64_t numbers[] = {coded_.size(), shared, doc_count, postings_bytes};
-  for (std::size_t i = 0; i < columns_.size(); ++i) columns_[i].push_back(numbers[i]);
-  suffixes_.append(coded_, shared);
-  last_.swap(coded_);
-  postings_ += postings_bytes;
-  ++terms_;
-}
-
-void DictionaryWriter::ClosePage() {
-  if (columns_[0].empty()) return;
-  for (auto& column : columns_) {
-    const bool constant = std::all_of(column.begin(), column.end(), [&](auto n) { return n == column[0]; });
-    page_ += static_cast<char>(constant);
-    for (std::size_t i = 0; i < (constant ? 1 : column.size()); ++i) codec::AppendVarint(page_, column[i]);
-    column.clear();
-  }
-  page_ += suffixes_;
-  suffixes_.clear();
-  // A page that shrinks by less than an eighth is not worth unpacking at every look-up; digits packed two to
-  // a byte never do.
-  auto packed =
-      pack_ ? codec::Compress(codec::Compression::kZstd, page_) : Result<std::string>(std::string());
-  const bool pays = pack_ && packed.ok() && packed->size() < page_.size() - page_.size() / 8;
-  codec::AppendU32(directory_, static_cast<std::uint32_t>(page_.size()));
-  codec::AppendU32(directory_, static_cast<std::uint32_t>(pays ? packed->size() : page_.size()));
-  codec::AppendU32(directory_, first_offset_);
-  blob_ += pays ? *packed : page_;
-  page_.clear();
-}
-
-void DictionaryWriter::Finish(std::string& out) {
-  ClosePage();
-  codec::AppendU32(out, terms_);
-  codec::AppendU32(out, pages_ | kColumns);
-  out += static_cast<char>(form_);
-  out += directory_;
-  codec::AppendU32(out, static_cast<std::uint32_t>(first_terms_.size()));
-  out += first_terms_;
-  out += blob_;
-  *this = DictionaryWriter(form_, pack_);
-}
 
 Result<Dictionary> Dictionary::Open(BytesView bytes, Unpacker unpacker) {
   const auto broken = [] { return Error(ErrorCode::kCorrupt, "a dictionary does not hold together"); };

@@ -14,28 +14,20 @@ constexpr std::uint32_t kWordsPerRank = 8;
 }  // namespace
 
 void DocIndex::Append(std::span<const std::uint32_t> docs, std::uint32_t doc_count, std::string& out) {
-  std::vector<std::uint32_t> present;
-  std::vector<std::int64_t> starts;
-  bool several = false;
-  for (std::size_t i = 0; i < docs.size(); ++i) {
-    if (i > 0 && docs[i] == docs[i - 1]) {
-      several = true;
-      continue;
-    }
-    present.push_back(docs[i]);
-    starts.push_back(static_cast<std::int64_t>(i));
-  }
-  starts.push_back(static_cast<std::int64_t>(docs.size()));
-  const bool every = !several && present.size() == doc_count;
-  const Form form = every ? kEvery : present.size() < doc_count / 32 ? kList : kBitmap;
+  std::size_t present = docs.empty() ? 0 : 1;
+  for (std::size_t i = 1; i < docs.size(); ++i) present += docs[i] != docs[i - 1] ? 1 : 0;
+  const bool several = present != docs.size();
+  const auto once = [&](std::size_t i) { return i == 0 || docs[i] != docs[i - 1]; };
+  const Form form = !several && present == doc_count ? kEvery : present < doc_count / 32 ? kList : kBitmap;
   out += static_cast<char>(form);
   out += static_cast<char>(several);
-  codec::AppendU32(out, static_cast<std::uint32_t>(present.size()));
+  codec::AppendU32(out, static_cast<std::uint32_t>(present));
   if (form == kList) {
-    for (const auto doc : present) codec::AppendU32(out, doc);
+    for (std::size_t i = 0; i < docs.size(); ++i)
+      if (once(i)) codec::AppendU32(out, docs[i]);
   } else if (form == kBitmap) {
     std::vector<std::uint64_t> words((doc_count + 63) / 64);
-    for (const auto doc : present) words[doc / 64] |= 1ULL << (doc % 64);
+    for (const auto doc : docs) words[doc / 64] |= 1ULL << (doc % 64);
     for (const auto word : words) codec::AppendU64(out, word);
     std::uint32_t rank = 0;
     for (std::size_t i = 0; i < words.size(); ++i) {
@@ -43,7 +35,13 @@ void DocIndex::Append(std::span<const std::uint32_t> docs, std::uint32_t doc_cou
       rank += static_cast<std::uint32_t>(std::popcount(words[i]));
     }
   }
-  if (several) PackedInts::Append(starts, out);
+  if (!several) return;
+  std::vector<std::int64_t> starts;
+  starts.reserve(present + 1);
+  for (std::size_t i = 0; i < docs.size(); ++i)
+    if (once(i)) starts.push_back(static_cast<std::int64_t>(i));
+  starts.push_back(static_cast<std::int64_t>(docs.size()));
+  PackedInts::Append(starts, out);
 }
 
 Result<DocIndex> DocIndex::Open(BytesView bytes, std::uint32_t doc_count) {

@@ -35,13 +35,16 @@ void PackBits(std::span<const std::uint64_t> values, unsigned bits, std::string&
   for (const auto value : values) {
     pending |= value << held;
     held += bits;
-    while (held >= 8) {
-      *to++ = static_cast<char>(pending);
-      pending >>= 8;
-      held -= 8;
-    }
+    if (held < 64) continue;
+    codec::StoreU64(to, pending);
+    to += 8;
+    held -= 64;
+    pending = held > 0 ? value >> (bits - held) : 0;
   }
-  if (held > 0) *to = static_cast<char>(pending);
+  for (; held > 0; held -= std::min(held, 8u)) {
+    *to++ = static_cast<char>(pending);
+    pending >>= 8;
+  }
 }
 
 std::uint64_t UnpackBit(const char* data, std::size_t i, unsigned bits) {
@@ -58,8 +61,12 @@ void PackedInts::Append(std::span<const std::int64_t> values, std::string& out) 
   std::array<std::uint64_t, kBlock> differences;
   for (std::size_t b = 0; b < blocks; ++b) {
     const auto block = values.subspan(b * kBlock, std::min(kBlock, values.size() - b * kBlock));
-    const auto [low, high] = std::minmax_element(block.begin(), block.end());
-    const auto min = static_cast<std::uint64_t>(*low), max = static_cast<std::uint64_t>(*high);
+    std::int64_t low = block[0], high = block[0];
+    for (const auto value : block) {
+      low = std::min(low, value);
+      high = std::max(high, value);
+    }
+    const auto min = static_cast<std::uint64_t>(low), max = static_cast<std::uint64_t>(high);
     const unsigned bits = BitsFor(max - min);
     codec::AppendU64(out, min);
     codec::AppendU64(out, max);

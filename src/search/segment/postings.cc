@@ -73,6 +73,12 @@ void AppendPositions(std::span<const std::uint32_t> positions, std::string& out)
 void AppendPostings(std::span<const std::uint32_t> targets, BytesView positions,
                     std::span<const std::uint32_t> position_starts, std::string& out) {
   const bool with_positions = !position_starts.empty();
+  if (targets.size() == 1) {
+    if (with_positions) codec::AppendVarint(out, codec::VarintSize(targets[0]));
+    codec::AppendVarint(out, targets[0]);
+    out.append(positions);
+    return;
+  }
   if (targets.size() <= kPostingsBlock) {
     std::size_t bytes = 0;
     std::uint32_t last = 0;
@@ -120,6 +126,19 @@ PostingsCursor::PostingsCursor(BytesView list, std::uint32_t count, bool with_po
     blocks_ = in.ok() ? blocks : 0;
   }
   if (!in.ok()) blocks_ = 0;
+}
+
+bool PostingsCursor::TakeOnly(BytesView list, std::uint32_t* target, BytesView* positions) {
+  std::uint64_t bytes, only;
+  if (!codec::TakeVarint(&list, &bytes) || bytes > list.size()) return false;
+  BytesView targets = list.substr(0, bytes);
+  *positions = list.substr(bytes);
+  if (!codec::TakeVarint(&targets, &only) || only > UINT32_MAX) return false;
+  *target = static_cast<std::uint32_t>(only);
+  BytesView rest = *positions;
+  if (!TakePositions(&rest, [](std::uint64_t) {})) return false;
+  positions->remove_suffix(rest.size());
+  return true;
 }
 
 PostingsCursor PostingsCursor::Of(std::uint32_t target) {

@@ -32,6 +32,9 @@ void AppendPositions(std::span<const std::uint32_t> positions, std::string& out)
 /// Walks one list. Corrupt bytes end the walk early; nothing is read outside the list.
 class PostingsCursor {
  public:
+  /// A list of one target with positions: the target, and its part of the position stream. False when it does
+  /// not hold together.
+  static bool TakeOnly(BytesView list, std::uint32_t* target, BytesView* positions);
   PostingsCursor(BytesView list, std::uint32_t count, bool with_positions);
   /// A list of one target, with position 0.
   static PostingsCursor Of(std::uint32_t target);

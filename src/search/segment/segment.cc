@@ -27,6 +27,8 @@ PostingsCursor TextColumn::Open(const TermEntry& term) const {
   return PostingsCursor(ListOf(postings, term), term.doc_count, true);
 }
 
+BytesView TextColumn::List(const TermEntry& term) const { return ListOf(postings, term); }
+
 PostingsCursor KeywordColumn::Open(const TermEntry& term) const {
   return PostingsCursor(ListOf(postings, term), term.doc_count, false);
 }

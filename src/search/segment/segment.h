@@ -40,6 +40,8 @@ struct TextColumn {
   std::uint64_t tokens = 0;
 
   PostingsCursor Open(const TermEntry& term) const;
+  /// A term's stored list; not of an exact view, which stores none.
+  BytesView List(const TermEntry& term) const;
 };
 
 /// The exact view of a string field in one segment. Thread-safe.
@@ -150,7 +152,7 @@ class Segment {
   };
 
   Bytes bytes_;
-  const std::atomic<bool>* torn_ = nullptr;         ///< Of a mapped file.
+  const std::atomic<bool>* torn_ = nullptr;   ///< Of a mapped file.
   std::shared_ptr<UnpackedBlocks> unpacked_;  // shared: searches keep segments longer than the store lives
   Unpacker unpacker_;
   std::vector<Part> parts_;                         ///< By place; empty unless kWhenUsed.

@@ -13,17 +13,21 @@ Error Corrupt(const std::string& what) { return Error(ErrorCode::kCorrupt, "segm
 
 }  // namespace
 
-SegmentFileWriter::SegmentFileWriter(bool pack_terms) : pack_terms_(pack_terms), out_(kMagic) {}
+SegmentFileWriter::SegmentFileWriter(bool pack_terms, std::size_t expected) : pack_terms_(pack_terms) {
+  out_.reserve(expected);
+  out_ = kMagic;
+}
 
 std::uint32_t SegmentFileWriter::AddField(FieldEntry field) {
   fields_.push_back(std::move(field));
   return static_cast<std::uint32_t>(fields_.size() - 1);
 }
 
-void SegmentFileWriter::AddSection(SectionKind kind, std::uint32_t field, BytesView bytes) {
+void SegmentFileWriter::AddSection(SectionKind kind, std::uint32_t field, BytesView bytes, BytesView more) {
   out_.append((8 - out_.size() % 8) % 8, '\0');
-  sections_.push_back({kind, field, out_.size(), bytes.size(), Crc32c(bytes)});
+  sections_.push_back({kind, field, out_.size(), bytes.size() + more.size(), Crc32c(more, Crc32c(bytes))});
   out_.append(bytes);
+  out_.append(more);
 }
 
 std::string SegmentFileWriter::Finish(std::uint32_t doc_count) {

@@ -50,10 +50,12 @@ inline constexpr std::uint32_t kSegmentVersion = 2;  ///< 1 is read, too.
 class SegmentFileWriter {
  public:
   /// `pack_terms`: dictionaries are compressed where it pays; false for what is soon merged.
-  explicit SegmentFileWriter(bool pack_terms = true);
+  /// `expected`: bytes that the file will have, about.
+  explicit SegmentFileWriter(bool pack_terms = true, std::size_t expected = 0);
   bool pack_terms() const { return pack_terms_; }
   std::uint32_t AddField(FieldEntry field);
-  void AddSection(SectionKind kind, std::uint32_t field, BytesView bytes);
+  /// A section of `bytes` with `more` behind them.
+  void AddSection(SectionKind kind, std::uint32_t field, BytesView bytes, BytesView more = {});
   std::string Finish(std::uint32_t doc_count);
 
  private:

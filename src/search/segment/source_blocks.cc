@@ -48,13 +48,15 @@ void SourceWriter::AddPacked(const SourceBlocks& other) {
   lengths_.insert(lengths_.end(), lengths.begin(), lengths.end());
 }
 
-void SourceWriter::Finish(std::string& out) {
+SourceWriter::Written SourceWriter::Finish() {
   Close();
-  codec::AppendU32(out, blocks_);
-  out += directory_;
-  PackedInts::Append(lengths_, out);
-  out += data_;
+  Written written;
+  codec::AppendU32(written.head, blocks_);
+  written.head += directory_;
+  PackedInts::Append(lengths_, written.head);
+  written.data = std::move(data_);
   *this = SourceWriter();
+  return written;
 }
 
 SourceBlocks::Block SourceBlocks::At(std::size_t block) const {

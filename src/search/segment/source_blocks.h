@@ -21,7 +21,11 @@ class SourceWriter {
   void Add(BytesView source);
   /// Takes over whole blocks of another segment; its documents follow those added so far.
   void AddPacked(const class SourceBlocks& other);
-  void Finish(std::string& out);
+  /// What comes before the blocks, and the blocks; the writer is empty afterwards.
+  struct Written {
+    std::string head, data;
+  };
+  Written Finish();
   std::size_t bytes() const { return data_.size() + pending_.size(); }
 
  private:

@@ -1,6 +1,6 @@
 #include "honryu/base/random.h"
 #include "search/segment/column.h"
-#include "search/segment/dictionary.h"
+#include "search/segment/dictionary_writer.h"
 #include "search/segment/packed_ints.h"
 #include "search/segment/postings.h"
 

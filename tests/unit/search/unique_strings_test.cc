@@ -4,6 +4,7 @@
 #include "search/index/segment_merger.h"
 #include "search/query/matcher.h"
 #include "search/query/parse_query.h"
+#include "search/segment/dictionary_writer.h"
 #include "segment_fixture.h"
 
 #include <set>
