@@ -143,8 +143,8 @@ Answer SearchApi::Impl::Cat(const Call& call) const {
       documents_all += index.documents;
       const std::string count = std::to_string(index.documents), size = Size(index.bytes, unit);
       if (what == "indices")
-        table.rows.push_back(
-            {Health(index.lost_segments), "open", index.name, index.name, "1", "0", count, "0", size, size});
+        table.rows.push_back({Health(index.lost_segments), "open", index.name, index.name, "1", "0", count,
+                              std::to_string(index.deleted), size, size});
       if (what == "shards")
         table.rows.push_back({index.name, "0", "p", "STARTED", count, size, "127.0.0.1", config.node_name});
     }
@@ -230,15 +230,16 @@ async::Task<Answer> SearchApi::Impl::Stats(const Call& call) {
   const engine::StoreStatistics& statistics = *asked;
   std::string body;
   JsonWriter out(body);
-  std::uint64_t documents_all = 0, bytes_all = 0, segments_all = 0, lost_all = 0;
-  const auto write = [&](std::uint64_t count, std::uint64_t bytes, std::uint64_t segments) {
+  std::uint64_t documents_all = 0, bytes_all = 0, segments_all = 0, lost_all = 0, deleted_all = 0;
+  const auto write = [&](std::uint64_t count, std::uint64_t deleted, std::uint64_t bytes,
+                         std::uint64_t segments) {
     out.BeginObject();
     out.Key("docs");
     out.BeginObject();
     out.Key("count");
     out.Uint(count);
     out.Key("deleted");
-    out.Uint(0);
+    out.Uint(deleted);
     out.EndObject();
     out.Key("store");
     out.BeginObject();
@@ -252,11 +253,12 @@ async::Task<Answer> SearchApi::Impl::Stats(const Call& call) {
     out.EndObject();
     out.EndObject();
   };
-  const auto both = [&](std::uint64_t count, std::uint64_t bytes, std::uint64_t segments) {
+  const auto both = [&](std::uint64_t count, std::uint64_t deleted, std::uint64_t bytes,
+                        std::uint64_t segments) {
     out.Key("primaries");
-    write(count, bytes, segments);
+    write(count, deleted, bytes, segments);
     out.Key("total");
-    write(count, bytes, segments);
+    write(count, deleted, bytes, segments);
   };
   out.BeginObject();
   out.Key("_shards");
@@ -265,6 +267,7 @@ async::Task<Answer> SearchApi::Impl::Stats(const Call& call) {
   for (auto& index : store.Indices())
     if (std::binary_search(names->begin(), names->end(), index.name)) {
       documents_all += index.documents;
+      deleted_all += index.deleted;
       bytes_all += index.bytes;
       segments_all += index.segments;
       lost_all += index.lost_segments;
@@ -272,7 +275,7 @@ async::Task<Answer> SearchApi::Impl::Stats(const Call& call) {
     }
   out.Key("_all");
   out.BeginObject();
-  both(documents_all, bytes_all, segments_all);
+  both(documents_all, deleted_all, bytes_all, segments_all);
   out.EndObject();
   out.Key("indices");
   out.BeginObject();
@@ -281,7 +284,21 @@ async::Task<Answer> SearchApi::Impl::Stats(const Call& call) {
     out.BeginObject();
     out.Key("uuid");
     out.String(index.name);
-    both(index.documents, index.bytes, index.segments);
+    both(index.documents, index.deleted, index.bytes, index.segments);
+    out.Key("honryu");
+    out.BeginObject();
+    out.Key("bytes_per_document");
+    out.Double(index.documents > 0 ? static_cast<double>(index.bytes) / static_cast<double>(index.documents)
+                                   : 0);
+    out.Key("fields");
+    out.Uint(index.fields);
+    out.Key("kept_in_source_only");
+    out.BeginArray();
+    for (const auto& name : index.left_out) out.String(name);
+    out.EndArray();
+    out.Key("lost_segments");
+    out.Uint(index.lost_segments);
+    out.EndObject();
     out.EndObject();
   }
   out.EndObject();
