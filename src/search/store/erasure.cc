@@ -3,6 +3,7 @@
 
 #include "honryu/base/random.h"
 #include "honryu/codec/json.h"
+#include "honryu/kv/folder.h"
 #include "honryu/search/api_error.h"
 #include "search/index/segment_merger.h"
 #include "search/query/matcher.h"
@@ -146,6 +147,8 @@ Result<EraseReceipt> Store::Impl::EraseMatches(const std::vector<std::string>& n
       ++receipt.segments_rewritten;
     }
   }
+  // The receipt is not given before a power cut could no longer bring the files back.
+  if (receipt.segments_rewritten > 0) HONRYU_TRY_VOID(kv::SyncFolder(config.path + "/segments"));
   // What was there when the erasure began is on disk; what came since is not its matter.
   std::vector<IndexedSegment> segments;
   for (const auto& key : Groups())

@@ -80,6 +80,13 @@ Result<void> Store::Impl::Load() {
     for (const auto& [number, record] : catalogue->segments()) known |= record.FileName() == file;
     if (!known) HONRYU_TRY_VOID(RemoveFile(config.path + "/segments/" + file));
   }
+  HONRYU_TRY(const auto aside, ListFiles(config.path + "/quarantine"));
+  for (const auto& file : aside) {
+    bool known = false;
+    for (const auto& [number, record] : catalogue->segments())
+      known |= record.quarantined && record.FileName() == file;
+    if (!known) HONRYU_TRY_VOID(RemoveFile(config.path + "/quarantine/" + file));
+  }
   for (const auto& [index, json] : catalogue->mappings()) {
     auto mapping = std::make_shared<Mapping>(config.limits);
     HONRYU_TRY_VOID(mapping->Merge(json));
@@ -99,6 +106,7 @@ Result<void> Store::Impl::Load() {
     if (record.quarantined) {
       ++statistics.quarantined;
       lost[number] = {record.index, number, record.reason};
+      if (FileSize(SegmentPath(number))) (void)MoveFile(SegmentPath(number), QuarantinePath(number)).ok();
       continue;
     }
     auto file = MapFile(SegmentPath(number));
