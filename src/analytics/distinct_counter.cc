@@ -3,6 +3,7 @@
 #include "honryu/base/crc32c.h"
 
 #include <algorithm>
+#include <bit>
 #include <cmath>
 #include <utility>
 
@@ -21,10 +22,32 @@ void DistinctCounter::AddHash(std::uint64_t hash) {
   for (const std::uint64_t kept : slots_) {
     if (kept != 0) sketch_->Add(kept);
   }
-  slots_ = {};
+  slots_ = std::vector<std::uint64_t>();  // not {}, which would keep the memory
+  packed_from_ = 0;
+}
+
+void DistinctCounter::Expect(std::size_t texts) {
+  if (size_ == 0 && !sketch_.has_value() && packed_from_ == 0 && texts <= exact_limit_)
+    slots_.resize(std::max(slots_.size(), std::bit_ceil(std::max<std::size_t>(texts, 4) * 2)));
+}
+
+void DistinctCounter::Pack() {
+  if (packed_from_ != 0 || slots_.empty()) return;
+  packed_from_ = slots_.size();
+  std::erase(slots_, 0);
+  slots_.shrink_to_fit();
+}
+
+void DistinctCounter::Unpack() {
+  std::vector<std::uint64_t> packed(packed_from_);
+  packed.swap(slots_);
+  packed_from_ = 0;
+  size_ = 0;
+  for (const std::uint64_t hash : packed) Insert(hash);
 }
 
 void DistinctCounter::Insert(std::uint64_t hash) {
+  if (packed_from_ != 0) Unpack();
   if ((size_ + 1) * 2 > slots_.size()) Grow();
   const std::size_t mask = slots_.size() - 1;
   std::size_t place = hash & mask;
@@ -49,7 +72,8 @@ void DistinctCounter::Merge(const DistinctCounter& other) {
   if (!other.sketch_.has_value()) {
     // Hashes come in the order of their places. In a smaller table they would heap up in one part of it; in
     // one at least as large they are put down from front to back.
-    while (!sketch_.has_value() && slots_.size() < other.slots_.size()) Grow();
+    if (packed_from_ != 0) Unpack();
+    while (!sketch_.has_value() && slots_.size() < std::max(other.slots_.size(), other.packed_from_)) Grow();
     for (const std::uint64_t hash : other.slots_) {
       if (hash != 0) AddHash(hash);
     }
@@ -61,7 +85,8 @@ void DistinctCounter::Merge(const DistinctCounter& other) {
     if (hash != 0) merged.Add(hash);
   }
   sketch_.emplace(merged);
-  slots_ = {};
+  slots_ = std::vector<std::uint64_t>();
+  packed_from_ = 0;
 }
 
 // "E" and the hashes, 8 bytes each, the least significant byte first; or "S" and the registers.

@@ -22,8 +22,13 @@ class DistinctCounter {
 
   void Add(std::string_view text) { AddHash(DistinctHash(text)); }
   void AddHash(std::uint64_t hash);
+  /// About so many different texts come next: an empty counter makes room for them at once.
+  void Expect(std::size_t texts);
   /// Afterwards this counts the union of both.
   void Merge(const DistinctCounter& other);
+  /// Gives back the memory that quick adding takes: for what is kept and merged into others. Adding later
+  /// undoes it.
+  void Pack();
   std::uint64_t Count() const;
   /// Bytes held beyond the object itself.
   std::size_t memory() const {
@@ -43,10 +48,13 @@ class DistinctCounter {
  private:
   void Insert(std::uint64_t hash);
   void Grow();
+  void Unpack();
 
   std::size_t exact_limit_;
   std::size_t size_ = 0;
   std::vector<std::uint64_t> slots_;  ///< Open addressing, a power of two, 0 is empty, at most half full.
+  std::size_t packed_from_ =
+      0;  ///< Size of the table that slots_ are the full places of, in order; 0: it is the table.
   std::optional<HyperLogLog> sketch_;
 };
 

@@ -170,6 +170,11 @@ Result<void> Bucket::Absorb(const AggSpec& parent, AggContext& context, const Bu
   return Ok();
 }
 
+Result<void> Bucket::Settle() {
+  for (auto& aggregation : inner) HONRYU_TRY_VOID(aggregation->Settle());
+  return Ok();
+}
+
 /// The state of a request's aggregations for one segment, with all that it refers to.
 struct AggPartial {
   AggPartial(const std::vector<AggSpec>& of, const QueryContext& at, std::uint64_t matches)
@@ -215,13 +220,22 @@ Result<std::optional<std::uint64_t>> AggCollector::Recall(const IndexedSegment& 
 
 Result<void> AggCollector::Collect(const IndexedSegment& segment, const DocSet& docs) {
   AggSegment shared(segment, query_);
-  const auto list = docs.ToVector();
+  std::vector<std::uint32_t> some;
+  std::span<const std::uint32_t> list;
+  if (docs.all()) {
+    for (auto i = static_cast<std::uint32_t>(numbers_.size()); i < docs.size(); ++i) numbers_.push_back(i);
+    list = std::span(numbers_).first(docs.size());
+  } else {
+    some = docs.ToVector();
+    list = some;
+  }
   if (!pending_.empty()) {
     const auto partial = std::make_shared<AggPartial>(specs_, query_, list.size());
     for (std::size_t i = 0; i < all_.size(); ++i) {
       if (!list.empty()) HONRYU_TRY_VOID(partial->all[i]->Collect(shared, list));
       HONRYU_TRY_VOID(all_[i]->Absorb(*partial->all[i]));
     }
+    for (const auto& aggregation : partial->all) HONRYU_TRY_VOID(aggregation->Settle());
     partial->query.limits = {};
     if (!segment.segment->damaged())
       cache_->Put(pending_, partial, partial->context.bytes() + 1024 * specs_.size());

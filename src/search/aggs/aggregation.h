@@ -75,6 +75,8 @@ class Aggregation {
   virtual Result<void> Collect(AggSegment& segment, std::span<const std::uint32_t> docs) = 0;
   /// Adds what another one of the same spec has collected.
   virtual Result<void> Absorb(const Aggregation& other);
+  /// Makes it small and quick to absorb; nothing else comes after.
+  virtual Result<void> Settle() { return Ok(); }
   /// Whether kinds like this, with all inside, can be absorbed.
   static bool Absorbs(const AggSpec& spec);
   /// The members of its result.
@@ -99,6 +101,7 @@ struct Bucket {
   Result<void> Add(const AggSpec& parent, AggContext& context, AggSegment& segment,
                    std::span<const std::uint32_t> docs);
   Result<void> Absorb(const AggSpec& parent, AggContext& context, const Bucket& other);
+  Result<void> Settle();
   /// "doc_count" and the inner results.
   Result<void> Write(const AggSpec& parent, AggContext& context, codec::JsonWriter& out);
   /// The number at a path of AggSpec::Order; none where a bucket has none.
@@ -125,7 +128,8 @@ class AggCollector final : public MatchCollector {
   const std::vector<AggSpec>& specs_;
   AggCache* cache_;
   AggCacheKey key_;
-  std::string pending_;  ///< Under what the next segment's state is to be kept; empty: not.
+  std::vector<std::uint32_t> numbers_;  ///< 0, 1, 2 …: the documents of a segment that matches whole.
+  std::string pending_;                 ///< Under what the next segment's state is to be kept; empty: not.
 };
 
 // The families, each in its own file.

@@ -51,6 +51,11 @@ class Filters final : public Aggregation {
     return other_.Absorb(spec_, context_, from.other_);
   }
 
+  Result<void> Settle() override {
+    for (auto& bucket : buckets_) HONRYU_TRY_VOID(bucket.Settle());
+    return other_.Settle();
+  }
+
   std::optional<double> Metric(std::string_view path) override {
     return buckets_.empty() ? std::nullopt : buckets_[0].Metric(path.empty() ? "_count" : path);
   }

@@ -69,6 +69,11 @@ class Histogram final : public Aggregation {
     return Ok();
   }
 
+  Result<void> Settle() override {
+    for (auto& [key, bucket] : buckets_) HONRYU_TRY_VOID(bucket.Settle());
+    return Ok();
+  }
+
   Result<void> Write(codec::JsonWriter& out) override {
     if (spec_.min_doc_count == 0) HONRYU_TRY_VOID(FillGaps());
     std::vector<std::pair<std::int64_t, Bucket*>> shown;

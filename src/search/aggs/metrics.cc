@@ -2,6 +2,7 @@
 #include "search/aggs/percentile_sketch.h"
 #include "search/aggs/values.h"
 
+#include <array>
 #include <bit>
 #include <limits>
 
@@ -35,6 +36,13 @@ class Stats final : public Aggregation {
     if (spec_.kind == Kind::kValueCount) {
       const auto groups = GroupByString(segment, spec_.field, docs, false);
       for (const auto count : groups.counts) count_ += count;
+    }
+    if (!spec_.missing) {
+      ForEachValue(segment, spec_.field, docs, [this](const TypedNumber& number) {
+        dates_ |= number.type == TypedNumber::Type::kDate;
+        Add(number.value);
+      });
+      return Ok();
     }
     ForEachNumber(
         segment, spec_.field, docs,
@@ -165,8 +173,9 @@ class Cardinality final : public Aggregation {
 
   Result<void> Collect(AggSegment& segment, std::span<const std::uint32_t> docs) override {
     const auto before = counter_.Count();
-    const auto groups = GroupByString(segment, spec_.field, docs, false);
-    for (const auto& key : groups.keys) counter_.Add(key);
+    if (const auto view = ViewField(segment.segment(), spec_.field); view && view->field->keywords)
+      counter_.Expect(std::min<std::size_t>(view->field->keywords->terms.size(), docs.size()));
+    ForEachString(segment, spec_.field, docs, [this](BytesView text) { counter_.Add(text); });
     ForEachNumber(
         segment, spec_.field, docs,
         [this](std::uint32_t, const TypedNumber& number) {
@@ -183,6 +192,12 @@ class Cardinality final : public Aggregation {
     const auto before = counter_.memory();
     counter_.Merge(static_cast<const Cardinality&>(other).counter_);
     return context_.Reserve(counter_.memory() - std::min(before, counter_.memory()));
+  }
+  Result<void> Settle() override {
+    const auto before = counter_.memory();
+    counter_.Pack();
+    context_.Release(before - std::min(before, counter_.memory()));
+    return Ok();
   }
   std::optional<double> Metric(std::string_view) override { return static_cast<double>(counter_.Count()); }
   Result<void> Write(codec::JsonWriter& out) override {
@@ -201,6 +216,14 @@ class Percentiles final : public Aggregation {
 
   Result<void> Collect(AggSegment& segment, std::span<const std::uint32_t> docs) override {
     const auto before = sketch_.bytes();
+    if (!spec_.missing) {
+      if (const auto view = ViewField(segment.segment(), spec_.field)) {
+        const auto& field = *view->field;
+        for (const auto* column : {&field.longs, &field.doubles, &field.booleans, &field.dates})
+          if (*column) AddColumn(**column, segment.segment().doc_count(), docs);
+      }
+      return Charge(before);
+    }
     ForEachNumber(
         segment, spec_.field, docs,
         [this](std::uint32_t, const TypedNumber& number) { sketch_.Add(number.value); },
@@ -214,6 +237,12 @@ class Percentiles final : public Aggregation {
   Result<void> Absorb(const Aggregation& other) override {
     const auto before = sketch_.bytes();
     sketch_.Merge(static_cast<const Percentiles&>(other).sketch_);
+    return Charge(before);
+  }
+
+  Result<void> Settle() override {
+    const auto before = sketch_.bytes();
+    sketch_.Settle();
     return Charge(before);
   }
 
@@ -250,6 +279,49 @@ class Percentiles final : public Aggregation {
   }
 
  private:
+  /// Stored numbers that are counted before the sketch sees them.
+  static constexpr std::size_t kCounts = 1u << 17;
+
+  /// Calls visit(stored number) for the documents' numbers.
+  template <class Visit>
+  static void ForStored(const Column& column, std::uint32_t doc_count, std::span<const std::uint32_t> docs,
+                        Visit&& visit) {
+    if (docs.size() == doc_count) {
+      std::array<std::int64_t, PackedInts::kBlock> block;
+      for (std::size_t b = 0; b < column.values().blocks(); ++b) {
+        const auto count = column.values().Decode(b, block.data());
+        for (std::size_t i = 0; i < count; ++i) visit(block[i]);
+      }
+      return;
+    }
+    ColumnCursor cursor(column, docs.size());
+    for (const auto doc : docs) cursor.Of(doc, visit);
+  }
+
+  /// Adds the numbers of a column. Of many, those near the least (mostly all of them: times in hundredths of
+  /// a millisecond, sizes) are counted as they are stored, and each different one goes to the sketch once.
+  void AddColumn(const Column& column, std::uint32_t doc_count, std::span<const std::uint32_t> docs) {
+    const auto& values = column.values();
+    if (std::min(docs.size(), values.size()) < kCounts / 4) {
+      ForStored(column, doc_count, docs, [&](std::int64_t stored) { sketch_.Add(column.ToDouble(stored)); });
+      return;
+    }
+    auto least = std::numeric_limits<std::int64_t>::max();
+    for (std::size_t b = 0; b < values.blocks(); ++b) least = std::min(least, values.BlockMin(b));
+    std::vector<std::uint32_t> counts(kCounts);
+    ForStored(column, doc_count, docs, [&](std::int64_t stored) {
+      const auto place = static_cast<std::uint64_t>(stored) - static_cast<std::uint64_t>(least);
+      if (place < kCounts)
+        ++counts[place];
+      else
+        sketch_.Add(column.ToDouble(stored));
+    });
+    for (std::size_t place = 0; place < kCounts; ++place)
+      if (counts[place] > 0)
+        sketch_.Add(column.ToDouble(static_cast<std::int64_t>(static_cast<std::uint64_t>(least) + place)),
+                    counts[place]);
+  }
+
   /// The sketch had `before` bytes; beyond its bound for exactness it has fewer.
   Result<void> Charge(std::size_t before) {
     if (sketch_.bytes() < before) context_.Release(before - sketch_.bytes());

@@ -1,6 +1,8 @@
 #include "search/aggs/percentile_sketch.h"
 
 #include <algorithm>
+#include <array>
+#include <bit>
 #include <cmath>
 #include <limits>
 
@@ -9,7 +11,44 @@ namespace {
 
 constexpr double kAccuracy = 0.005;
 const double kLogGamma = std::log((1 + kAccuracy) / (1 - kAccuracy));
+
+/// Bins of numbers from 2^kFirst to 2^kEnd without a logarithm each. A bin is a hundredth wide, a cell of
+/// this table at most a 128th: it holds the end of one bin at most.
+class BinTable {
+ public:
+  static constexpr int kFirst = -24, kEnd = 40;
+  BinTable() {
+    for (std::size_t i = 0; i < cells_.size(); ++i) {
+      const double begin = std::ldexp(1 + static_cast<double>(i % kPerOctave) / kPerOctave,
+                                      kFirst + static_cast<int>(i / kPerOctave));
+      const auto bin = static_cast<std::int32_t>(std::ceil(std::log(begin) / kLogGamma));
+      cells_[i] = {std::exp(bin * kLogGamma), bin};
+    }
+  }
+  /// False: outside of the table.
+  bool Find(double magnitude, std::int32_t* bin) const {
+    const auto bits = std::bit_cast<std::uint64_t>(magnitude);
+    const auto at = (bits >> (52 - kBits)) - (std::uint64_t{1023 + kFirst} << kBits);
+    if (at >= cells_.size()) return false;
+    const auto& cell = cells_[at];
+    *bin = cell.bin + (magnitude > cell.end ? 1 : 0);
+    return true;
+  }
+
+ private:
+  static constexpr int kBits = 7;
+  static constexpr std::size_t kPerOctave = 1u << kBits;
+  struct Cell {
+    double end = 0;  ///< Of its first bin.
+    std::int32_t bin = 0;
+  };
+  std::array<Cell, kPerOctave*(kEnd - kFirst)> cells_;
+};
+
 std::int32_t BinOf(double magnitude) {
+  static const BinTable table;
+  std::int32_t bin;
+  if (table.Find(magnitude, &bin)) return bin;
   return static_cast<std::int32_t>(std::ceil(std::log(magnitude) / kLogGamma));
 }
 
@@ -28,37 +67,63 @@ void PercentileSketch::Bins::Add(std::int32_t bin, std::uint64_t count) {
   counts[at] += count;
 }
 
-void PercentileSketch::AddToBins(double value) {
+void PercentileSketch::AddToBins(double value, std::uint64_t times) {
   if (value == 0)
-    ++zeros_;
+    zeros_ += times;
   else
-    (value < 0 ? below_ : above_).Add(BinOf(std::fabs(value)), 1);
+    (value < 0 ? below_ : above_).Add(BinOf(std::fabs(value)), times);
 }
 
 void PercentileSketch::LeaveExact() {
-  for (const auto held : exact_) AddToBins(held);
-  exact_ = {};
+  for (const auto held : exact_) AddToBins(held, 1);
+  exact_ = std::vector<double>();  // not {}, which would keep the memory
 }
 
-void PercentileSketch::Add(double value) {
+void PercentileSketch::Add(double value, std::uint64_t times) {
   if (!std::isfinite(value)) return;
-  ++count_;
+  count_ += times;
   if (count_ <= exact_limit_) {
-    exact_.push_back(value);
+    exact_.insert(exact_.end(), times, value);
     sorted_ = false;
     return;
   }
   if (!exact_.empty()) LeaveExact();
-  AddToBins(value);
+  AddToBins(value, times);
+}
+
+void PercentileSketch::Settle() {
+  if (settled_) return;
+  settled_ = true;
+  for (const auto value : exact_) AddToBins(value, 1);
+  std::sort(exact_.begin(), exact_.end());
+  std::size_t different = 0;
+  for (std::size_t i = 0; i < exact_.size(); ++i) different += i == 0 || exact_[i] != exact_[i - 1] ? 1 : 0;
+  if (different * 2 < exact_.size()) {
+    repeated_.reserve(different);
+    times_.reserve(different);
+    for (const auto value : exact_) {
+      if (repeated_.empty() || repeated_.back() != value) {
+        repeated_.push_back(value);
+        times_.push_back(0);
+      }
+      ++times_.back();
+    }
+    exact_ = std::vector<double>();
+  } else {
+    exact_.shrink_to_fit();
+  }
 }
 
 void PercentileSketch::Merge(const PercentileSketch& other) {
   if (count_ + other.count_ <= exact_limit_) {
     exact_.insert(exact_.end(), other.exact_.begin(), other.exact_.end());
+    for (std::size_t i = 0; i < other.repeated_.size(); ++i)
+      exact_.insert(exact_.end(), other.times_[i], other.repeated_[i]);
     sorted_ = false;
   } else {
     LeaveExact();
-    for (const auto value : other.exact_) AddToBins(value);
+    if (!other.settled_)
+      for (const auto value : other.exact_) AddToBins(value, 1);
     zeros_ += other.zeros_;
     for (std::size_t i = 0; i < other.below_.counts.size(); ++i)
       if (other.below_.counts[i] > 0)

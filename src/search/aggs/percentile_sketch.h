@@ -11,7 +11,12 @@ namespace honryu::search {
 class PercentileSketch {
  public:
   explicit PercentileSketch(std::size_t exact_limit = 262'144) : exact_limit_(exact_limit) {}
-  void Add(double value);
+  void Add(double value) { Add(value, 1); }
+  /// The same value `times` times.
+  void Add(double value, std::uint64_t times);
+  /// Makes it small and quick to merge into others, for keeping. Only Merge into others, count and bytes come
+  /// after it.
+  void Settle();
   /// Afterwards this holds the numbers of both.
   void Merge(const PercentileSketch& other);
   std::uint64_t count() const { return count_; }
@@ -20,7 +25,8 @@ class PercentileSketch {
   /// Share of values <= `value`, in percent.
   double Rank(double value);
   std::size_t bytes() const {
-    return exact_.capacity() * sizeof(double) + (below_.counts.capacity() + above_.counts.capacity()) * 8;
+    return (exact_.capacity() + repeated_.capacity() + times_.capacity()) * sizeof(double) +
+           (below_.counts.capacity() + above_.counts.capacity()) * 8;
   }
 
  private:
@@ -30,12 +36,16 @@ class PercentileSketch {
     std::vector<std::uint64_t> counts;
     void Add(std::int32_t bin, std::uint64_t count);
   };
-  void AddToBins(double value);
+  void AddToBins(double value, std::uint64_t times);
   void LeaveExact();
   std::size_t exact_limit_;
   std::uint64_t count_ = 0;
   bool sorted_ = false;
   std::vector<double> exact_;
+  /// Settled: values that stand here so many times instead of in exact_; the bins then hold all of them, too.
+  std::vector<double> repeated_;
+  std::vector<std::uint64_t> times_;
+  bool settled_ = false;
   std::uint64_t zeros_ = 0;
   Bins below_, above_;  ///< Of the logarithms of negative and of positive numbers.
 };

@@ -69,6 +69,13 @@ class Terms final : public Aggregation {
     return Ok();
   }
 
+  Result<void> Settle() override {
+    for (auto& [key, bucket] : strings_) HONRYU_TRY_VOID(bucket.Settle());
+    for (auto& [key, typed] : wholes_) HONRYU_TRY_VOID(typed.second.Settle());
+    for (auto& [key, bucket] : fractions_) HONRYU_TRY_VOID(bucket.Settle());
+    return Ok();
+  }
+
   Result<void> Write(codec::JsonWriter& out) override {
     auto entries = Entries();
     std::uint64_t total = 0;

@@ -15,11 +15,11 @@ namespace honryu::search {
 class ColumnCursor {
  public:
   ColumnCursor(const Column& column, std::size_t wanted)
-      : column_(column), dense_(wanted * 16 >= column.values().size()) {}
+      : column_(column), walker_(column.index()), dense_(wanted * 16 >= column.values().size()) {}
   template <class Visit>
   void Of(std::uint32_t doc, Visit&& visit) {
     std::size_t begin, end;
-    if (!column_.index().Find(doc, &begin, &end)) return;
+    if (!walker_.Find(doc, &begin, &end)) return;
     for (; begin < end; ++begin) visit(Get(begin));
   }
   const Column& column() const { return column_; }
@@ -32,6 +32,7 @@ class ColumnCursor {
     return values_[value % PackedInts::kBlock];
   }
   const Column& column_;
+  DocIndex::Walker walker_;
   bool dense_;
   std::size_t block_ = SIZE_MAX;
   std::array<std::int64_t, PackedInts::kBlock> values_;
@@ -65,6 +66,30 @@ void ForEachNumber(AggSegment& segment, const std::string& field, std::span<cons
   open(Type::kBoolean, view->field->booleans);
   open(Type::kDate, view->field->dates);
   const DocIndex* strings = view->field->keywords ? &view->field->keywords->ordinals.index() : nullptr;
+  if (cursors.size() == 1 && strings == nullptr && cursors[0].second.column().index().single()) {
+    // The usual field: one type, and no document with several values.
+    auto& [type, cursor] = cursors[0];
+    const Column& column = cursor.column();
+    if (docs.size() == segment.segment().doc_count() && column.index().identity()) {
+      std::array<std::int64_t, PackedInts::kBlock> block;
+      for (std::size_t b = 0; b < column.values().blocks(); ++b) {
+        const auto count = column.values().Decode(b, block.data());
+        for (std::size_t i = 0; i < count; ++i)
+          visit(static_cast<std::uint32_t>(b * PackedInts::kBlock + i),
+                TypedNumber{type, block[i], column.ToDouble(block[i])});
+      }
+      return;
+    }
+    for (const auto doc : docs) {
+      bool any = false;
+      cursor.Of(doc, [&, of = type](std::int64_t stored) {
+        any = true;
+        visit(doc, TypedNumber{of, stored, column.ToDouble(stored)});
+      });
+      if (!any) without(doc);
+    }
+    return;
+  }
   for (const auto doc : docs) {
     bool any = false;
     for (auto& typed : cursors)
@@ -77,6 +102,39 @@ void ForEachNumber(AggSegment& segment, const std::string& field, std::span<cons
   }
 }
 
+/// Calls visit(TypedNumber) for the numbers of documents of `field`.
+template <class Visit>
+void ForEachValue(AggSegment& segment, const std::string& field, std::span<const std::uint32_t> docs,
+                  Visit&& visit) {
+  using Type = TypedNumber::Type;
+  const auto view = ViewField(segment.segment(), field);
+  if (!view) return;
+  if (docs.size() != segment.segment().doc_count()) {
+    ForEachNumber(
+        segment, field, docs, [&](std::uint32_t, const TypedNumber& number) { visit(number); },
+        [](std::uint32_t) {});
+    return;
+  }
+  // Of all documents: whose a value is does not matter.
+  std::array<std::int64_t, PackedInts::kBlock> block;
+  const auto all = [&](Type type, const std::optional<Column>& column) {
+    if (!column) return;
+    for (std::size_t b = 0; b < column->values().blocks(); ++b) {
+      const auto count = column->values().Decode(b, block.data());
+      for (std::size_t i = 0; i < count; ++i) visit(TypedNumber{type, block[i], column->ToDouble(block[i])});
+    }
+  };
+  all(Type::kLong, view->field->longs);
+  all(Type::kDouble, view->field->doubles);
+  all(Type::kBoolean, view->field->booleans);
+  all(Type::kDate, view->field->dates);
+}
+
+/// Calls visit(string) once for each different string that documents have in `field`.
+template <class Visit>
+void ForEachString(AggSegment& segment, const std::string& field, std::span<const std::uint32_t> docs,
+                   Visit&& visit);
+
 /// Documents by the strings they have.
 struct StringGroups {
   std::vector<std::string> keys;  ///< Without order.
@@ -86,6 +144,22 @@ struct StringGroups {
 };
 StringGroups GroupByString(AggSegment& segment, const std::string& field, std::span<const std::uint32_t> docs,
                            bool with_docs);
+template <class Visit>
+void ForEachString(AggSegment& segment, const std::string& field, std::span<const std::uint32_t> docs,
+                   Visit&& visit) {
+  const auto view = ViewField(segment.segment(), field);
+  if (!view || !view->field->keywords) return;
+  const KeywordColumn& column = *view->field->keywords;
+  if (docs.size() == segment.segment().doc_count() && column.overlong.empty()) {
+    column.terms.Scan(0, [&](BytesView term, const TermEntry&) {
+      visit(term);
+      return true;
+    });
+    return;
+  }
+  const auto groups = GroupByString(segment, field, docs, false);
+  for (const auto& key : groups.keys) visit(BytesView(key));
+}
 /// True when the document has a string or other value of `field`.
 bool HasValue(AggSegment& segment, const std::string& field, std::uint32_t doc);
 

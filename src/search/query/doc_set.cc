@@ -67,7 +67,7 @@ void DocSet::MakeBits() {
   std::vector<std::uint64_t> bits((doc_count_ + 63) / 64);
   ForEach([&bits](std::uint32_t doc) { bits[doc / 64] |= 1ULL << (doc % 64); });
   bits_ = std::move(bits);
-  list_ = {};
+  list_ = std::vector<std::uint32_t>();  // not {}, which would keep the memory
   form_ = Form::kBits;
 }
 
@@ -78,11 +78,11 @@ void DocSet::Settle() {
   form_ = Form::kBits;
   if (size_ == doc_count_ || size_ == 0) {
     form_ = size_ == 0 ? Form::kNone : Form::kAll;
-    bits_ = {};
+    bits_ = std::vector<std::uint64_t>();
   } else if (ListIsSmaller(size_, doc_count_)) {
     auto docs = ToVector();
     list_ = std::move(docs);
-    bits_ = {};
+    bits_ = std::vector<std::uint64_t>();
     form_ = Form::kList;
   }
 }

@@ -10,8 +10,9 @@ namespace honryu::search {
 namespace {
 
 constexpr auto kBlock = static_cast<std::uint32_t>(PackedInts::kBlock);
-/// A window of a segment; larger than any segment, but no product of it overflows.
-constexpr std::uint32_t kMostWindowBlocks = 1u << 20;
+/// The first window of a search, and the largest: what is looked at beyond the count that was asked for is
+/// less than that.
+constexpr std::uint32_t kFirstWindowBlocks = 16, kMostWindowBlocks = 256;
 
 /// The best `capacity` hits so far, as a heap with the worst in front.
 class TopHits {
@@ -72,8 +73,10 @@ class Search {
         sort_(request.sort.empty() ? std::vector<SortField>{{SortField::By::kScore, {}, true, false, {}, {}}}
                                    : request.sort),
         top_(sort_, request.from + request.size) {
-    scoring_ =
-        std::any_of(sort_.begin(), sort_.end(), [](const auto& s) { return s.by == SortField::By::kScore; });
+    // Without hits nobody sees a score.
+    scoring_ = request.from + request.size > 0 && std::any_of(sort_.begin(), sort_.end(), [](const auto& s) {
+                 return s.by == SortField::By::kScore;
+               });
     bases_.resize(segments.size());
     for (std::size_t i = 0, base = 0; i < segments.size(); base += segments[i++].segment->doc_count())
       bases_[i] = static_cast<std::int64_t>(base);
@@ -278,7 +281,7 @@ class Search {
   std::vector<std::int64_t> bases_;
   std::vector<float> scores_;
   std::uint64_t seen_ = 0;
-  std::uint32_t window_blocks_ = 16;  ///< Of the next window.
+  std::uint32_t window_blocks_ = kFirstWindowBlocks;  ///< Of the next window.
   SearchResult result_;
 };
 

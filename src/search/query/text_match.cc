@@ -127,6 +127,12 @@ std::uint32_t CountExact(std::vector<PhrasePart>& parts, const std::vector<std::
   auto& wanted = parts[order[0]].positions;
   for (std::size_t i = 1; i < order.size() && !wanted.empty(); ++i) {
     auto& part = parts[order[i]];
+    if (part.cursors.size() == 1) {
+      auto& cursor = part.cursors[0];
+      if (!cursor.SeekTo(target) || cursor.target() != target) return 0;
+      cursor.KeepFollowed(part.offset, wanted);
+      continue;
+    }
     part.Load(target, 0);
     auto at = part.positions.begin();
     std::erase_if(wanted, [&](std::uint32_t position) {

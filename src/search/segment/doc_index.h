@@ -2,8 +2,10 @@
 
 #include "honryu/base/bytes.h"
 #include "honryu/base/result.h"
+#include "honryu/codec/endian.h"
 #include "search/segment/packed_ints.h"
 
+#include <bit>
 #include <cstdint>
 #include <span>
 #include <string>
@@ -30,6 +32,54 @@ class DocIndex {
   }
   std::size_t byte_size() const { return byte_size_; }
 
+  /// Finds like Find, for documents that only rise: goes on from where the last one was.
+  class Walker {
+   public:
+    /// `index` must outlive it.
+    explicit Walker(const DocIndex& index) : index_(index) {
+      if (index.form_ == kList) next_ = index.present_ > 0 ? codec::LoadU32(index.words_) : UINT32_MAX;
+    }
+    bool Find(std::uint32_t doc, std::size_t* begin, std::size_t* end) {
+      if (index_.form_ == kEvery) {
+        *begin = doc;
+        *end = std::size_t{doc} + 1;
+        return true;
+      }
+      std::size_t rank;
+      if (index_.form_ == kBitmap) {
+        const std::uint32_t word = doc / 64;
+        if (word != word_) Advance(word);
+        if ((bits_ >> (doc % 64) & 1) == 0) return false;
+        rank = rank_ + static_cast<std::size_t>(std::popcount(bits_ & ((1ULL << (doc % 64)) - 1)));
+      } else {
+        if (doc > next_) {
+          rank_ = index_.Before(doc);
+          next_ = rank_ < index_.present_ ? codec::LoadU32(index_.words_ + 4ULL * rank_) : UINT32_MAX;
+        }
+        if (doc != next_) return false;
+        rank = rank_;
+      }
+      *begin = index_.several_ ? static_cast<std::size_t>(index_.starts_.Get(rank)) : rank;
+      *end = index_.several_ ? static_cast<std::size_t>(index_.starts_.Get(rank + 1)) : rank + 1;
+      return true;
+    }
+
+   private:
+    void Advance(std::uint32_t word) {
+      if (word_ == word - 1) {
+        rank_ += static_cast<std::size_t>(std::popcount(bits_));
+      } else {
+        rank_ = index_.Before(word * 64);
+      }
+      word_ = word;
+      bits_ = codec::LoadU64(index_.words_ + 8ULL * word);
+    }
+    const DocIndex& index_;
+    std::uint32_t word_ = UINT32_MAX;
+    std::uint64_t bits_ = 0;
+    std::size_t rank_ = 0;  ///< Documents with values before word_'s; of a list, before next_.
+    std::uint32_t next_ = 0;
+  };
   /// The values of `doc` are [*begin, *end); false when it has none.
   bool Find(std::uint32_t doc, std::size_t* begin, std::size_t* end) const {
     if (form_ == kEvery) {

@@ -18,6 +18,11 @@ constexpr std::size_t kPad = 8;  // what UnpackBit may read behind the last valu
 template <class Visit>
 bool TakePositions(BytesView* stream, Visit&& visit) {
   std::uint64_t head, count = 1, position;
+  if (!stream->empty() && (stream->front() & 0x81) == 0) {  // one position, in one byte
+    visit(static_cast<std::uint64_t>(stream->front()) >> 1);
+    stream->remove_prefix(1);
+    return true;
+  }
   if (!codec::TakeVarint(stream, &head)) return false;
   if ((head & 1) != 0 && !codec::TakeVarint(stream, &count)) return false;
   position = head >> 1;
@@ -46,7 +51,7 @@ std::size_t SkipSinglePositions(BytesView* stream, std::size_t targets) {
     const auto several = bytes & (ends << 1 | 1) & kLow;
     if (several != 0) ends &= (several & -several) - 1;  // only what ends before the first of these
     if (ends == 0) break;
-    const auto count = static_cast<std::size_t>(std::popcount(ends));
+    const auto count = static_cast<std::size_t>((ends >> 7) * kLow >> 56);
     if (count <= left) {
       at += (64 - std::countl_zero(ends)) / 8;
       left -= count;
@@ -247,14 +252,22 @@ bool PostingsCursor::SeekTo(std::uint32_t target) {
     if (!LoadBlock(block)) return false;
     if (block_[size_ - 1] < target) return size_ = 0, false;
   }
-  // A binary search without branches to mispredict; the last target is known to be large enough.
-  const std::uint32_t* at = block_.data() + at_;
-  for (std::size_t left = size_ - at_; left > 1;) {
-    const auto half = left / 2;
-    at += half * static_cast<std::size_t>(at[half - 1] < target);
-    left -= half;
+  // Mostly the target is near: sixteens are passed over, and in one the smaller ones are counted, which takes
+  // no branches that could be mispredicted. The last target of the block is known to be large enough.
+  constexpr std::size_t kStep = 16;
+  const std::uint32_t* const targets = block_.data();
+  if (targets[at_] >= target) return true;
+  std::size_t at = at_;
+  while (at + kStep < size_ && targets[at + kStep - 1] < target) at += kStep;
+  if (size_ < kStep) {
+    while (targets[at] < target) ++at;
+  } else {
+    at = std::min(at, size_ - kStep);  // what stands before is smaller
+    std::size_t smaller = 0;
+    for (std::size_t i = 0; i < kStep; ++i) smaller += targets[at + i] < target ? 1 : 0;
+    at += smaller;
   }
-  at_ = static_cast<std::size_t>(at - block_.data());
+  at_ = at;
   return true;
 }
 
@@ -277,6 +290,18 @@ void PostingsCursor::Positions(std::vector<std::uint32_t>& out) {
   if (!SkipPositions()) return;
   BytesView stream = stream_;
   TakePositions(&stream, [&out](std::uint64_t p) { out.push_back(static_cast<std::uint32_t>(p)); });
+}
+
+void PostingsCursor::KeepFollowed(std::uint32_t offset, std::vector<std::uint32_t>& starts) {
+  std::size_t at = 0, kept = 0;
+  if (SkipPositions()) {
+    BytesView stream = stream_;
+    TakePositions(&stream, [&](std::uint64_t position) {
+      while (at < starts.size() && std::uint64_t{starts[at]} + offset < position) ++at;
+      if (at < starts.size() && std::uint64_t{starts[at]} + offset == position) starts[kept++] = starts[at++];
+    });
+  }
+  starts.resize(kept);
 }
 
 std::uint32_t PostingsCursor::Frequency() {

@@ -51,6 +51,8 @@ class PostingsCursor {
   std::uint32_t count() const { return count_; }
   /// Positions of the current target.
   void Positions(std::vector<std::uint32_t>& out);
+  /// Keeps those of `starts` (rising) that have a position of the current target `offset` behind them.
+  void KeepFollowed(std::uint32_t offset, std::vector<std::uint32_t>& starts);
   /// Number of positions of the current target.
   std::uint32_t Frequency();
   /// The current target's part of the position stream, as it is stored. Once a target, and instead of

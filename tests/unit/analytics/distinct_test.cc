@@ -63,6 +63,36 @@ TEST(DistinctCounter, BeyondItsBoundIsClose) {
   EXPECT_NEAR(static_cast<double>(counter.Count()), 50000, 50000 * 4 * HyperLogLog::kStandardError);
 }
 
+TEST(DistinctCounter, PackedCountsTheSameAndTakesMore) {
+  DistinctCounter plain(1000), packed(1000), roomy(1000);
+  roomy.Expect(600);
+  for (std::uint64_t i = 1; i <= 600; ++i) {
+    plain.AddHash(MixHash(i));
+    packed.AddHash(MixHash(i));
+    roomy.AddHash(MixHash(i));
+  }
+  packed.Pack();
+  EXPECT_LT(packed.memory(), plain.memory());
+  EXPECT_EQ(packed.Count(), 600u);
+  EXPECT_EQ(packed.Save(), plain.Save());
+  EXPECT_EQ(roomy.Save(), plain.Save());
+  DistinctCounter small(1000), into(1000);
+  for (std::uint64_t i = 590; i <= 610; ++i) small.AddHash(MixHash(i));
+  into.Merge(small);
+  into.Merge(packed);
+  EXPECT_EQ(into.Count(), 610u);
+  small.Pack();
+  packed.Merge(small);
+  EXPECT_EQ(packed.Count(), 610u);
+  packed.Pack();
+  for (std::uint64_t i = 1; i <= 620; ++i) packed.AddHash(MixHash(i));
+  EXPECT_EQ(packed.Count(), 620u);
+  packed.Pack();
+  for (std::uint64_t i = 1; i <= 3000; ++i) packed.AddHash(MixHash(i));  // beyond the bound
+  EXPECT_FALSE(packed.exact());
+  EXPECT_NEAR(static_cast<double>(packed.Count()), 3000, 150);
+}
+
 TEST(DistinctCounter, MergesExactAndSketched) {
   for (const std::size_t limit : {100000u, 2000u, 10u}) {
     DistinctCounter left(limit), right(2500);

@@ -61,6 +61,8 @@ const char* const kAggs[] = {
     R"({"a":{"percentiles":{"field":"x"}},"b":{"percentile_ranks":{"field":"x","values":[200,500]}}})",
     R"({"a":{"filters":{"filters":{"yes":{"term":{"ok":true}},"low":{"range":{"n":{"lt":9}}}},"other_bucket_key":"o"}}})",
     R"({"a":{"missing":{"field":"ok"},"aggs":{"s":{"sum":{"field":"n"}}}}})",
+    R"({"a":{"terms":{"field":"host.keyword"},"aggs":{"p":{"percentiles":{"field":"x"}},"c":{"cardinality":{"field":"user.keyword"}}}}})",
+    R"({"a":{"filters":{"filters":{"yes":{"term":{"ok":true}}},"other_bucket_key":"o"},"aggs":{"p":{"percentiles":{"field":"n"}}}}})",
     R"({"a":{"range":{"field":"n","ranges":[{"to":10},{"from":10}]}}})",
     R"({"a":{"value_count":{"field":"user.keyword"}},"g":{"global":{},"aggs":{"v":{"avg":{"field":"n"}}}}})",
 };

@@ -253,5 +253,70 @@ TEST(PercentileSketch, StaysWithinHalfAPercent) {
   EXPECT_TRUE(std::isnan(PercentileSketch().Percentile(50)));
 }
 
+TEST(PercentileSketch, SettledPartsAddUpToTheSame) {
+  Random random(10);
+  for (const bool repeated : {true, false})
+    for (const std::size_t size : {40u, 900u}) {  // of three parts: exact together, and beyond the bound
+      PercentileSketch plain(1'000), merged(1'000);
+      for (int part = 0; part < 3; ++part) {
+        PercentileSketch one(1'000);
+        for (std::size_t i = 0; i < size; ++i) {
+          const double value =
+              repeated ? static_cast<double>(random.Below(7)) - 2 : random.Unit() * 1e6 - 1e5;
+          const auto times = 1 + random.Below(2);
+          one.Add(value, times);
+          plain.Add(value, times);
+        }
+        one.Settle();
+        merged.Merge(one);
+      }
+      EXPECT_EQ(merged.count(), plain.count());
+      for (double percent = 0; percent <= 100; percent += 0.5)
+        ASSERT_EQ(merged.Percentile(percent), plain.Percentile(percent)) << repeated << size << percent;
+    }
+}
+
+TEST(Aggregations, NumbersOfALargeSegmentAreThoseOfItsDocuments) {
+  // More than 32,768: they are counted as they are stored. Hundredths, whole numbers, some far from the
+  // others, and documents without any.
+  Mapping mapping;
+  Random random(11);
+  std::vector<std::string> documents;
+  std::vector<double> all, some;
+  for (int i = 0; i < 45'000; ++i) {
+    const auto hundredths = random.Chance(0.02) ? random.Below(90'000'000) : random.Below(60'000);
+    const bool has = !random.Chance(0.1), of_some = random.Chance(0.9);
+    documents.push_back(R"({"g":")" + std::string(of_some ? "a" : "b") + '"' +
+                        (has ? R"(,"x":)" + std::to_string(hundredths / 100) + "." +
+                                   std::to_string(hundredths % 100 / 10) + std::to_string(hundredths % 10)
+                             : "") +
+                        "}");
+    if (!has) continue;
+    all.push_back(static_cast<double>(hundredths) / 100);
+    if (of_some) some.push_back(all.back());
+  }
+  std::sort(all.begin(), all.end());
+  std::sort(some.begin(), some.end());
+  const std::vector<IndexedSegment> segments{{"i", BuildSegment(mapping, documents)}};
+  for (const auto& [query, values] :
+       {std::pair{std::string(R"({"match_all":{}})"), &all}, {R"({"term":{"g":"a"}})", &some}}) {
+    const auto body =
+        R"({"size":0,"query":)" + query +
+        R"(,"aggs":{"p":{"percentiles":{"field":"x","percents":[1,37.5,50,99,100]}},"s":{"stats":{"field":"x"}}}})";
+    const auto request = ParseSearchRequest(codec::Json::Parse(body).value(), 0);
+    ASSERT_TRUE(request.ok());
+    const auto answer = RunSearch(segments, *request, {}, {});
+    ASSERT_TRUE(answer.ok());
+    const auto aggs = *codec::Json::Parse(*answer)->Find("aggregations");
+    for (const auto& [key, value] : aggs.Find("p")->Find("values")->object()) {
+      const auto rank = std::ceil(std::stod(key) / 100 * static_cast<double>(values->size()));
+      EXPECT_EQ(value.DoubleOr(-1), (*values)[static_cast<std::size_t>(rank) - 1]) << key;
+    }
+    EXPECT_EQ(aggs.Find("s")->Find("count")->IntOr(-1), static_cast<std::int64_t>(values->size()));
+    EXPECT_EQ(aggs.Find("s")->Find("max")->DoubleOr(-1), values->back());
+    EXPECT_EQ(aggs.Find("s")->Find("min")->DoubleOr(-1), values->front());
+  }
+}
+
 }  // namespace
 }  // namespace honryu::search
