@@ -27,6 +27,8 @@ class Events {
 double WallSeconds();
 /// Of the whole process.
 double CpuSeconds();
+/// Of this thread.
+double ThreadCpuSeconds();
 /// The most that the process has held, in bytes.
 std::uint64_t PeakMemory();
 

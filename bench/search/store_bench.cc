@@ -117,7 +117,19 @@ int RunQueries(const std::string& folder, std::size_t runs, const std::string& p
   std::size_t events = 0, segments = 0;
   for (const auto& index : (*store)->Indices()) events += index.documents, segments += index.segments;
   std::printf("%zu events, %zu segments, opened in %.1f s\n", events, segments, WallSeconds() - begin);
-  auto queries = Queries(StartOf(**store), events);
+  const auto start = StartOf(**store);
+  // Checksums of a segment that was opened, not written, are compared when it is first read: not in the
+  // times.
+  constexpr std::int64_t kReads = 500;
+  const auto step = static_cast<std::int64_t>(events) / kReads + 1;
+  for (std::int64_t i = 0; i < kReads; ++i)
+    if (!(*store)
+             ->Search("events", R"({"size":1,"sort":[{"timestamp":"desc"}],"track_total_hits":1,"query":)"
+                                R"({"range":{"timestamp":{"lt":)" +
+                                    std::to_string(start + i * step) + "}}}}")
+             .ok())
+      return 1;
+  auto queries = Queries(start, events);
   std::erase_if(queries, [&](const auto& query) { return query.name.find(part) == std::string::npos; });
   const auto median = PrintQueries(**store, queries, runs, part.empty());
   if (part.empty()) std::printf("median of the eight: %.2f ms\n", median);
