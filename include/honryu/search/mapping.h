@@ -22,7 +22,8 @@ enum class FieldType : std::uint8_t {
   kDouble,   ///< Any other number.
   kBoolean,
   kDate,      ///< Milliseconds since 1970; from ISO 8601 strings or numbers.
-  kGeoPoint,  ///< Indexed as the doubles `name.lat` and `name.lon`.
+  kGeoPoint,  ///< Strings and arrays become the doubles `name.lat` and `name.lon`, objects keep their
+              ///< members.
   kDisabled,  ///< Kept in the source only.
 };
 std::string_view FieldTypeName(FieldType type);
@@ -77,13 +78,16 @@ class Mapping {
   /// {"mappings":…}) over what is known. kInvalidArgument for unknown types and analysers, and for a type
   /// other than the one that documents have already.
   Result<void> Merge(std::string_view json);
-  /// {"properties":{…}} with everything known, dotted names as nested objects.
+  /// {"properties":{…}} with everything known, dotted names as nested objects. Objects whose members make a
+  /// place ({latitude, longitude}, GeoJSON …) have the type geo_point, too: queries take them as one.
   std::string ToJson() const;
 
   /// The field of `path`, made from the first value's kind when it is new. False when a limit forbids a new
   /// one, the name has an empty part ("", "a..b", ".a"), or the store has a field of that name
   /// (IsStoreField).
   bool Resolve(std::string_view path, ValueKind kind, FieldSpec* spec);
+  /// False when no field was declared a geo_point, so that arrays are no places.
+  bool has_points() const { return has_points_.load(std::memory_order_relaxed); }
   /// False when nothing is strict, so that Allows need not be asked.
   bool strict() const { return strict_.load(std::memory_order_relaxed); }
   /// Whether a document may have a member at `path`: false where the object that holds it (`parent`; "" is
@@ -115,7 +119,7 @@ class Mapping {
   Dynamic DynamicOf(std::string_view object) const;
   std::map<std::string, Dynamic, std::less<>> dynamic_;  // by object; those inside have it, too
   std::set<std::string, std::less<>> objects_;           // declared ones
-  std::atomic<bool> strict_{false};
+  std::atomic<bool> strict_{false}, has_points_{false};
   std::vector<std::string> unique_;
   std::vector<std::string> left_out_;
 };

@@ -1,4 +1,5 @@
-#include "search/aggs/values.h"
+#include "search/aggs/aggregation.h"
+#include "search/geo/geo_columns.h"
 
 #include <algorithm>
 #include <cmath>
@@ -8,29 +9,7 @@
 namespace honryu::search {
 namespace {
 
-/// A cell's bits: for geohashes longitude and latitude by turns (Niemeyer 2008), for tiles y behind x.
-std::uint64_t GeohashCell(double lat, double lon, unsigned letters) {
-  double low[2] = {-180, -90}, high[2] = {180, 90};
-  const double point[2] = {lon, lat};
-  std::uint64_t cell = 0;
-  for (unsigned bit = 0; bit < letters * 5; ++bit) {
-    const unsigned axis = bit & 1;
-    const double middle = (low[axis] + high[axis]) / 2;
-    const bool upper = point[axis] >= middle;
-    (upper ? low : high)[axis] = middle;
-    cell = cell << 1 | (upper ? 1 : 0);
-  }
-  return cell;
-}
-
-std::string GeohashText(std::uint64_t cell, unsigned letters) {
-  constexpr std::string_view kLetters = "0123456789bcdefghjkmnpqrstuvwxyz";
-  std::string text(letters, '0');
-  for (unsigned i = letters; i-- > 0; cell >>= 5) text[i] = kLetters[cell & 31];
-  return text;
-}
-
-/// Web Mercator, as map tiles have it.
+/// The tile that a point is in, Web Mercator as map tiles have it: y behind x.
 std::uint64_t TileCell(double lat, double lon, unsigned zoom) {
   const double tiles = std::ldexp(1.0, static_cast<int>(zoom));
   const double radians = std::clamp(lat, -85.05112878, 85.05112878) * std::numbers::pi / 180;
@@ -47,29 +26,16 @@ class GeoGrid final : public Aggregation {
   using Aggregation::Aggregation;
 
   Result<void> Collect(AggSegment& segment, std::span<const std::uint32_t> docs) override {
-    std::vector<std::pair<std::uint32_t, double>> lats, lons;
-    const auto gather = [&](const char* part, std::vector<std::pair<std::uint32_t, double>>& out) {
-      ForEachNumber(
-          segment, spec_.field + part, docs,
-          [&out](std::uint32_t doc, const TypedNumber& number) { out.emplace_back(doc, number.value); },
-          [](std::uint32_t) {});
-    };
-    gather(".lat", lats);
-    gather(".lon", lons);
+    GeoColumns points(segment.segment(), spec_.field, docs.size());
+    if (points.empty()) return Ok();
     std::map<std::uint64_t, std::vector<std::uint32_t>> cells;
-    // Points of a document stand at the same places in both columns.
-    for (std::size_t a = 0, o = 0; a < lats.size() && o < lons.size();) {
-      if (lats[a].first != lons[o].first) {
-        ++(lats[a].first < lons[o].first ? a : o);
-        continue;
-      }
-      auto& list = cells[spec_.kind == AggSpec::Kind::kGeohashGrid
-                             ? GeohashCell(lats[a].second, lons[o].second, spec_.precision)
-                             : TileCell(lats[a].second, lons[o].second, spec_.precision)];
-      if (list.empty() || list.back() != lats[a].first) list.push_back(lats[a].first);
-      ++a;
-      ++o;
-    }
+    for (const auto doc : docs)
+      points.Of(doc, [&](GeoPoint point) {
+        auto& list = cells[spec_.kind == AggSpec::Kind::kGeohashGrid
+                               ? GeohashCell(point.lat, point.lon, spec_.precision)
+                               : TileCell(point.lat, point.lon, spec_.precision)];
+        if (list.empty() || list.back() != doc) list.push_back(doc);
+      });
     for (const auto& [cell, list] : cells) {
       auto [found, fresh] = buckets_.try_emplace(cell);
       if (fresh) HONRYU_TRY_VOID(context_.Reserve(96));

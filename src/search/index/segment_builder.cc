@@ -223,7 +223,8 @@ bool SegmentBuilder::AddGeoPoint(const simdjson::dom::element& element, Node& no
   // [longitude, latitude], as GeoJSON has it, in a field that the mapping calls a geo_point.
   FieldSpec spec;
   const auto array = element.get_array().value_unsafe();
-  if (array.size() != 2 || !mapping_.Find(node.path, &spec) || spec.type != FieldType::kGeoPoint)
+  if (!mapping_.has_points() || (array.size() != 2 && array.size() != 3) ||
+      !mapping_.Find(node.path, &spec) || spec.type != FieldType::kGeoPoint)
     return false;
   const auto lon = NumberOf(array.at(0).value_unsafe()), lat = NumberOf(array.at(1).value_unsafe());
   if (!lon || !lat || depth >= mapping_.limits().depth) return false;
@@ -260,17 +261,9 @@ void SegmentBuilder::AddString(Node& node, std::string_view text) {
     case FieldType::kBoolean:
       if (text == "true" || text == "false") return field->booleans.Add(docs_, text == "true");
       break;
-    case FieldType::kGeoPoint: {
-      const auto comma = text.find(',');
-      if (comma == std::string_view::npos) break;
-      const auto lat = ParseNumber<double>(text.substr(0, comma));
-      const auto blank = text.find_first_not_of(' ', comma + 1);
-      const auto lon =
-          blank == std::string_view::npos ? std::nullopt : ParseNumber<double>(text.substr(blank));
-      if (!lat || !lon) break;
-      AddPoint(node, *lat, *lon);
-      return;
-    }
+    case FieldType::kGeoPoint:
+      if (const auto point = ParseGeoPoint(text)) return AddPoint(node, point->lat, point->lon);
+      break;
     case FieldType::kDisabled:
       return;
   }

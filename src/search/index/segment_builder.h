@@ -3,6 +3,7 @@
 #include "honryu/base/bytes.h"
 #include "honryu/base/result.h"
 #include "honryu/search/mapping.h"
+#include "search/geo/geo_point.h"
 #include "search/index/document_parser.h"
 #include "search/index/field_buffer.h"
 #include "search/index/intern_table.h"

@@ -2,6 +2,7 @@
 
 #include "honryu/codec/json.h"
 #include "honryu/search/name_pattern.h"
+#include "search/geo/geo_point.h"
 
 #include <algorithm>
 #include <array>
@@ -73,14 +74,22 @@ Result<void> Walk(const std::string& prefix, const Json& properties, std::size_t
     }
     if (const Json* dynamic = field.Find("dynamic")) objects.dynamic[path] = dynamic;
     const Json* kind = field.Find("type");
-    if (kind == nullptr || kind->StringOr("") == "object" || kind->StringOr("") == "nested")
+    if (kind == nullptr || inner != nullptr || kind->StringOr("") == "object" ||
+        kind->StringOr("") == "nested")
       objects.declared.push_back(path);
     if (inner != nullptr) HONRYU_TRY_VOID(Walk(path, *inner, depth - 1, out, objects));
-    if (kind != nullptr && kind->StringOr("") != "object" && kind->StringOr("") != "nested") {
+    // Beside members a type says that there are values, too; that of a place only describes the members.
+    if (kind != nullptr && kind->StringOr("") != "object" && kind->StringOr("") != "nested" &&
+        (inner == nullptr || kind->StringOr("") != "geo_point")) {
       HONRYU_TRY(out[path], ReadField(path, field));
     }
   }
   return Ok();
+}
+
+bool IsGeoMember(std::string_view name) {
+  return std::any_of(kGeoMembers.begin(), kGeoMembers.end(),
+                     [name](const auto& names) { return name == names.first || name == names.second; });
 }
 
 std::string_view KindName(ValueKind kind) {
@@ -148,9 +157,23 @@ struct Node {
   std::map<std::string, Node> children;
 };
 
+/// Whether queries can take the object as a place.
+bool IsPlace(const Node& node) {
+  const auto has = [&node](std::string_view name, auto&& fits) {
+    const auto found = node.children.find(std::string(name));
+    return found != node.children.end() && found->second.spec != nullptr && fits(found->second.spec->type);
+  };
+  const auto number = [](FieldType type) { return type == FieldType::kDouble || type == FieldType::kLong; };
+  const auto string = [](FieldType type) { return type == FieldType::kText || type == FieldType::kKeyword; };
+  if (has(kGeoCoordinates, number) && has("type", string)) return true;
+  return std::any_of(kGeoMembers.begin(), kGeoMembers.end(), [&](const auto& names) {
+    return has(names.first, number) && has(names.second, number);
+  });
+}
+
 void WriteField(const FieldSpec& spec, const Node& node, codec::JsonWriter& out);
 
-void WriteTree(const Node& node, codec::JsonWriter& out);
+void WriteTree(const Node& node, codec::JsonWriter& out, bool is_root);
 
 void WriteProperties(const Node& node, codec::JsonWriter& out) {
   out.Key("properties");
@@ -160,13 +183,17 @@ void WriteProperties(const Node& node, codec::JsonWriter& out) {
     if (child.spec != nullptr)
       WriteField(*child.spec, child, out);
     else
-      WriteTree(child, out);
+      WriteTree(child, out, false);
   }
   out.EndObject();
 }
 
-void WriteTree(const Node& node, codec::JsonWriter& out) {
+void WriteTree(const Node& node, codec::JsonWriter& out, bool is_root) {
   out.BeginObject();
+  if (!is_root && IsPlace(node)) {
+    out.Key("type");
+    out.String(FieldTypeName(FieldType::kGeoPoint));
+  }
   if (!node.beside.empty()) out.Raw(node.beside);
   WriteProperties(node, out);
   out.EndObject();
@@ -204,8 +231,9 @@ void WriteField(const FieldSpec& spec, const Node& node, codec::JsonWriter& out)
     out.Key("meta");
     out.Raw(R"({"conflicting":"true"})");
   }
-  // Some documents have an object where others have a value.
-  if (!node.children.empty()) WriteProperties(node, out);
+  // Some documents have an object where others have a value. The members of a declared place go without
+  // saying.
+  if (!node.children.empty() && spec.type != FieldType::kGeoPoint) WriteProperties(node, out);
   out.EndObject();
 }
 
@@ -272,7 +300,10 @@ Result<void> Mapping::Merge(std::string_view json) {
                                                     std::string(FieldTypeName(known->second.type)) +
                                                     "] to [" + std::string(FieldTypeName(spec.type)) + "]");
   }
-  for (auto& [path, spec] : read) fields_[path] = std::move(spec);
+  for (auto& [path, spec] : read) {
+    if (spec.type == FieldType::kGeoPoint) has_points_.store(true);
+    fields_[path] = std::move(spec);
+  }
   if (listed != nullptr) templates_ = std::move(templates);
   for (const auto& [path, mode] : modes) dynamic_[path] = mode;
   objects_.insert(objects.declared.begin(), objects.declared.end());
@@ -355,7 +386,7 @@ std::string Mapping::ToJson() const {
   }
   std::string text;
   codec::JsonWriter out(text);
-  WriteTree(root, out);
+  WriteTree(root, out, true);
   return text;
 }
 
@@ -402,6 +433,11 @@ bool Mapping::Resolve(std::string_view path, ValueKind kind, FieldSpec* spec) {
       return false;
     }
     found = fields_.emplace(std::string(path), MakeField(path, kind)).first;
+    const auto object = fields_.find(parent);
+    if (object != fields_.end() && object->second.type == FieldType::kGeoPoint &&
+        IsGeoMember(path.substr(dot + 1)))
+      found->second.type = FieldType::kDouble;  // "35.7" is a number here
+    if (found->second.type == FieldType::kGeoPoint) has_points_.store(true);
   }
   *spec = found->second;
   return true;

@@ -4,6 +4,7 @@
 #include "search/index/document_parser.h"
 #include "search/query/date_math.h"
 #include "search/query/matcher.h"
+#include "search/query/parse_query.h"
 
 #include <algorithm>
 
@@ -12,8 +13,44 @@ namespace {
 
 using codec::Json;
 
+/// {"location": where from, "order":…, "unit":…, "mode":…}.
+Result<SortField> ParseDistanceSort(const Json& body) {
+  SortField sort;
+  sort.by = SortField::By::kDistance;
+  for (const auto& [key, value] : body.object()) {
+    if (key == "order") {
+      sort.descending = value.StringOr("") == "desc";
+    } else if (key == "unit") {
+      const auto unit = DistanceUnit(value.StringOr("m"));
+      if (!unit)
+        return Error(IllegalArgument("unknown unit of distance [" + std::string(value.StringOr("")) + "]"));
+      sort.unit = *unit;
+    } else if (key == "mode") {
+      const auto mode = value.StringOr("");
+      if (mode != "min" && mode != "max")
+        return Error(IllegalArgument("unknown sort mode [" + std::string(mode) + "]"));
+      sort.mode = mode == "min" ? SortField::Mode::kMin : SortField::Mode::kMax;
+    } else if (key != "distance_type" && key != "ignore_unmapped" && key != "validation_method" &&
+               key != "nested") {
+      if (!sort.field.empty())
+        return Error(ParsingError("[_geo_distance] has two fields, [" + sort.field + "] and [" + key + "]"));
+      sort.field = key;
+      // [longitude, latitude] is one place, a list of anything else several.
+      const bool several = value.is_array() && !(value.array().size() >= 2 && value.array()[0].is_number());
+      for (const auto& place : several ? value.array() : Json::Array{value}) {
+        HONRYU_TRY(const auto point, ParsePoint(place));
+        sort.places.push_back(point);
+      }
+    }
+  }
+  if (sort.field.empty() || sort.places.empty())
+    return Error(ParsingError("[_geo_distance] needs a field and a place"));
+  return sort;
+}
+
 Result<SortField> ParseSortField(const std::string& name, const Json* body) {
   SortField sort;
+  if (name == "_geo_distance" && body != nullptr) return ParseDistanceSort(*body);
   sort.field = name;
   if (name == "_score") {
     sort.by = SortField::By::kScore;

@@ -2,11 +2,13 @@
 
 #include "honryu/search/api_error.h"
 #include "honryu/search/mapping.h"
+#include "search/geo/geo_columns.h"
 
 #include <algorithm>
 #include <charconv>
 #include <cmath>
 #include <limits>
+#include <numbers>
 #include <type_traits>
 
 namespace honryu::search {
@@ -16,6 +18,8 @@ constexpr std::int64_t kLeast = std::numeric_limits<std::int64_t>::min();
 constexpr std::int64_t kMost = std::numeric_limits<std::int64_t>::max();
 /// 2^63, the first double that a 64-bit number cannot hold.
 constexpr double kTooLarge = 9223372036854775808.0;
+/// Points that are tried between two looks at the limits.
+constexpr std::size_t kPointsBetweenLooks = 4096;
 
 /// The moment that a value of a date field stands for.
 Result<std::int64_t> DateOf(const Scalar& value, std::string_view format, const TimeZone& zone,
@@ -421,49 +425,36 @@ Result<DocSet> SegmentMatcher::Visit(const MatchQuery& query) {
   return docs;
 }
 
-Result<DocSet> SegmentMatcher::MatchPoints(std::string_view field, const DoubleRange& lat_range,
-                                           const std::function<bool(double, double)>& inside) {
-  const auto doc_count = segment_.doc_count();
-  const auto* lat = segment_.Find(std::string(field) + ".lat");
-  const auto* lon = segment_.Find(std::string(field) + ".lon");
-  if (lat == nullptr || lon == nullptr) return DocSet(doc_count);
-  const auto values = [](const SegmentField& of, std::uint32_t doc) {
-    std::vector<double> all;
-    for (const auto* column : {&of.doubles, &of.longs})
-      if (*column)
-        (*column)->Of(doc, [&](std::int64_t stored) { all.push_back((*column)->ToDouble(stored)); });
-    return all;
-  };
-  DocSet docs(doc_count);
-  for (const auto* column : {&lat->doubles, &lat->longs})
-    if (*column) docs.Or(MatchDoubles(**column, doc_count, lat_range, range_));
+Result<DocSet> SegmentMatcher::MatchPoints(std::string_view field, const DoubleRange& latitudes,
+                                           const std::function<bool(const GeoPoint&)>& inside) {
+  GeoColumns points(segment_, field, segment_.doc_count());
+  auto docs = points.Near(latitudes, range_);
+  std::size_t tried = 0;
+  Result<void> going = Ok();
   docs.Filter([&](std::uint32_t doc) {
-    const auto lats = values(*lat, doc), lons = values(*lon, doc);
-    for (std::size_t i = 0; i < std::min(lats.size(), lons.size()); ++i)
-      if (inside(lats[i], lons[i])) return true;
-    return false;
+    if (++tried % kPointsBetweenLooks == 0 && going.ok()) going = context_.limits.Check();
+    bool any = false;
+    if (going.ok()) points.Of(doc, [&](const GeoPoint& point) { any = any || inside(point); });
+    return any;
   });
+  HONRYU_TRY_VOID(std::move(going));
   return docs;
 }
 
 Result<DocSet> SegmentMatcher::Visit(const GeoBoxQuery& query) {
-  return MatchPoints(query.field, {query.bottom, query.top}, [&](double lat, double lon) {
-    const bool between = query.left <= query.right ? lon >= query.left && lon <= query.right
-                                                   : lon >= query.left || lon <= query.right;
-    return between && lat >= query.bottom && lat <= query.top;
+  return MatchPoints(query.field, {query.bottom, query.top}, [&](const GeoPoint& point) {
+    const bool between = query.left <= query.right ? point.lon >= query.left && point.lon <= query.right
+                                                   : point.lon >= query.left || point.lon <= query.right;
+    return between && point.lat >= query.bottom && point.lat <= query.top;
   });
 }
 
 Result<DocSet> SegmentMatcher::Visit(const GeoDistanceQuery& query) {
-  // Haversine on a sphere of the mean radius, as OpenSearch's "arc".
-  constexpr double kRadius = 6371008.7714, kDegree = 3.14159265358979323846 / 180;
-  const double reach = query.metres / kRadius / kDegree * 1.000001;
-  return MatchPoints(query.field, {query.lat - reach, query.lat + reach}, [&](double lat, double lon) {
-    const double dlat = std::sin((lat - query.lat) * kDegree / 2),
-                 dlon = std::sin((lon - query.lon) * kDegree / 2);
-    const double h = dlat * dlat + std::cos(lat * kDegree) * std::cos(query.lat * kDegree) * dlon * dlon;
-    return 2 * kRadius * std::asin(std::min(1.0, std::sqrt(h))) <= query.metres;
-  });
+  constexpr double kDegree = std::numbers::pi / 180;
+  const double reach = query.metres / kEarthMetres / kDegree * 1.000001;
+  const GeoPoint centre{query.lat, query.lon};
+  return MatchPoints(query.field, {query.lat - reach, query.lat + reach},
+                     [&](const GeoPoint& point) { return GeoMetres(point, centre) <= query.metres; });
 }
 
 void SegmentMatcher::ScoreField(const FieldView& view, const MatchQuery& query, const DocSet& within,

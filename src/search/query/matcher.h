@@ -2,6 +2,7 @@
 
 #include "honryu/base/result.h"
 #include "honryu/search/name_pattern.h"
+#include "search/geo/geo_point.h"
 #include "search/query/date_math.h"
 #include "search/query/doc_set.h"
 #include "search/query/field_view.h"
@@ -46,8 +47,8 @@ class SegmentMatcher {
   D Visit(const ConstantScoreQuery& query);
 
   Result<void> MatchOne(const FieldView& view, const Scalar& value, DocSet& docs);
-  D MatchPoints(std::string_view field, const DoubleRange& lat,
-                const std::function<bool(double lat, double lon)>& inside);
+  D MatchPoints(std::string_view field, const DoubleRange& latitudes,
+                const std::function<bool(const GeoPoint&)>& inside);
   struct WeightedView {
     FieldView view;
     double boost;

@@ -385,32 +385,24 @@ Result<Query> ParseNested(const Json& json, std::size_t depth) {
   return Parse(*inner, depth);
 }
 
-struct Point {
-  double lat = 0, lon = 0;
-};
-Result<Point> ParsePoint(const Json& json) {
-  Point point;
-  if (json.is_array() && json.array().size() == 2) {
-    point.lon = json.array()[0].DoubleOr(0);
-    point.lat = json.array()[1].DoubleOr(0);
-    return point;
+/// "BBOX (left, right, top, bottom)".
+Result<void> ReadBbox(std::string_view text, GeoBoxQuery& query) {
+  const auto open = text.find('('), close = text.rfind(')');
+  double* const sides[] = {&query.left, &query.right, &query.top, &query.bottom};
+  std::size_t read = 0;
+  if (text.starts_with("BBOX") && open != std::string_view::npos && close != std::string_view::npos &&
+      open < close) {
+    auto rest = text.substr(open + 1, close - open - 1);
+    for (double* side : sides) {
+      while (rest.starts_with(' ') || rest.starts_with(',')) rest.remove_prefix(1);
+      const auto [end, error] = std::from_chars(rest.data(), rest.data() + rest.size(), *side);
+      if (error != std::errc()) break;
+      rest.remove_prefix(static_cast<std::size_t>(end - rest.data()));
+      ++read;
+    }
+    if (read == 4 && rest.find_first_not_of(' ') == std::string_view::npos) return Ok();
   }
-  if (json.is_object() && json.Find("lat") != nullptr && json.Find("lon") != nullptr) {
-    point.lat = json.Find("lat")->DoubleOr(0);
-    point.lon = json.Find("lon")->DoubleOr(0);
-    return point;
-  }
-  const auto text = json.StringOr("");
-  const auto comma = text.find(',');
-  if (comma != std::string_view::npos) {
-    const auto number = [](std::string_view part, double* out) {
-      while (part.starts_with(' ')) part.remove_prefix(1);
-      const auto [end, error] = std::from_chars(part.data(), part.data() + part.size(), *out);
-      return error == std::errc() && end == part.data() + part.size();
-    };
-    if (number(text.substr(0, comma), &point.lat) && number(text.substr(comma + 1), &point.lon)) return point;
-  }
-  return ParsingError("failed to parse geo_point [" + json.Dump() + "]");
+  return ParsingError("failed to parse WKT bounding box [" + std::string(text) + "]");
 }
 
 Result<Query> ParseGeoBox(const Json& json, std::size_t) {
@@ -424,20 +416,28 @@ Result<Query> ParseGeoBox(const Json& json, std::size_t) {
     box = &body;
   }
   if (box == nullptr) return ParsingError("[geo_bounding_box] query needs a field");
-  if (const auto* top_left = box->Find("top_left")) {
-    HONRYU_TRY(const auto point, ParsePoint(*top_left));
-    query.top = point.lat;
-    query.left = point.lon;
+  if (!box->is_object() || box->object().empty())
+    return ParsingError("failed to parse bounding box [" + box->Dump() + "]");
+  for (const auto& [name, value] : box->object()) {
+    if (name == "wkt") {
+      HONRYU_TRY_VOID(ReadBbox(value.StringOr(""), query));
+    } else if (name == "top" || name == "bottom" || name == "left" || name == "right") {
+      if (!value.is_number()) return ParsingError("[geo_bounding_box] [" + name + "] must be a number");
+      (name == "top"      ? query.top
+       : name == "bottom" ? query.bottom
+       : name == "left"   ? query.left
+                          : query.right) = value.DoubleOr(0);
+    } else if (name == "top_left" || name == "top_right" || name == "bottom_left" || name == "bottom_right") {
+      HONRYU_TRY(const auto point, ParsePoint(value));
+      (name.starts_with("top") ? query.top : query.bottom) = point.lat;
+      (name.ends_with("left") ? query.left : query.right) = point.lon;
+    } else {
+      return ParsingError("failed to parse bounding box: unexpected field [" + name + "]");
+    }
   }
-  if (const auto* bottom_right = box->Find("bottom_right")) {
-    HONRYU_TRY(const auto point, ParsePoint(*bottom_right));
-    query.bottom = point.lat;
-    query.right = point.lon;
-  }
-  if (const auto* side = box->Find("top")) query.top = side->DoubleOr(90);
-  if (const auto* side = box->Find("left")) query.left = side->DoubleOr(-180);
-  if (const auto* side = box->Find("bottom")) query.bottom = side->DoubleOr(-90);
-  if (const auto* side = box->Find("right")) query.right = side->DoubleOr(180);
+  if (query.top < query.bottom)
+    return IllegalArgument("top is below bottom corner: " + std::to_string(query.top) + " vs. " +
+                           std::to_string(query.bottom));
   return Make(std::move(query), BoostOf(json));
 }
 
@@ -447,20 +447,8 @@ Result<double> ParseDistance(const Json& json) {
   double number = 0;
   const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
   const auto unit = text.substr(static_cast<std::size_t>(end - text.data()));
-  constexpr std::array<std::pair<std::string_view, double>, 12> kUnits = {{{"", 1},
-                                                                           {"m", 1},
-                                                                           {"meters", 1},
-                                                                           {"km", 1000},
-                                                                           {"kilometers", 1000},
-                                                                           {"mi", 1609.344},
-                                                                           {"miles", 1609.344},
-                                                                           {"yd", 0.9144},
-                                                                           {"ft", 0.3048},
-                                                                           {"in", 0.0254},
-                                                                           {"nmi", 1852},
-                                                                           {"cm", 0.01}}};
-  for (const auto& [name, metres] : kUnits)
-    if (error == std::errc() && unit == name) return number * metres;
+  const auto metres = DistanceUnit(unit);
+  if (error == std::errc() && metres) return number * *metres;
   return ParsingError("failed to parse distance [" + json.Dump() + "]");
 }
 
@@ -478,6 +466,7 @@ Result<Query> ParseGeoDistance(const Json& json, std::size_t) {
     }
   }
   if (query.field.empty()) return ParsingError("[geo_distance] query needs a field");
+  if (!(query.metres > 0)) return IllegalArgument("distance must be greater than zero");
   return Make(std::move(query), BoostOf(json));
 }
 
@@ -543,6 +532,56 @@ Result<Scalar> ParseScalar(const Json& json) {
   if (const auto* whole = std::get_if<std::int64_t>(&json.value())) return Scalar(*whole);
   if (json.is_number()) return Scalar(json.DoubleOr(0));
   return ParsingError("expected a value, found [" + json.Dump().substr(0, 40) + "]");
+}
+
+Result<GeoPoint> ParsePoint(const Json& json) {
+  const auto number = [](const Json* value) -> std::optional<double> {
+    if (value == nullptr) return std::nullopt;
+    if (value->is_number()) return value->DoubleOr(0);
+    const auto text = value->StringOr("");
+    double read = 0;
+    const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), read);
+    if (text.empty() || error != std::errc() || end != text.data() + text.size()) return std::nullopt;
+    return read;
+  };
+  std::optional<GeoPoint> point;
+  const Json* coordinates = json.Find(kGeoCoordinates);
+  const Json& array = coordinates != nullptr ? *coordinates : json;
+  if (array.is_array() && (array.array().size() == 2 || array.array().size() == 3) &&
+      array.array()[0].is_number() && array.array()[1].is_number())
+    point = CheckedPoint(array.array()[1].DoubleOr(0), array.array()[0].DoubleOr(0));
+  for (const auto& [lat_name, lon_name] : kGeoMembers)
+    if (const auto lat = number(json.Find(lat_name)), lon = number(json.Find(lon_name)); lat && lon && !point)
+      point = CheckedPoint(*lat, *lon);
+  if (json.is_string()) point = ParseGeoPoint(json.StringOr(""));
+  if (point) return *point;
+  return ParsingError("failed to parse geo_point [" + json.Dump() + "]");
+}
+
+std::optional<double> DistanceUnit(std::string_view unit) {
+  constexpr std::array<std::pair<std::string_view, double>, 20> kUnits = {{{"", 1},
+                                                                           {"m", 1},
+                                                                           {"meters", 1},
+                                                                           {"km", 1000},
+                                                                           {"kilometers", 1000},
+                                                                           {"mi", 1609.344},
+                                                                           {"miles", 1609.344},
+                                                                           {"yd", 0.9144},
+                                                                           {"yards", 0.9144},
+                                                                           {"ft", 0.3048},
+                                                                           {"feet", 0.3048},
+                                                                           {"in", 0.0254},
+                                                                           {"inch", 0.0254},
+                                                                           {"nmi", 1852},
+                                                                           {"NM", 1852},
+                                                                           {"nauticalmiles", 1852},
+                                                                           {"cm", 0.01},
+                                                                           {"centimeters", 0.01},
+                                                                           {"mm", 0.001},
+                                                                           {"millimeters", 0.001}}};
+  for (const auto& [name, metres] : kUnits)
+    if (unit == name) return metres;
+  return std::nullopt;
 }
 
 Result<Query> ParseQuery(const Json& json) { return Parse(json, kMaxDepth); }

@@ -2,6 +2,9 @@
 
 #include "search/query/field_view.h"
 
+#include <algorithm>
+#include <limits>
+
 namespace honryu::search {
 namespace {
 
@@ -36,12 +39,17 @@ bool SortsBefore(const std::vector<SortField>& sort, const std::vector<SortValue
   return false;
 }
 
-SortColumn::SortColumn(const Segment& segment, const SortField& sort) {
+SortColumn::SortColumn(const Segment& segment, const SortField& sort)
+    : sort_(sort),
+      greatest_(sort.mode == SortField::Mode::kMax ||
+                (sort.mode == SortField::Mode::kDefault && sort.descending)) {
+  if (sort.by == SortField::By::kDistance) {
+    points_ = std::make_unique<GeoColumns>(segment, sort.field, segment.doc_count());
+    return;
+  }
   const auto view = ViewField(segment, sort.field);
   if (!view) return;
   field_ = view->field;
-  greatest_ =
-      sort.mode == SortField::Mode::kMax || (sort.mode == SortField::Mode::kDefault && sort.descending);
   is_date_ = field_->dates.has_value();
   const int kinds = (field_->longs ? 1 : 0) + (field_->doubles ? 1 : 0) + (field_->booleans ? 1 : 0) +
                     (field_->dates ? 1 : 0) + (field_->keywords ? 1 : 0);
@@ -50,8 +58,20 @@ SortColumn::SortColumn(const Segment& segment, const SortField& sort) {
     if (*column && (*column)->index().identity()) plain_ = &**column;
 }
 
+SortValue SortColumn::Distance(std::uint32_t doc) const {
+  std::optional<double> best;
+  points_->Of(doc, [&](const GeoPoint& point) {
+    double nearest = std::numeric_limits<double>::infinity();
+    for (const auto& place : sort_.places) nearest = std::min(nearest, GeoMetres(point, place));
+    if (!best || (nearest > *best) == greatest_) best = nearest;
+  });
+  if (!best) return {};
+  return *best / sort_.unit;
+}
+
 SortValue SortColumn::Get(std::uint32_t doc) const {
   SortValue best;
+  if (points_ != nullptr) return Distance(doc);
   if (field_ == nullptr) return best;
   const auto take = [&](SortValue value) {
     if (best.index() == 0 || (CompareValues(value, best) > 0) == greatest_) best = std::move(value);

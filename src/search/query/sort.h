@@ -1,9 +1,11 @@
 #pragma once
 
+#include "search/geo/geo_columns.h"
 #include "search/segment/segment.h"
 
 #include <compare>
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -14,7 +16,7 @@ namespace honryu::search {
 
 /// What hits are ordered by.
 struct SortField {
-  enum class By : std::uint8_t { kField, kScore, kDocument };
+  enum class By : std::uint8_t { kField, kScore, kDocument, kDistance };
   enum class Mode : std::uint8_t {
     kDefault,
     kMin,
@@ -25,7 +27,9 @@ struct SortField {
   bool descending = false;
   bool missing_first = false;
   Mode mode = Mode::kDefault;
-  std::string format;
+  std::string format{};
+  std::vector<GeoPoint> places{};  ///< Of kDistance: how far the nearest of them is.
+  double unit = 1;                 ///< Of kDistance: metres.
 };
 
 /// A sort key: missing, a number, or a string. Numbers come before strings.
@@ -39,6 +43,7 @@ bool SortsBefore(const std::vector<SortField>& sort, const std::vector<SortValue
 /// Reads sort keys of one field in one segment.
 class SortColumn {
  public:
+  /// Both must outlive it.
   SortColumn(const Segment& segment, const SortField& sort);
   SortValue Get(std::uint32_t doc) const;
   /// The column when every document has exactly one whole number or date, and nothing else: keys are then
@@ -47,6 +52,10 @@ class SortColumn {
   bool is_date() const { return is_date_; }
 
  private:
+  SortValue Distance(std::uint32_t doc) const;
+
+  const SortField& sort_;
+  std::unique_ptr<GeoColumns> points_;  ///< Of kDistance.
   const SegmentField* field_ = nullptr;
   const Column* plain_ = nullptr;
   bool greatest_ = false, is_date_ = false;
