@@ -119,6 +119,9 @@ struct SearchOptions {
   /// False: kUnavailable (search_phase_execution_exception) instead of an answer without what corrupt
   /// segments hold. Such answers name them as failures.
   bool allow_partial = true;
+  bool allow_no_indices = true;  ///< False: patterns that no index fits are errors.
+  /// By index: a query (JSON), of which only the matches are seen there. Of aliases with filters.
+  std::map<std::string, std::string> filters{};
 };
 
 /// What an index begins with.
@@ -200,6 +203,8 @@ class Store {
 
   /// {"properties":…}; kNotFound.
   Result<std::string> GetMapping(std::string_view index) const;
+  /// kInvalidArgument unless the JSON is a query.
+  static Result<void> CheckQuery(std::string_view json);
   /// Names of the indices that a pattern stands for, in order.
   Result<std::vector<std::string>> IndexNames(std::string_view indices,
                                               const SearchOptions& options = {}) const;

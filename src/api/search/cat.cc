@@ -128,7 +128,7 @@ Answer SearchApi::Impl::Cat(const Call& call) const {
   const std::string_view what = call.Part(1);
   const std::string_view unit = call.Param("bytes");
   Table table;
-  const auto chosen = [&](std::string_view list) { return Names(list, true); };
+  const auto chosen = [&](std::string_view list) { return Names(list, kIgnoreMissing); };
   if (what == "indices" || what == "count" || what == "shards") {
     const auto names = chosen(call.Part(2));
     if (!names.ok()) return Answer::Failed(names.error());
@@ -191,7 +191,12 @@ Answer SearchApi::Impl::Cat(const Call& call) const {
     for (const auto& index : store.Indices())
       for (const auto& [alias, options] : settings.AliasesOf(index.name))
         if (call.Part(2).empty() || NameFits(call.Part(2), alias))
-          table.rows.push_back({alias, index.name, "-", "-", "-", options.write ? "true" : "-"});
+          table.rows.push_back({alias, index.name, options.filter.empty() ? "-" : "*",
+                                options.index_routing.empty() ? "-" : options.index_routing,
+                                options.search_routing.empty() ? "-" : options.search_routing,
+                                !options.write   ? "-"
+                                : *options.write ? "true"
+                                                 : "false"});
     return Show(call, std::move(table));
   }
   if (what == "nodes") {
@@ -221,7 +226,7 @@ Answer SearchApi::Impl::Cat(const Call& call) const {
 
 async::Task<Answer> SearchApi::Impl::Stats(const Call& call) {
   const bool global = call.Part(0).starts_with('_');
-  const auto names = Names(global ? std::string_view() : call.Part(0), false);
+  const auto names = Names(global ? std::string_view() : call.Part(0), {});
   if (!names.ok()) co_return Answer::Failed(names.error());
   // On the pool: it waits for a batch that is being added.
   Result<engine::StoreStatistics> asked =

@@ -23,6 +23,14 @@ std::string StreamOf(std::string_view shard) {
   return std::string(shard.substr(0, middle));
 }
 
+/// Matches of both: a query, and a filter's JSON.
+Result<Json> Both(const Json& query, std::string_view filter) {
+  HONRYU_TRY(auto parsed, Json::Parse(filter));
+  Json::Object clauses;
+  clauses.emplace_back("filter", Json(Json::Array{query, std::move(parsed)}));
+  return Json(Json::Object{{"bool", Json(std::move(clauses))}});
+}
+
 }  // namespace
 
 async::Task<std::string> SearchApi::Impl::LogCopies(async::Context ctx, std::vector<std::string> shards,
@@ -79,9 +87,31 @@ async::Task<Answer> SearchApi::Impl::DeleteByQuery(const Call& call) {
   Result<void> caught_up = co_await CatchUp(call.ctx);
   if (!caught_up.ok()) co_return Answer::Failed(caught_up.error());
   const std::string indices = settings.Resolve(call.Part(0));
-  Json only{Json::Object{{"query", *query}}};
-  Result<engine::EraseReceipt> erased =
-      co_await upkeep.RunInTurn([this, indices, text = only.Dump()] { return store.Erase(indices, text); });
+  // Behind aliases with filters each index has a query of its own: an erasure for each of them.
+  const auto names = Names(call.Part(0), call.missing());
+  if (!names.ok()) co_return Answer::Failed(names.error(), call.Part(0));
+  const auto filters = settings.FiltersOf(call.Part(0));
+  std::map<std::string, std::string> targets;  // query -> indices
+  for (const std::string& name : *names) {
+    const auto filter = filters.find(name);
+    const Result<Json> narrowed = filter != filters.end() ? Both(*query, filter->second) : *query;
+    if (!narrowed.ok()) co_return Answer::Failed(narrowed.error());
+    std::string& list = targets[Json(Json::Object{{"query", *narrowed}}).Dump()];
+    list += (list.empty() ? "" : ",") + name;
+  }
+  if (filters.empty()) {
+    targets.clear();
+    targets.emplace(Json(Json::Object{{"query", *query}}).Dump(), indices);
+  }
+  Result<std::vector<engine::EraseReceipt>> erased =
+      co_await upkeep.RunInTurn([this, targets]() -> Result<std::vector<engine::EraseReceipt>> {
+        std::vector<engine::EraseReceipt> receipts;
+        for (const auto& [text, list] : targets) {
+          HONRYU_TRY(auto receipt, store.Erase(list, text));
+          receipts.push_back(std::move(receipt));
+        }
+        return receipts;
+      });
   if (!erased.ok()) co_return Answer::Failed(erased.error(), call.Part(0));
   {
     // What was written lately before that is visible now, or erased: the store knows better which ids are
@@ -89,19 +119,25 @@ async::Task<Answer> SearchApi::Impl::DeleteByQuery(const Call& call) {
     const std::lock_guard lock(unseen_mutex);
     std::erase_if(recent, [asked](const auto& entry) { return entry.second.until <= asked + kRecentFor; });
   }
-  if (erased->documents > 0) contexts.CloseOver(NamesOrNone(call.Part(0)));
-  LOG(info, "documents erased", {"indices", indices}, {"documents", erased->documents},
-      {"segments", erased->segments_rewritten}, {"left", erased->left}, {"erasure", erased->id},
-      {"request", call.request.request_id});
-  if (!config.erasure_stream.empty()) {
-    Result<void> noted = co_await LogErasure(call.ctx, erased->id, erased->record);
-    if (!noted.ok())
-      co_return Answer::Failed(503, "unavailable_shards_exception",
-                               "the documents are gone here, but the erasure could not be noted in the log "
-                               "for other copies of the store; repeat it: " +
-                                   noted.error().message());
+  std::uint64_t documents_gone = 0;
+  for (const auto& receipt : *erased) documents_gone += receipt.documents;
+  if (documents_gone > 0) contexts.CloseOver(NamesOrNone(call.Part(0)));
+  std::vector<std::string> logs;
+  for (const auto& receipt : *erased) {
+    LOG(info, "documents erased", {"indices", indices}, {"documents", receipt.documents},
+        {"segments", receipt.segments_rewritten}, {"left", receipt.left}, {"erasure", receipt.id},
+        {"request", call.request.request_id});
+    if (!config.erasure_stream.empty()) {
+      Result<void> noted = co_await LogErasure(call.ctx, receipt.id, receipt.record);
+      if (!noted.ok())
+        co_return Answer::Failed(503, "unavailable_shards_exception",
+                                 "the documents are gone here, but the erasure could not be noted in the log "
+                                 "for other copies of the store; repeat it: " +
+                                     noted.error().message());
+    }
+    std::string log = co_await LogCopies(call.ctx, receipt.shards, receipt.at);
+    logs.push_back(std::move(log));
   }
-  const std::string log = co_await LogCopies(call.ctx, erased->shards, erased->at);
   std::string text;
   JsonWriter out(text);
   const auto number = [&out](std::string_view name, std::uint64_t value) {
@@ -113,8 +149,8 @@ async::Task<Answer> SearchApi::Impl::DeleteByQuery(const Call& call) {
   out.Int(ToMs(std::chrono::steady_clock::now() - begin));
   out.Key("timed_out");
   out.Bool(false);
-  number("total", erased->documents);
-  number("deleted", erased->documents);
+  number("total", documents_gone);
+  number("deleted", documents_gone);
   number("batches", 1);
   number("version_conflicts", 0);
   number("noops", 0);
@@ -125,32 +161,42 @@ async::Task<Answer> SearchApi::Impl::DeleteByQuery(const Call& call) {
   out.Key("failures");
   out.Raw("[]");
   // The proof: what was rewritten, that nothing is found any more, and where a copy still is.
-  out.Key("receipt");
-  out.BeginObject();
-  out.Key("id");
-  out.String(erased->id);
-  out.Key("request");
-  out.String(call.request.request_id);
-  out.Key("time");
-  out.PlainString(FormatTimestamp(erased->at));
-  out.Key("indices");
-  out.String(indices);
-  number("documents", erased->documents);
-  number("segments_rewritten", erased->segments_rewritten);
-  number("left", erased->left);
-  number("quarantined_segments", erased->quarantined_segments);
-  BytesView up_to;
-  if (codec::FindMember(erased->record, "positions", &up_to)) {
-    out.Key("up_to");
-    out.Raw(up_to);
+  const auto write_receipt = [&](const engine::EraseReceipt& receipt, std::string_view of,
+                                 std::string_view log) {
+    out.BeginObject();
+    out.Key("id");
+    out.String(receipt.id);
+    out.Key("request");
+    out.String(call.request.request_id);
+    out.Key("time");
+    out.PlainString(FormatTimestamp(receipt.at));
+    out.Key("indices");
+    out.String(of);
+    number("documents", receipt.documents);
+    number("segments_rewritten", receipt.segments_rewritten);
+    number("left", receipt.left);
+    number("quarantined_segments", receipt.quarantined_segments);
+    BytesView up_to;
+    if (codec::FindMember(receipt.record, "positions", &up_to)) {
+      out.Key("up_to");
+      out.Raw(up_to);
+    }
+    out.Key("log");
+    out.Raw(log);
+    if (!config.erasure_stream.empty()) {
+      out.Key("noted_in");
+      out.String(config.erasure_stream);
+    }
+    out.EndObject();
+  };
+  out.Key(targets.size() == 1 ? "receipt" : "receipts");
+  if (targets.size() != 1) out.BeginArray();
+  std::size_t at = 0;
+  for (const auto& [erased_query, list] : targets) {
+    write_receipt((*erased)[at], list, logs[at]);
+    ++at;
   }
-  out.Key("log");
-  out.Raw(log);
-  if (!config.erasure_stream.empty()) {
-    out.Key("noted_in");
-    out.String(config.erasure_stream);
-  }
-  out.EndObject();
+  if (targets.size() != 1) out.EndArray();
   out.EndObject();
   co_return Answer::Json(std::move(text));
 }

@@ -39,6 +39,13 @@ struct RequestContext : async::Context {
   std::shared_ptr<PeerWatch> peer;  // shared with the task that watches; null: not watched
 };
 
+/// What is to become of names that no index has.
+struct Missing {
+  bool ignore = false;     ///< "ignore_unavailable"
+  bool allow_none = true;  ///< "allow_no_indices"
+};
+inline constexpr Missing kIgnoreMissing{true, true};
+
 /// A request taken apart. Lives as long as its handler.
 struct Call {
   const http::Request& request;
@@ -53,6 +60,9 @@ struct Call {
   bool Flag(std::string_view name) const {
     const std::string* value = request.Query(name);
     return value != nullptr && *value != "false";
+  }
+  Missing missing() const {
+    return {Flag("ignore_unavailable"), Param("allow_no_indices", "true") != "false"};
   }
   std::string_view Param(std::string_view name, std::string_view fallback = {}) const {
     const std::string* value = request.Query(name);
@@ -137,15 +147,19 @@ struct SearchApi::Impl {
   Task ValidateQuery(const Call& call);
   /// One search on the pool; `indices` unresolved.
   async::Task<Result<std::string>> RunSearch(RequestContext ctx, std::string indices, codec::Json body,
-                                             bool ignore_unavailable, bool allow_partial = true);
+                                             Missing missing, bool allow_partial = true);
   async::Task<Result<std::string>> RunOnSnapshot(RequestContext ctx,
                                                  std::shared_ptr<const engine::Snapshot> on, std::string body,
                                                  bool allow_partial = true);
   /// The hit with this id as JSON, or nothing.
   async::Task<Result<std::string>> FindDocument(async::Context ctx, std::string index, std::string id,
                                                 std::string source_filter);
-  engine::SearchOptions OptionsOf(const async::Context& ctx, bool ignore_unavailable,
-                                  const std::atomic<bool>* cancelled) const;
+  /// Where a request looks, its aliases resolved, and how.
+  struct Target {
+    std::string names;
+    engine::SearchOptions options;
+  };
+  Target TargetOf(const async::Context& ctx, std::string_view indices, const Missing& missing) const;
 
   // write.cc
   Task Bulk(const Call& call);
@@ -206,7 +220,7 @@ struct SearchApi::Impl {
   Task Stats(const Call& call);
 
   /// Names of existing indices for the path's list, aliases resolved.
-  Result<std::vector<std::string>> Names(std::string_view indices, bool ignore_unavailable) const;
+  Result<std::vector<std::string>> Names(std::string_view indices, Missing missing) const;
   /// The same, of those that are there.
   std::vector<std::string> NamesOrNone(std::string_view indices) const;
   /// Gives new indices the aliases of their templates.

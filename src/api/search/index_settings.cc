@@ -14,7 +14,10 @@ namespace {
 namespace engine = honryu::search;
 using codec::Json;
 
-/// Notes are named "KIND/NAME"; aliases are of the kind "alias", named "ALIAS" with {"INDEX":{"write":b}}.
+/// Notes are named "KIND/NAME"; aliases are of the kind "alias", named "ALIAS" with
+/// {"INDEX":{"filter":…,"index_routing":…,"search_routing":…,"is_write_index":b}}. Those of older versions
+/// have
+/// {"INDEX":{"write":b}}.
 constexpr std::string_view kAlias = "alias";
 
 std::vector<std::string> Strings(const Json* json) {
@@ -23,6 +26,35 @@ std::vector<std::string> Strings(const Json* json) {
   if (json->is_string()) all.emplace_back(json->StringOr(""));
   for (const Json& item : json->array()) all.emplace_back(item.StringOr(""));
   return all;
+}
+
+bool IsWriteIndex(const Json& options, bool otherwise) {
+  for (const auto* name : {"is_write_index", "write"})
+    if (const Json* write = options.Find(name)) return write->BoolOr(otherwise);
+  return otherwise;
+}
+
+std::string RoutingOf(const Json& options, std::string_view name) {
+  const Json* value = options.Find(name);
+  return value == nullptr     ? std::string()
+         : value->is_string() ? std::string(value->StringOr(""))
+                              : value->Dump();
+}
+
+/// The members of an alias that are kept, in OpenSearch's order.
+Json KeptOptions(const Json& options) {
+  Json::Object kept;
+  if (const Json* filter = options.Find("filter"); filter != nullptr && !filter->is_null())
+    kept.emplace_back("filter", *filter);
+  const std::string both = RoutingOf(options, "routing");
+  for (const auto* name : {"index_routing", "search_routing"}) {
+    const std::string own = RoutingOf(options, name);
+    if (!own.empty() || !both.empty()) kept.emplace_back(name, Json(Json::Value(own.empty() ? both : own)));
+  }
+  for (const auto* name : {"is_write_index", "is_hidden"})
+    if (const Json* value = options.Find(name); value != nullptr && value->is_bool())
+      kept.emplace_back(name, *value);
+  return Json(std::move(kept));
 }
 
 std::int64_t NumberOf(const Json* json) { return json == nullptr ? 0 : json->IntOr(0); }
@@ -99,8 +131,8 @@ Result<std::string> IndexSettings::WriteIndex(std::string_view name) const {
   if (found == aliases->second.end()) return std::string(name);
   const auto& indices = found->second.object();
   for (const auto& [index, options] : indices)
-    if (const Json* write = options.Find("write"); write != nullptr && write->BoolOr(false)) return index;
-  if (indices.size() == 1) return indices[0].first;
+    if (IsWriteIndex(options, false)) return index;
+  if (indices.size() == 1 && IsWriteIndex(indices[0].second, true)) return indices[0].first;
   return engine::IllegalArgument(
       "no write index is defined for alias [" + std::string(name) +
       "]. The write index may be explicitly disabled using is_write_index=false or the "
@@ -120,36 +152,121 @@ std::map<std::string, IndexSettings::Alias> IndexSettings::AliasesOf(std::string
   if (aliases == kinds_.end()) return all;
   for (const auto& [alias, body] : aliases->second)
     if (const Json* options = body.Find(index)) {
-      const Json* write = options->Find("write");
-      all[alias].write = write != nullptr && write->BoolOr(false);
+      Alias& one = all[alias];
+      if (const Json* filter = options->Find("filter")) one.filter = filter->Dump();
+      one.index_routing = RoutingOf(*options, "index_routing");
+      one.search_routing = RoutingOf(*options, "search_routing");
+      if (options->Find("is_write_index") != nullptr || IsWriteIndex(*options, false))
+        one.write = IsWriteIndex(*options, false);
+      Json shown = *options;
+      if (options->Find("write") != nullptr)
+        shown = one.write ? Json(Json::Object{{"is_write_index", Json(Json::Value(true))}})
+                          : Json(Json::Object{});
+      one.shown = shown.Dump();
     }
   return all;
 }
 
-Result<void> IndexSettings::PutAlias(const std::string& index, const std::string& alias, bool write) {
-  const std::lock_guard lock(changing_);
-  Json::Object members = Find(kAlias, alias).value_or(Json()).object();
-  std::erase_if(members, [&index](const auto& member) { return member.first == index; });
-  members.emplace_back(index, Json(Json::Object{{"write", Json(Json::Value(write))}}));
-  return Change(kAlias, alias, Json(std::move(members)));
+std::map<std::string, std::string> IndexSettings::FiltersOf(std::string_view indices) const {
+  const std::lock_guard lock(mutex_);
+  const auto aliases = kinds_.find(kAlias);
+  if (aliases == kinds_.end() || aliases->second.empty()) return {};
+  const auto parts = NamesOf(indices);
+  std::map<std::string, std::vector<const Json*>> reached;  // index -> filters; null: all of it
+  for (const std::string& part : parts) {
+    if (part.starts_with('-')) continue;
+    const std::string_view pattern = part == "_all" ? "*" : std::string_view(part);
+    for (const auto& [alias, body] : aliases->second)
+      if (NameFits(pattern, alias))
+        for (const auto& [index, options] : body.object()) reached[index].push_back(options.Find("filter"));
+  }
+  std::map<std::string, std::string> filters;
+  for (const auto& [index, shown] : reached) {
+    const std::string& name = index;
+    const bool directly = std::any_of(parts.begin(), parts.end(), [&name](const std::string& part) {
+      return !part.starts_with('-') && (part == "_all" || NameFits(part, name));
+    });
+    if (directly || std::find(shown.begin(), shown.end(), nullptr) != shown.end()) continue;
+    if (shown.size() == 1) {
+      filters[index] = shown[0]->Dump();
+      continue;
+    }
+    Json::Array any;
+    for (const Json* filter : shown) any.push_back(*filter);
+    Json::Object should;
+    should.emplace_back("should", Json(std::move(any)));
+    filters[index] = Json(Json::Object{{"bool", Json(std::move(should))}}).Dump();
+  }
+  return filters;
 }
 
-Result<bool> IndexSettings::RemoveAlias(const std::string& index, const std::string& alias) {
+Result<void> CheckAliasOptions(const std::string& alias, const Json& options) {
+  if (!options.is_object())
+    return engine::IllegalArgument("the options of alias [" + alias + "] must be an object");
+  for (const auto& [name, value] : options.object()) {
+    const bool routing = name == "routing" || name == "index_routing" || name == "search_routing";
+    const bool flag = name == "is_write_index" || name == "is_hidden";
+    if (name == "filter" && !value.is_null()) {
+      if (const auto checked = engine::Store::CheckQuery(value.Dump()); !checked.ok()) {
+        const auto error = engine::ToApiError(checked.error());
+        return engine::IllegalArgument("failed to parse filter for alias [" + alias + "]: " + error.reason);
+      }
+    } else if (!(name == "filter" || routing || (flag && value.is_bool()))) {
+      return engine::IllegalArgument("Unknown field [" + name + "] in alias [" + alias + "]");
+    }
+  }
+  return Ok();
+}
+
+Result<void> IndexSettings::ChangeAliases(const std::vector<AliasChange>& changes) {
+  const auto names = store_.IndexNames("*");
+  if (!names.ok()) return names.error();
   const std::lock_guard lock(changing_);
-  const auto known = Find(kAlias, alias);
-  if (!known || known->Find(index) == nullptr) return false;
-  Json::Object members = known->object();
-  std::erase_if(members, [&index](const auto& member) { return member.first == index; });
-  HONRYU_TRY_VOID(
-      Change(kAlias, alias, members.empty() ? std::nullopt : std::optional(Json(std::move(members)))));
-  return true;
+  std::map<std::string, Json::Object> changed;
+  for (const auto& [index, alias, options, must_exist] : changes) {
+    const auto [found, fresh] = changed.try_emplace(alias);
+    if (fresh) found->second = Find(kAlias, alias).value_or(Json()).object();
+    const auto gone =
+        std::erase_if(found->second, [&index](const auto& member) { return member.first == index; });
+    if (!options) {
+      if (gone == 0 && must_exist)
+        return Error(ErrorCode::kNotFound, "aliases_not_found_exception: aliases [" + alias + "] missing");
+      continue;
+    }
+    HONRYU_TRY_VOID(CheckAliasOptions(alias, *options));
+    if (std::binary_search(names->begin(), names->end(), alias))
+      return Error(ErrorCode::kInvalidArgument,
+                   "invalid_alias_name_exception: Invalid alias name [" + alias +
+                       "]: an index or data stream exists with the same name as the alias");
+    HONRYU_TRY_VOID(engine::CheckIndexName(alias));
+    found->second.emplace_back(index, KeptOptions(*options));
+  }
+  for (const auto& [alias, members] : changed) {
+    std::string writers;
+    std::size_t count = 0;
+    for (const auto& [index, options] : members)
+      if (IsWriteIndex(options, false)) {
+        writers += (count++ == 0 ? "" : ",") + index;
+      }
+    if (count > 1)
+      return engine::IllegalArgument("alias [" + alias + "] has more than one write index [" + writers + "]");
+  }
+  return CommitAliases(std::move(changed));
+}
+
+Result<void> IndexSettings::CommitAliases(std::map<std::string, Json::Object> changed) {
+  for (auto& [alias, members] : changed) {
+    if (members.empty() && !Find(kAlias, alias)) continue;
+    HONRYU_TRY_VOID(
+        Change(kAlias, alias, members.empty() ? std::nullopt : std::optional(Json(std::move(members)))));
+  }
+  return Ok();
 }
 
 Result<void> IndexSettings::ForgetIndex(const std::string& index) {
-  for (const auto& [alias, options] : AliasesOf(index)) {
-    const auto removed = RemoveAlias(index, alias);
-    if (!removed.ok()) return removed.error();
-  }
+  std::vector<AliasChange> changes;
+  for (const auto& [alias, options] : AliasesOf(index)) changes.push_back({index, alias, std::nullopt});
+  HONRYU_TRY_VOID(ChangeAliases(changes));
   const auto removed = Remove("settings", index);
   if (!removed.ok()) return removed.error();
   return Ok();
@@ -266,16 +383,23 @@ std::optional<Duration> IndexSettings::RetentionOf(std::string_view index) const
 }
 
 void IndexSettings::AddTemplateAliases(const std::string& index) {
-  std::vector<std::string> names;
+  std::vector<AliasChange> changes;
   {
     const std::lock_guard lock(mutex_);
     for (const Json* part : TemplatesFor(index))
       if (const Json* aliases = part->Find("aliases"))
-        for (const auto& [name, options] : aliases->object()) names.push_back(name);
+        for (const auto& [name, options] : aliases->object()) {
+          std::string alias = name;
+          constexpr std::string_view kIndex = "{index}";
+          if (const auto at = alias.find(kIndex); at != std::string::npos)
+            alias.replace(at, kIndex.size(), index);
+          changes.push_back({index, std::move(alias), options});
+        }
   }
-  for (const std::string& name : names)
-    if (const auto put = PutAlias(index, name, false); !put.ok())
-      LOG(warn, "alias of a template not made", {"index", index}, {"alias", name}, {"error", put.error()});
+  for (const auto& change : changes)
+    if (const auto put = ChangeAliases({change}); !put.ok())
+      LOG(warn, "alias of a template not made", {"index", index}, {"alias", change.alias},
+          {"error", put.error()});
 }
 
 }  // namespace honryu::api::search

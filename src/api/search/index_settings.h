@@ -31,6 +31,9 @@ class IndexSettings {
   /// Index names that a list of names, patterns and aliases stands for, as such a list: aliases become their
   /// indices, a data stream or index stays as it is. "" and "_all" mean all.
   std::string Resolve(std::string_view indices) const;
+  /// Of the indices that a list reaches through aliases with filters only: the query (JSON) of what is to be
+  /// seen of each. Of several such aliases what any of them shows.
+  std::map<std::string, std::string> FiltersOf(std::string_view indices) const;
   /// Where writes to an alias go; the name itself when it is none. kInvalidArgument for an alias of several
   /// indices without one marked for writing.
   Result<std::string> WriteIndex(std::string_view name) const;
@@ -38,13 +41,21 @@ class IndexSettings {
   bool HasAlias(std::string_view name) const;
 
   struct Alias {
-    bool write = false;
+    std::string filter;  ///< JSON; empty: none.
+    std::string index_routing, search_routing;
+    std::optional<bool> write;  ///< "is_write_index", if given.
+    std::string shown{};        ///< All of it, as GET _alias shows it.
   };
   /// Aliases of an index, by name.
   std::map<std::string, Alias> AliasesOf(std::string_view index) const;
-  Result<void> PutAlias(const std::string& index, const std::string& alias, bool write);
-  /// False when there was none.
-  Result<bool> RemoveAlias(const std::string& index, const std::string& alias);
+  struct AliasChange {
+    std::string index, alias;
+    std::optional<codec::Json> options;  ///< "filter", "is_write_index", "routing" …; none: the alias goes.
+    bool must_exist = false;             ///< kNotFound unless there is one to go.
+  };
+  /// Makes all the changes, or none and says why: kInvalidArgument for options that no alias has, a filter
+  /// that is no query, and two indices to write to.
+  Result<void> ChangeAliases(const std::vector<AliasChange>& changes);
   Result<void> ForgetIndex(const std::string& index);
 
   /// `kind`: "index_template" (composable), "template" (of the old kind), "component_template", "policy",
@@ -68,6 +79,7 @@ class IndexSettings {
   /// Makes a change durable, then known; no body: removes it. `changing_` is held, `mutex_` is not: the store
   /// asks for mappings while it holds locks that its catalogue waits for.
   Result<void> Change(std::string_view kind, const std::string& name, std::optional<codec::Json> body);
+  Result<void> CommitAliases(std::map<std::string, codec::Json::Object> changed);
   std::optional<codec::Json> Find(std::string_view kind, const std::string& name) const;
 
   honryu::search::Store& store_;
@@ -75,6 +87,9 @@ class IndexSettings {
   mutable std::mutex mutex_;  // a leaf
   std::map<std::string, std::map<std::string, codec::Json>, std::less<>> kinds_;  // kind -> name -> body
 };
+
+/// kInvalidArgument unless they are options of an alias ("aliases" of an index or a template).
+Result<void> CheckAliasOptions(const std::string& alias, const codec::Json& options);
 
 using honryu::search::NameFits;
 /// Splits at commas.

@@ -70,16 +70,40 @@ std::string MappingsOf(const Json& body) {
   return mappings->Dump();
 }
 
-/// An alias that was to show a part of an index must not show all of it.
-Result<void> CheckAlias(const std::string& alias, const Json& options) {
-  if (options.Find("filter") == nullptr) return Ok();
-  return engine::IllegalArgument("alias [" + alias +
-                                 "] has a filter: aliases with filters are not supported");
-}
-
-bool WriteFlag(const Json& options) {
-  const Json* write = options.Find("is_write_index");
-  return write != nullptr && write->BoolOr(false);
+/// Takes an action of _aliases apart: {"add":{"index":…,"alias":…,"filter":…}}.
+Result<void> ReadAliasAction(const engine::Store& store, const std::string& what, const Json& options,
+                             std::vector<IndexSettings::AliasChange>& changes,
+                             std::vector<std::string>& dropped) {
+  if (what != "add" && what != "remove" && what != "remove_index")
+    return engine::IllegalArgument("[alias_action] unknown field [" + what + "]");
+  std::vector<std::string> indices, aliases;
+  Json::Object rest;
+  bool must_exist = false;
+  for (const auto& [name, value] : options.object()) {
+    auto* into = name == "index" || name == "indices"   ? &indices
+                 : name == "alias" || name == "aliases" ? &aliases
+                                                        : nullptr;
+    if (into != nullptr) {
+      if (value.is_string()) into->emplace_back(value.StringOr(""));
+      for (const Json& one : value.array()) into->emplace_back(one.StringOr(""));
+    } else if (name == "must_exist") {
+      must_exist = value.BoolOr(false);
+    } else {
+      rest.emplace_back(name, value);
+    }
+  }
+  if (indices.empty()) return engine::IllegalArgument("One of [index] or [indices] is required");
+  if (aliases.empty() && what != "remove_index")
+    return engine::IllegalArgument("One of [alias] or [aliases] is required");
+  for (const std::string& pattern : indices) {
+    HONRYU_TRY(const auto names, store.IndexNames(pattern));
+    if (what == "remove_index") dropped.insert(dropped.end(), names.begin(), names.end());
+    for (const std::string& name : names)
+      for (const std::string& alias : aliases)
+        changes.push_back(
+            {name, alias, what == "add" ? std::optional(Json(rest)) : std::nullopt, must_exist});
+  }
+  return Ok();
 }
 
 Error NoIndex(std::string_view name) {
@@ -92,7 +116,7 @@ async::Task<Answer> SearchApi::Impl::CreateIndex(const Call& call) {
   const std::string index(call.Part(0));
   const Result<Json> body = ParseObject(call.request.body.view());
   if (!body.ok()) co_return Answer::Failed(body.error());
-  const auto known = Names("*", true);
+  const auto known = Names("*", kIgnoreMissing);
   if (settings.HasAlias(index) || (known.ok() && std::binary_search(known->begin(), known->end(), index)))
     co_return Answer::Failed(400, "resource_already_exists_exception", "index [" + index + "] already exists",
                              index);
@@ -100,12 +124,14 @@ async::Task<Answer> SearchApi::Impl::CreateIndex(const Call& call) {
     if (name != "settings" && name != "mappings" && name != "aliases")
       co_return Answer::Failed(400, "parse_exception", "unknown key [" + name + "] for create index");
   Result<void> made = co_await upkeep.RunInTurn([this, index, json = *body]() -> Result<void> {
-    if (const Json* aliases = json.Find("aliases"))
-      for (const auto& [alias, options] : aliases->object()) HONRYU_TRY_VOID(CheckAlias(alias, options));
+    std::vector<IndexSettings::AliasChange> aliases;
+    if (const Json* given = json.Find("aliases"))
+      for (const auto& [alias, options] : given->object()) {
+        HONRYU_TRY_VOID(CheckAliasOptions(alias, options));
+        aliases.push_back({index, alias, options});
+      }
     HONRYU_TRY_VOID(store.PutMapping(index, MappingsOf(json)));
-    if (const Json* aliases = json.Find("aliases"))
-      for (const auto& [alias, options] : aliases->object())
-        HONRYU_TRY_VOID(settings.PutAlias(index, alias, WriteFlag(options)));
+    HONRYU_TRY_VOID(settings.ChangeAliases(aliases));
     if (const Json* given = json.Find("settings")) {
       const auto retention = RetentionIn(FlatSettings(*given));
       if (!retention.ok()) return retention.error();
@@ -193,7 +219,7 @@ void SearchApi::Impl::WriteSettings(const std::string& index, JsonWriter& out) c
 }
 
 async::Task<Answer> SearchApi::Impl::GetIndex(const Call& call) {
-  const auto names = Names(call.Part(0), call.Flag("ignore_unavailable"));
+  const auto names = Names(call.Part(0), call.missing());
   if (!names.ok()) co_return Answer::Failed(names.error(), call.Part(0));
   const bool none_fits = names->empty() && call.Part(0).find('*') == std::string_view::npos;
   if (call.method == "HEAD") co_return Answer{none_fits ? 404 : 200, "", false};
@@ -203,7 +229,7 @@ async::Task<Answer> SearchApi::Impl::GetIndex(const Call& call) {
     out.BeginObject();
     for (const auto& [alias, options] : settings.AliasesOf(name)) {
       out.Key(alias);
-      out.Raw(options.write ? R"({"is_write_index":true})" : "{}");
+      out.Raw(options.shown);
     }
     out.EndObject();
     out.Key("mappings");
@@ -216,7 +242,7 @@ async::Task<Answer> SearchApi::Impl::GetIndex(const Call& call) {
 
 async::Task<Answer> SearchApi::Impl::GetMapping(const Call& call) {
   const std::string_view list = call.Part(0).starts_with('_') && call.Part(0) != "_all" ? "" : call.Part(0);
-  const auto names = Names(list, call.Flag("ignore_unavailable"));
+  const auto names = Names(list, call.missing());
   if (!names.ok()) co_return Answer::Failed(names.error(), list);
   co_return Answer::Json(ByIndex(*names, [this](const std::string& name, JsonWriter& out) {
     out.Key("mappings");
@@ -227,7 +253,7 @@ async::Task<Answer> SearchApi::Impl::GetMapping(const Call& call) {
 
 async::Task<Answer> SearchApi::Impl::GetFieldMapping(const Call& call) {
   const bool global = call.Part(0).starts_with('_');
-  const auto names = Names(global ? std::string_view() : call.Part(0), call.Flag("ignore_unavailable"));
+  const auto names = Names(global ? std::string_view() : call.Part(0), call.missing());
   if (!names.ok()) co_return Answer::Failed(names.error(), call.Part(0));
   const auto patterns = NamesOf(call.Part(global ? 2 : 3));
   co_return Answer::Json(ByIndex(*names, [&](const std::string& name, JsonWriter& out) {
@@ -259,7 +285,7 @@ async::Task<Answer> SearchApi::Impl::GetFieldMapping(const Call& call) {
 async::Task<Answer> SearchApi::Impl::PutMapping(const Call& call) {
   const Result<Json> body = ParseObject(call.request.body.view());
   if (!body.ok()) co_return Answer::Failed(body.error());
-  const auto names = Names(call.Part(0), false);
+  const auto names = Names(call.Part(0), {});
   if (!names.ok()) co_return Answer::Failed(names.error(), call.Part(0));
   Result<void> put = co_await upkeep.RunInTurn([this, list = *names, text = body->Dump()]() -> Result<void> {
     for (const std::string& name : list) HONRYU_TRY_VOID(store.PutMapping(name, text));
@@ -281,7 +307,7 @@ async::Task<Answer> SearchApi::Impl::FieldCaps(const Call& call) {
     co_return Answer::Failed(400, "action_request_validation_exception",
                              "Validation Failed: 1: no fields specified;");
   const std::string_view list = call.Part(0).starts_with('_') && call.Part(0) != "_all" ? "" : call.Part(0);
-  const auto names = Names(list, call.Flag("ignore_unavailable"));
+  const auto names = Names(list, call.missing());
   if (!names.ok()) co_return Answer::Failed(names.error(), list);
   std::map<std::string, std::map<std::string, std::vector<std::string>>> fields;  // path, type, indices
   for (const std::string& name : *names) {
@@ -332,7 +358,7 @@ async::Task<Answer> SearchApi::Impl::FieldCaps(const Call& call) {
 async::Task<Answer> SearchApi::Impl::GetSettings(const Call& call) {
   const bool global = call.Part(0).starts_with('_') && call.Part(0) != "_all";
   if (call.method == "PUT") co_return Acknowledged();
-  const auto names = Names(global ? std::string_view() : call.Part(0), call.Flag("ignore_unavailable"));
+  const auto names = Names(global ? std::string_view() : call.Part(0), call.missing());
   if (!names.ok()) co_return Answer::Failed(names.error(), call.Part(0));
   const bool flat = call.Flag("flat_settings");
   const auto patterns = NamesOf(call.Part(global ? 1 : 2));
@@ -368,7 +394,7 @@ async::Task<Answer> SearchApi::Impl::GetSettings(const Call& call) {
 async::Task<Answer> SearchApi::Impl::PutSettings(const Call& call) {
   const Result<Json> body = ParseObject(call.request.body.view());
   if (!body.ok()) co_return Answer::Failed(body.error());
-  const auto names = Names(call.Part(0), false);
+  const auto names = Names(call.Part(0), {});
   if (!names.ok()) co_return Answer::Failed(names.error(), call.Part(0));
   Result<void> put = co_await upkeep.RunInTurn([this, list = *names, json = *body]() -> Result<void> {
     for (const std::string& name : list) {
@@ -397,43 +423,19 @@ async::Task<Answer> SearchApi::Impl::Aliases(const Call& call) {
     co_return Answer::Failed(400, "action_request_validation_exception",
                              "Validation Failed: 1: Must specify at least one alias action;");
   Result<void> done = co_await upkeep.RunInTurn([this, list = *actions]() -> Result<void> {
+    std::vector<IndexSettings::AliasChange> changes;
+    std::vector<std::string> dropped;
     for (const Json& action : list.array())
-      for (const auto& [what, options] : action.object()) {
-        std::vector<std::string> indices, aliases;
-        for (const auto& [name, value] : options.object()) {
-          auto* into = name == "index" || name == "indices"   ? &indices
-                       : name == "alias" || name == "aliases" ? &aliases
-                                                              : nullptr;
-          if (into == nullptr) continue;
-          if (value.is_string()) into->emplace_back(value.StringOr(""));
-          for (const Json& one : value.array()) into->emplace_back(one.StringOr(""));
-        }
-        if (what == "remove_index") {
-          for (const std::string& index : indices) {
-            HONRYU_TRY_VOID(store.DropIndex(index));
-            HONRYU_TRY_VOID(settings.ForgetIndex(index));
-          }
-          continue;
-        }
-        if (what != "add" && what != "remove")
-          return engine::IllegalArgument("[alias_action] unknown field [" + what + "]");
-        for (const std::string& pattern : indices) {
-          HONRYU_TRY(const auto names, store.IndexNames(pattern));
-          for (const std::string& name : names)
-            for (const std::string& alias : aliases) {
-              if (what == "add") {
-                HONRYU_TRY_VOID(CheckAlias(alias, options));
-                HONRYU_TRY_VOID(settings.PutAlias(name, alias, WriteFlag(options)));
-                continue;
-              }
-              HONRYU_TRY(const bool removed, settings.RemoveAlias(name, alias));
-              const Json* must = options.Find("must_exist");
-              if (!removed && must != nullptr && must->BoolOr(false))
-                return Error(ErrorCode::kNotFound,
-                             "aliases_not_found_exception: aliases [" + alias + "] missing");
-            }
-        }
-      }
+      for (const auto& [what, options] : action.object())
+        HONRYU_TRY_VOID(ReadAliasAction(store, what, options, changes, dropped));
+    std::erase_if(changes, [&dropped](const auto& change) {
+      return std::find(dropped.begin(), dropped.end(), change.index) != dropped.end();
+    });
+    HONRYU_TRY_VOID(settings.ChangeAliases(changes));
+    for (const std::string& index : dropped) {
+      HONRYU_TRY_VOID(store.DropIndex(index));
+      HONRYU_TRY_VOID(settings.ForgetIndex(index));
+    }
     return Ok();
   });
   if (!done.ok()) co_return Answer::Failed(done.error());
@@ -442,27 +444,23 @@ async::Task<Answer> SearchApi::Impl::Aliases(const Call& call) {
 
 async::Task<Answer> SearchApi::Impl::ChangeAlias(const Call& call) {
   const std::string alias(call.Part(2));
-  const auto names = Names(call.Part(0), false);
+  const auto names = Names(call.Part(0), {});
   if (!names.ok()) co_return Answer::Failed(names.error(), call.Part(0));
   const Result<Json> body = ParseObject(call.request.body.view());
   if (!body.ok()) co_return Answer::Failed(body.error());
   const bool remove = call.method == "DELETE";
-  if (const auto sound = CheckAlias(alias, *body); !sound.ok()) co_return Answer::Failed(sound.error());
-  Result<bool> done = co_await upkeep.RunInTurn(
-      [this, alias, remove, list = *names, write = WriteFlag(*body)]() -> Result<bool> {
-        bool any = !remove;
+  Result<bool> done =
+      co_await upkeep.RunInTurn([this, alias, remove, list = *names, options = *body]() -> Result<bool> {
+        std::vector<IndexSettings::AliasChange> changes;
         for (const std::string& name : list) {
-          if (!remove) {
-            HONRYU_TRY_VOID(settings.PutAlias(name, alias, write));
-            continue;
-          }
-          for (const auto& [known, options] : settings.AliasesOf(name))
-            if (NameFits(alias == "_all" ? "*" : alias, known)) {
-              HONRYU_TRY(const bool removed, settings.RemoveAlias(name, known));
-              any = any || removed;
-            }
+          if (!remove) changes.push_back({name, alias, options});
+          if (remove)
+            for (const auto& [known, shown] : settings.AliasesOf(name))
+              if (NameFits(alias == "_all" ? "*" : alias, known))
+                changes.push_back({name, known, std::nullopt});
         }
-        return any;
+        HONRYU_TRY_VOID(settings.ChangeAliases(changes));
+        return !changes.empty();
       });
   if (!done.ok()) co_return Answer::Failed(done.error());
   if (!*done) co_return Answer::Failed(404, "aliases_not_found_exception", "aliases [" + alias + "] missing");
@@ -471,7 +469,7 @@ async::Task<Answer> SearchApi::Impl::ChangeAlias(const Call& call) {
 
 async::Task<Answer> SearchApi::Impl::GetAlias(const Call& call) {
   const bool global = call.Part(0).starts_with('_') && call.Part(0) != "_all";
-  const auto names = Names(global ? std::string_view() : call.Part(0), call.Flag("ignore_unavailable"));
+  const auto names = Names(global ? std::string_view() : call.Part(0), call.missing());
   if (!names.ok()) co_return Answer::Failed(names.error(), call.Part(0));
   const auto patterns = NamesOf(call.Part(global ? 1 : 2));
   std::vector<std::string> shown;
@@ -497,7 +495,7 @@ async::Task<Answer> SearchApi::Impl::GetAlias(const Call& call) {
     for (const auto& [alias, options] : settings.AliasesOf(name)) {
       if (!fits(alias)) continue;
       out.Key(alias);
-      out.Raw(options.write ? R"({"is_write_index":true})" : "{}");
+      out.Raw(options.shown);
     }
     out.EndObject();
   }));
@@ -571,6 +569,10 @@ async::Task<Answer> SearchApi::Impl::Template(const Call& call, std::string_view
   engine::Mapping trial;
   if (const auto merged = trial.Merge(MappingsOf(parts)); !merged.ok())
     co_return Answer::Failed(400, "mapper_parsing_exception", merged.error().message());
+  if (const Json* aliases = parts.Find("aliases"))
+    for (const auto& [alias, options] : aliases->object())
+      if (const auto sound = CheckAliasOptions(alias, options); !sound.ok())
+        co_return Answer::Failed(sound.error());
   Result<void> put = co_await upkeep.RunInTurn(
       [this, what = std::string(kind), name, json = *body] { return settings.Put(what, name, json); });
   if (!put.ok()) co_return Answer::Failed(put.error());
@@ -627,7 +629,7 @@ async::Task<Answer> SearchApi::Impl::Policy(const Call& call) {
 }
 
 async::Task<Answer> SearchApi::Impl::Resolve(const Call& call) {
-  const auto names = Names(call.Part(2), true);
+  const auto names = Names(call.Part(2), kIgnoreMissing);
   if (!names.ok()) co_return Answer::Failed(names.error(), call.Part(2));
   std::map<std::string, std::vector<std::string>> aliases;
   std::string text;
@@ -681,7 +683,7 @@ async::Task<Answer> SearchApi::Impl::DataStream(const Call& call) {
     if (!made.ok()) co_return Answer::Failed(made.error(), name);
     co_return Acknowledged();
   }
-  const auto names = Names(name, false);
+  const auto names = Names(name, {});
   if (!names.ok()) co_return Answer::Failed(names.error(), name);
   if (call.method == "DELETE") {
     Result<void> dropped = co_await upkeep.RunInTurn([this, list = *names]() -> Result<void> {

@@ -69,28 +69,28 @@ Json LastSort(const Json& answer) {
 
 }  // namespace
 
-engine::SearchOptions SearchApi::Impl::OptionsOf(const async::Context& ctx, bool ignore_unavailable,
-                                                 const std::atomic<bool>* cancelled) const {
-  engine::SearchOptions options;
-  options.ignore_unavailable = ignore_unavailable;
-  options.cancelled = cancelled;
+SearchApi::Impl::Target SearchApi::Impl::TargetOf(const async::Context& ctx, std::string_view indices,
+                                                  const Missing& missing) const {
+  Target target;
+  target.names = settings.Resolve(indices);
+  target.options.filters = settings.FiltersOf(indices);
+  target.options.ignore_unavailable = missing.ignore;
+  target.options.allow_no_indices = missing.allow_none;
   // The rest of the request's time, less what writing the answer takes.
-  options.timeout = std::min(config.search_timeout, ctx.remaining() / 10 * 9);
-  return options;
+  target.options.timeout = std::min(config.search_timeout, ctx.remaining() / 10 * 9);
+  return target;
 }
 
 async::Task<Result<std::string>> SearchApi::Impl::RunSearch(RequestContext ctx, std::string indices,
-                                                            Json body, bool ignore_unavailable,
-                                                            bool allow_partial) {
+                                                            Json body, Missing missing, bool allow_partial) {
   const CancelFlag cancel(ctx);
   running.Add(1);
   Result<std::string> found =
-      co_await searches.Run([this, names = settings.Resolve(indices), text = body.Dump(),
-                             flag = cancel.flag(), options = OptionsOf(ctx, ignore_unavailable, nullptr),
-                             allow_partial]() mutable -> Result<std::string> {
-        options.cancelled = flag.get();
-        options.allow_partial = allow_partial;
-        return store.Search(names, text, options);
+      co_await searches.Run([this, target = TargetOf(ctx, indices, missing), text = body.Dump(),
+                             flag = cancel.flag(), allow_partial]() mutable -> Result<std::string> {
+        target.options.cancelled = flag.get();
+        target.options.allow_partial = allow_partial;
+        return store.Search(target.names, text, target.options);
       });
   running.Add(-1);
   co_return found;
@@ -102,11 +102,11 @@ async::Task<Result<std::string>> SearchApi::Impl::RunOnSnapshot(RequestContext c
   const CancelFlag cancel(ctx);
   running.Add(1);
   Result<std::string> found =
-      co_await searches.Run([this, on, body, flag = cancel.flag(), options = OptionsOf(ctx, true, nullptr),
+      co_await searches.Run([this, on, body, flag = cancel.flag(), target = TargetOf(ctx, "", kIgnoreMissing),
                              allow_partial]() mutable -> Result<std::string> {
-        options.cancelled = flag.get();
-        options.allow_partial = allow_partial;
-        return store.Search(*on, body, options);
+        target.options.cancelled = flag.get();
+        target.options.allow_partial = allow_partial;
+        return store.Search(*on, body, target.options);
       });
   running.Add(-1);
   co_return found;
@@ -137,9 +137,8 @@ async::Task<Answer> SearchApi::Impl::Search(const Call& call) {
     Result<Duration> keep_alive = ParseKeepAlive(*scroll);
     if (!keep_alive.ok()) co_return Answer::Failed(keep_alive.error());
     Result<std::shared_ptr<const engine::Snapshot>> snapshot =
-        co_await searches.Run([this, names = settings.Resolve(indices),
-                               options = OptionsOf(call.ctx, call.Flag("ignore_unavailable"), nullptr)] {
-          return store.Pin(names, options);
+        co_await searches.Run([this, target = TargetOf(call.ctx, indices, call.missing())] {
+          return store.Pin(target.names, target.options);
         });
     if (!snapshot.ok()) co_return Answer::Failed(snapshot.error());
     AddTieBreaker(*body, "_doc");
@@ -155,8 +154,7 @@ async::Task<Answer> SearchApi::Impl::Search(const Call& call) {
     if (!id.ok()) co_return Answer::Failed(id.error());
     found = WithMember(*found, "_scroll_id", *id);
   } else {
-    found = co_await RunSearch(call.ctx, indices, std::move(*body), call.Flag("ignore_unavailable"),
-                               allow_partial);
+    found = co_await RunSearch(call.ctx, indices, std::move(*body), call.missing(), allow_partial);
   }
   if (!found.ok()) co_return Answer::Failed(found.error());
   if (call.Flag("rest_total_hits_as_int")) TotalAsNumber(*found);
@@ -218,9 +216,8 @@ async::Task<Answer> SearchApi::Impl::OpenPit(const Call& call) {
   Result<Duration> keep_alive = ParseKeepAlive(call.Param("keep_alive", "1m"));
   if (!keep_alive.ok()) co_return Answer::Failed(keep_alive.error());
   Result<std::shared_ptr<const engine::Snapshot>> snapshot =
-      co_await searches.Run([this, names = settings.Resolve(call.Part(0)),
-                             options = OptionsOf(call.ctx, call.Flag("ignore_unavailable"), nullptr)] {
-        return store.Pin(names, options);
+      co_await searches.Run([this, target = TargetOf(call.ctx, call.Part(0), call.missing())] {
+        return store.Pin(target.names, target.options);
       });
   if (!snapshot.ok()) co_return Answer::Failed(snapshot.error(), call.Part(0));
   Result<std::string> id = contexts.Open(
@@ -288,7 +285,7 @@ async::Task<Answer> SearchApi::Impl::MultiSearch(const Call& call) {
       call.Part(0).starts_with('_') && call.Part(0) != "_all" ? "" : call.Part(0);
   struct Part {
     std::string indices;
-    bool ignore_unavailable = false;
+    Missing missing;
     Result<Json> body = Json();
   };
   std::vector<Part> parts;
@@ -317,15 +314,15 @@ async::Task<Answer> SearchApi::Impl::MultiSearch(const Call& call) {
           "more than " + std::to_string(config.max_searches_of_request) + " searches in one request");
     Part part;
     part.indices = path_index;
-    part.ignore_unavailable = call.Flag("ignore_unavailable");
+    part.missing = call.missing();
     if (const Json* index = header->Find("index")) {
       part.indices.clear();
       if (index->is_string()) part.indices = index->StringOr("");
       for (const Json& one : index->array())
         part.indices += (part.indices.empty() ? "" : ",") + std::string(one.StringOr(""));
     }
-    if (const Json* ignore = header->Find("ignore_unavailable"))
-      part.ignore_unavailable = ignore->BoolOr(false);
+    if (const Json* ignore = header->Find("ignore_unavailable")) part.missing.ignore = ignore->BoolOr(false);
+    if (const Json* allow = header->Find("allow_no_indices")) part.missing.allow_none = allow->BoolOr(true);
     part.body = ParseObject(body_line);
     parts.push_back(std::move(part));
   }
@@ -336,7 +333,7 @@ async::Task<Answer> SearchApi::Impl::MultiSearch(const Call& call) {
   for (Part& part : parts) {
     Result<std::string> found = part.body.ok() ? Result<std::string>(std::string()) : part.body.error();
     if (part.body.ok())
-      found = co_await RunSearch(call.ctx, part.indices, std::move(*part.body), part.ignore_unavailable);
+      found = co_await RunSearch(call.ctx, part.indices, std::move(*part.body), part.missing);
     if (!found.ok() && found.error().code() == ErrorCode::kCancelled && call.ctx.expired())
       co_return Answer::Failed(found.error());
     if (!responses.empty()) responses += ',';
@@ -368,12 +365,12 @@ async::Task<Answer> SearchApi::Impl::Count(const Call& call) {
     std::uint64_t matches = 0, lost = 0;
   };
   const CancelFlag cancel(call.ctx);
-  Result<Counted> count = co_await searches.Run(
-      [this, names = settings.Resolve(indices), text = query.Dump(), flag = cancel.flag(),
-       options = OptionsOf(call.ctx, call.Flag("ignore_unavailable"), nullptr)]() mutable -> Result<Counted> {
-        options.cancelled = flag.get();
+  Result<Counted> count =
+      co_await searches.Run([this, target = TargetOf(call.ctx, indices, call.missing()), text = query.Dump(),
+                             flag = cancel.flag()]() mutable -> Result<Counted> {
+        target.options.cancelled = flag.get();
         Counted counted;
-        HONRYU_TRY(counted.matches, store.Count(names, text, options, &counted.lost));
+        HONRYU_TRY(counted.matches, store.Count(target.names, text, target.options, &counted.lost));
         return counted;
       });
   if (!count.ok()) co_return Answer::Failed(count.error(), indices);
@@ -387,7 +384,7 @@ async::Task<Answer> SearchApi::Impl::ValidateQuery(const Call& call) {
   if (!body.ok()) co_return Answer::Failed(body.error());
   SetMember(*body, "size", Json(Json::Value(std::int64_t{0})));
   SetMember(*body, "terminate_after", Json(Json::Value(std::int64_t{1})));
-  Result<std::string> found = co_await RunSearch(call.ctx, "", std::move(*body), true);
+  Result<std::string> found = co_await RunSearch(call.ctx, "", std::move(*body), kIgnoreMissing);
   co_return Answer::Json(std::string(R"({"_shards":{"total":1,"successful":1,"failed":0},"valid":)") +
                          (found.ok() ? "true}" : "false}"));
 }
@@ -404,7 +401,8 @@ async::Task<Result<std::string>> SearchApi::Impl::FindDocument(async::Context ct
     Result<Json> filter = Json::Parse(source_filter);
     if (filter.ok()) SetMember(body, "_source", std::move(*filter));
   }
-  Result<std::string> found = co_await RunSearch(std::move(ctx), std::move(index), std::move(body), false);
+  Result<std::string> found =
+      co_await RunSearch(std::move(ctx), settings.Resolve(index), std::move(body), {});
   if (!found.ok()) co_return found;
   const Result<Json> answer = ParseAnswer(*found);
   if (!answer.ok()) co_return answer.error();

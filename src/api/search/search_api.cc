@@ -392,15 +392,15 @@ async::Task<Answer> SearchApi::Impl::DispatchIndex(const Call& call) {
   co_return answer;
 }
 
-Result<std::vector<std::string>> SearchApi::Impl::Names(std::string_view indices,
-                                                        bool ignore_unavailable) const {
+Result<std::vector<std::string>> SearchApi::Impl::Names(std::string_view indices, Missing missing) const {
   engine::SearchOptions options;
-  options.ignore_unavailable = ignore_unavailable;
+  options.ignore_unavailable = missing.ignore;
+  options.allow_no_indices = missing.allow_none;
   return store.IndexNames(settings.Resolve(indices), options);
 }
 
 std::vector<std::string> SearchApi::Impl::NamesOrNone(std::string_view indices) const {
-  auto names = Names(indices, true);
+  auto names = Names(indices, kIgnoreMissing);
   return names.ok() ? std::move(*names) : std::vector<std::string>();
 }
 

@@ -73,7 +73,7 @@ async::Task<Result<std::map<std::string, SearchApi::Impl::Present>>> SearchApi::
     Json::Object wanted;
     wanted.emplace_back("values", Json(std::move(values)));
     SetMember(body, "query", Json(Json::Object{{"ids", Json(std::move(wanted))}}));
-    Result<std::string> answer = co_await RunSearch(ctx, index, std::move(body), true);
+    Result<std::string> answer = co_await RunSearch(ctx, index, std::move(body), kIgnoreMissing);
     if (!answer.ok()) co_return answer.error();
     // Sources as they were written: taken from the text, not from numbers that were read and shown again.
     BytesView hits, id, source, sort;

@@ -461,7 +461,7 @@ async::Task<Answer> SearchApi::Impl::DeleteDocument(const Call& call) {
 
 async::Task<Answer> SearchApi::Impl::Refresh(const Call& call) {
   if (!call.Part(0).starts_with('_')) {
-    const auto names = Names(call.Part(0), call.Flag("ignore_unavailable"));
+    const auto names = Names(call.Part(0), call.missing());
     if (!names.ok()) co_return Answer::Failed(names.error(), call.Part(0));
   }
   Result<void> caught_up = co_await CatchUp(call.ctx);

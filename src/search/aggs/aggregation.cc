@@ -202,6 +202,12 @@ Result<std::optional<std::uint64_t>> AggCollector::Recall(const IndexedSegment& 
   std::string key;
   codec::AppendU64(key, segment.segment->number());
   codec::AppendU32(key, segment.deleted != nullptr ? segment.deleted->size() : 0);
+  if (segment.filter != nullptr) {
+    // What depends on the time of asking is not remembered.
+    if (segment.filter->text.find("now") != std::string::npos) return std::optional<std::uint64_t>();
+    codec::AppendU32(key, static_cast<std::uint32_t>(segment.filter->text.size()));
+    key += segment.filter->text;
+  }
   for (const auto* range : key_.ranges) {
     HONRYU_TRY(const auto docs, matcher.Match(*range));
     if (docs.empty()) return std::optional<std::uint64_t>(0);

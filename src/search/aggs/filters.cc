@@ -22,6 +22,10 @@ class Filters final : public Aggregation {
     if (spec_.kind == Kind::kGlobal) {
       auto all = DocSet::All(segment.segment().doc_count());
       if (segment.indexed().deleted != nullptr) all.AndNot(*segment.indexed().deleted);
+      if (segment.indexed().filter != nullptr) {
+        HONRYU_TRY(const auto* shown, segment.Filter(segment.indexed().filter->query));
+        all.And(*shown);
+      }
       return all.empty() ? Ok() : buckets_[0].Add(spec_, context_, segment, all.ToVector());
     }
     if (spec_.kind == Kind::kMissing) {

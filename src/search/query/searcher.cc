@@ -164,6 +164,10 @@ class Search {
     }
     HONRYU_TRY(auto docs, matcher.Match(request_.query));
     if (segments_[number].deleted != nullptr) docs.AndNot(*segments_[number].deleted);
+    if (segments_[number].filter != nullptr) {
+      HONRYU_TRY(const auto shown, matcher.Match(segments_[number].filter->query));
+      docs.And(shown);
+    }
     if (request_.terminate_after > 0 && seen_ + docs.size() >= request_.terminate_after) {
       auto all = docs.ToVector();
       all.resize(static_cast<std::size_t>(request_.terminate_after - seen_));
@@ -216,6 +220,10 @@ class Search {
       const DocRange range{first * kBlock, (first + size) * kBlock};
       HONRYU_TRY(auto docs, matcher.MatchWithin(request_.query, range));
       if (segments_[number].deleted != nullptr) docs.AndNot(*segments_[number].deleted);
+      if (segments_[number].filter != nullptr && !docs.empty()) {
+        HONRYU_TRY(const auto shown, matcher.MatchWithin(segments_[number].filter->query, range));
+        docs.And(shown);
+      }
       if (request_.post_filter && !docs.empty()) {
         HONRYU_TRY(const auto kept, matcher.MatchWithin(*request_.post_filter, range));
         docs.And(kept);

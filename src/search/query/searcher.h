@@ -17,6 +17,12 @@
 
 namespace honryu::search {
 
+/// A query that hides all else, and its JSON.
+struct SegmentFilter {
+  Query query;
+  std::string text;
+};
+
 /// A segment with the index that it belongs to.
 struct IndexedSegment {
   std::string index;
@@ -24,6 +30,8 @@ struct IndexedSegment {
   std::shared_ptr<const DocSet> deleted =
       nullptr;               ///< Documents that are not there any more; null: none. Shared alike.
   std::uint64_t number = 0;  ///< Names its file; 0: in memory only.
+  /// Only its matches are there; null: all. Shared by the segments of an index.
+  std::shared_ptr<const SegmentFilter> filter = nullptr;
 };
 
 /// A corrupt segment, which no search looks into.

@@ -256,7 +256,7 @@ Result<EraseReceipt> Store::Erase(std::string_view indices, std::string_view bod
   const std::lock_guard lock(impl.housekeeping);
   HONRYU_TRY_VOID(impl.Flush());  // all is on disk then, and behind the positions
   Erasure erasure;
-  HONRYU_TRY(erasure.indices, ResolveIndices(indices, impl.Names(), false));
+  HONRYU_TRY(erasure.indices, ResolveIndices(indices, impl.Names(), false, true));
   erasure.at_ms = ToMs(impl.clock.Now());
   erasure.id = std::to_string(erasure.at_ms) + "-" + RandomUuid();
   erasure.body = body;

@@ -8,8 +8,9 @@
 namespace honryu::search {
 
 Result<std::vector<std::string>> ResolveIndices(std::string_view pattern,
-                                                const std::vector<std::string>& names, bool ignore_missing) {
-  if (pattern.empty() || pattern == "_all" || pattern == "*") return names;
+                                                const std::vector<std::string>& names, bool ignore_missing,
+                                                bool allow_none) {
+  if (pattern.empty() || (allow_none && (pattern == "_all" || pattern == "*"))) return names;
   std::vector<bool> chosen(names.size());
   while (!pattern.empty()) {
     const auto end = std::min(pattern.find(','), pattern.size());
@@ -25,7 +26,8 @@ Result<std::vector<std::string>> ResolveIndices(std::string_view pattern,
         chosen[i] = !without;
         found = true;
       }
-    if (!found && !ignore_missing && !without && part.find('*') == std::string_view::npos)
+    const bool is_pattern = part.find('*') != std::string_view::npos;
+    if (!found && !without && (is_pattern ? !allow_none : !ignore_missing))
       return Error(ErrorCode::kNotFound,
                    "index_not_found_exception: no such index [" + std::string(part) + "]");
   }

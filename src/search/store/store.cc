@@ -161,13 +161,23 @@ std::vector<std::string> Store::Impl::Names() const {
 }
 
 Result<SegmentView> Store::Impl::Visible(std::string_view indices, const SearchOptions& options) const {
-  HONRYU_TRY(const auto names, ResolveIndices(indices, Names(), options.ignore_unavailable));
+  HONRYU_TRY(const auto names,
+             ResolveIndices(indices, Names(), options.ignore_unavailable, options.allow_no_indices));
+  std::map<std::string, std::shared_ptr<const SegmentFilter>, std::less<>> filters;
+  for (const auto& [index, text] : options.filters) {
+    HONRYU_TRY(const auto json, codec::Json::Parse(text));
+    HONRYU_TRY(auto query, ParseQuery(json));
+    filters[index] = std::make_shared<const SegmentFilter>(std::move(query), text);
+  }
   SegmentView all;
   const std::lock_guard lock(view);
-  for (const auto& [key, entries] : groups)
-    if (std::binary_search(names.begin(), names.end(), key.index))
-      for (const auto& entry : entries)
-        all.segments.push_back({key.index, entry.segment, entry.deleted, entry.number});
+  for (const auto& [key, entries] : groups) {
+    if (!std::binary_search(names.begin(), names.end(), key.index)) continue;
+    const auto filter = filters.find(key.index);
+    for (const auto& entry : entries)
+      all.segments.push_back({key.index, entry.segment, entry.deleted, entry.number,
+                              filter != filters.end() ? filter->second : nullptr});
+  }
   for (const auto& [number, segment] : lost)
     if (std::binary_search(names.begin(), names.end(), segment.index)) all.lost.push_back(segment);
   return all;
@@ -288,6 +298,13 @@ Result<void> Store::PutMapping(std::string_view index, std::string_view json) {
   return impl_->catalogue->Commit(change);
 }
 
+Result<void> Store::CheckQuery(std::string_view json) {
+  HONRYU_TRY(const auto parsed, codec::Json::Parse(json));
+  const auto query = ParseQuery(parsed);
+  if (!query.ok()) return query.error();
+  return Ok();
+}
+
 Result<std::string> Store::GetMapping(std::string_view index) const {
   const auto mapping = impl_->MappingOf(index, false);
   if (mapping != nullptr) return mapping->ToJson();
@@ -296,7 +313,7 @@ Result<std::string> Store::GetMapping(std::string_view index) const {
 
 Result<std::vector<std::string>> Store::IndexNames(std::string_view indices,
                                                    const SearchOptions& options) const {
-  return ResolveIndices(indices, impl_->Names(), options.ignore_unavailable);
+  return ResolveIndices(indices, impl_->Names(), options.ignore_unavailable, options.allow_no_indices);
 }
 
 void Store::SetNewIndex(std::function<NewIndex(std::string_view)> begin_of) {
@@ -421,7 +438,7 @@ Result<std::set<Place>> PlacesIn(const std::vector<IndexedSegment>& segments, st
   both.filter.push_back({std::move(range), 1});
   const Query query{std::move(both), 1};
   std::set<Place> places;
-  for (const auto& [index, segment, deleted, number] : segments) {
+  for (const auto& [index, segment, deleted, number, filter] : segments) {
     HONRYU_TRY(const auto docs, SegmentMatcher(*segment, context).Match(query));
     if (docs.empty()) continue;
     const auto* sequences = segment->Find(kSequenceField);

@@ -176,19 +176,6 @@ TEST_F(SearchWriteTest, AnIndexThatEventsAloneMadeIsKeptAsItsTemplateSaysWithout
   EXPECT_EQ(store_->Statistics().dropped_segments, 1u);
 }
 
-TEST_F(SearchWriteTest, AliasesWithFiltersAreRefusedAndDoNotShowEverything) {
-  Call("PUT", "/logs", "");
-  const std::string filter = R"({"filter":{"term":{"n":1}}})";
-  EXPECT_EQ(Call("PUT", "/logs/_alias/part", filter).status, 400);
-  EXPECT_EQ(Call("POST", "/_aliases",
-                 R"({"actions":[{"add":{"index":"logs","alias":"part","filter":{"term":{"n":1}}}}]})")
-                .status,
-            400);
-  EXPECT_EQ(Call("PUT", "/more", R"({"aliases":{"part":)" + filter + "}}").status, 400);
-  EXPECT_EQ(Call("GET", "/part/_search").status, 404);
-  EXPECT_EQ(Call("HEAD", "/more").status, 404);
-}
-
 TEST_F(SearchWriteTest, StrictMappingsRefuseWhatTheyDoNotKnow) {
   EXPECT_EQ(Call("PUT", "/_index_template/strict", R"({"index_patterns":["strict-*"],"template":{"mappings":
     {"dynamic":"strict","properties":{"n":{"type":"long"},"at":{"type":"geo_point"},"user":{"properties":{"name":{"type":"keyword"}}},
