@@ -13,7 +13,7 @@ namespace honryu::search {
 enum class AnalyzerKind : std::uint8_t {
   /// Unicode NFKC with full case folding; runs of letters and digits are words; Han, Hiragana, Katakana and
   /// Hangul are cut into overlapping pairs (the last character of a run alone); Thai, Lao, Khmer and Burmese
-  /// are cut by ICU's dictionaries. The default.
+  /// are cut by ICU's dictionaries; each emoji is a token. The default.
   kStandard = 0,
   kWords = 1,       ///< As kStandard, but every run of letters and digits is one word, whatever its script.
   kWhitespace = 2,  ///< Split at white space; nothing is folded.
@@ -28,6 +28,7 @@ enum class TokenKind : std::uint8_t {
   kWord,    ///< A word.
   kPair,    ///< Two neighbouring characters of a run without blanks (Chinese, Japanese, Korean).
   kSingle,  ///< The last character of such a run; a query for one character looks for what begins with it.
+  kEmoji,   ///< One picture, or a part of one (a skin tone, a flag's letter); a query's run is a phrase.
 };
 
 /// One token; its position is its index among the text's tokens.

@@ -200,7 +200,10 @@ Answer SearchApi::Impl::Analyze(const Call& call) const {
     for (const engine::Token& token : tokens) {
       out.BeginObject();
       Member(out, "token", token.text);
-      Member(out, "type", token.kind == engine::TokenKind::kWord ? "<ALPHANUM>" : "<IDEOGRAPHIC>");
+      Member(out, "type",
+             token.kind == engine::TokenKind::kWord    ? "<ALPHANUM>"
+             : token.kind == engine::TokenKind::kEmoji ? "<EMOJI>"
+                                                       : "<IDEOGRAPHIC>");
       Number(out, "position", position++);
       out.EndObject();
     }

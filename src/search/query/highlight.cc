@@ -19,7 +19,8 @@ using codec::Json;
 /// A word or a run of characters without blanks, folded, with its place in the original text.
 struct Word {
   std::string text;
-  bool run = false;                  ///< Of Chinese, Japanese or Korean characters.
+  bool run = false;                  ///< Of Chinese, Japanese or Korean characters, or of emoji.
+  bool emoji = false;                ///< The latter.
   std::size_t begin = 0, end = 0;    ///< In the original.
   std::vector<std::size_t> origins;  ///< Of a run: where each byte of `text` comes from.
 };
@@ -32,18 +33,24 @@ std::vector<Word> Words(std::string_view text) {
   std::string folded;
   for (std::size_t at = 0; at < text.size();) {
     const auto begin = at;
-    const auto c = NextChar(text, &at);
+    NextChar(text, &at);
     folded.clear();
     FoldInto(text.substr(begin, at - begin), folded);
+    if (folded.empty()) {
+      // Joiners and the like are not there for the analyser.
+      if (open) words.back().end = at;
+      continue;
+    }
     std::size_t first = 0;
-    const auto folded_class = folded.empty() ? ClassOf(c) : ClassOf(NextChar(folded, &first));
+    const auto folded_class = ClassOf(NextChar(folded, &first));
     if (folded_class == CharClass::kSeparator) {
       open = false;
       continue;
     }
-    const bool run = folded_class == CharClass::kPaired;
-    if (!open || (words.back().run != run && folded_class != CharClass::kMark)) {
-      words.push_back({{}, run, begin, at, {}});
+    const bool emoji = folded_class == CharClass::kEmoji, run = emoji || folded_class == CharClass::kPaired;
+    if (!open ||
+        ((words.back().run != run || words.back().emoji != emoji) && folded_class != CharClass::kMark)) {
+      words.push_back({{}, run, emoji, begin, at, {}});
       open = true;
     }
     words.back().text += folded;
@@ -164,6 +171,11 @@ bool WildcardFits(std::string_view pattern, std::string_view text) {
   return p == pattern.size();
 }
 
+/// U+1F3FB to U+1F3FF: belongs to the emoji before it.
+bool IsSkinTone(std::string_view text) {
+  return text.starts_with("\xf0\x9f\x8f") && text.size() >= 4 && static_cast<unsigned char>(text[3]) >= 0xbb;
+}
+
 /// Marks of one wanted word in one word of the text: the word as a whole, or parts of a run.
 void MarkWord(const HighlightTerm& term, const std::string& wanted, const Word& word,
               std::vector<Mark>& marks) {
@@ -174,7 +186,8 @@ void MarkWord(const HighlightTerm& term, const std::string& wanted, const Word& 
     if (part.empty()) return;
     for (auto at = word.text.find(part); at != std::string::npos;
          at = word.text.find(part, at + part.size())) {
-      const auto end = at + part.size();
+      auto end = at + part.size();
+      while (word.emoji && IsSkinTone(std::string_view(word.text).substr(end))) end += 4;
       marks.push_back({word.origins[at], end < word.origins.size() ? word.origins[end] : word.end});
     }
     return;

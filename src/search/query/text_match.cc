@@ -255,6 +255,11 @@ std::vector<TextClause> WordClauses(Analyzer& analyzer, std::string_view text) {
       clause.parts.push_back({std::string(tokens[i].text), false, 0});
     } else if (tokens[i].kind == TokenKind::kSingle) {
       clause.parts.push_back({std::string(tokens[i].text), true, 0});
+    } else if (tokens[i].kind == TokenKind::kEmoji) {
+      const auto run = tokens[i].run;
+      for (std::uint32_t offset = 0; i < tokens.size() && tokens[i].run == run; ++i, ++offset)
+        clause.parts.push_back({std::string(tokens[i].text), false, offset});
+      --i;
     } else {
       for (std::uint32_t offset = 0; i < tokens.size() && tokens[i].kind == TokenKind::kPair; ++i, ++offset)
         clause.parts.push_back({std::string(tokens[i].text), false, offset});

@@ -21,6 +21,10 @@ constexpr std::array<char, 128> kAsciiFold = [] {
   return fold;
 }();
 
+bool IsOfWord(CharClass c) {
+  return c == CharClass::kWord || c == CharClass::kPaired || c == CharClass::kDictionary;
+}
+
 /// Adds a word, cut where it is longer than a token may be (between characters).
 void AddWord(std::string_view word, std::uint32_t run, std::vector<Token>& tokens, std::size_t limit) {
   while (word.size() > Analyzer::kMaxTokenBytes && tokens.size() < limit) {
@@ -124,21 +128,26 @@ void Analyzer::AnalyzeWhitespace(std::string_view text, std::vector<Token>& toke
 
 void Analyzer::AnalyzeUnicode(std::vector<Token>& tokens, std::size_t limit) {
   const std::string_view text = folded_;
+  const bool whole_words = kind_ == AnalyzerKind::kWords;
   std::uint32_t run = 0;
   std::size_t at = 0;
   while (at < text.size() && tokens.size() < limit) {
     const auto begin = at;
     auto kind = ClassOf(NextChar(text, &at));
     if (kind == CharClass::kSeparator || kind == CharClass::kMark) continue;
-    if (kind_ == AnalyzerKind::kWords) kind = CharClass::kWord;
+    if (whole_words && IsOfWord(kind)) kind = CharClass::kWord;
     // One run: characters of one class, with the marks between them.
     std::size_t previous = begin, end = at;
     while (at < text.size()) {
       auto next = at;
       auto other = ClassOf(NextChar(text, &next));
-      if (kind_ == AnalyzerKind::kWords && other != CharClass::kSeparator && other != CharClass::kMark)
-        other = CharClass::kWord;
+      if (whole_words && IsOfWord(other)) other = CharClass::kWord;
       if (other != kind && other != CharClass::kMark) break;
+      if (kind == CharClass::kEmoji && other == CharClass::kEmoji) {
+        if (tokens.size() >= limit) return;
+        tokens.push_back({text.substr(previous, end - previous), TokenKind::kEmoji, run});
+        previous = at;
+      }
       if (kind == CharClass::kPaired && other != CharClass::kMark) {
         if (tokens.size() >= limit) return;
         tokens.push_back({text.substr(previous, next - previous), TokenKind::kPair, run});
@@ -146,9 +155,10 @@ void Analyzer::AnalyzeUnicode(std::vector<Token>& tokens, std::size_t limit) {
       }
       at = end = next;
     }
-    if (kind == CharClass::kPaired) {
+    if (kind == CharClass::kPaired || kind == CharClass::kEmoji) {
       if (tokens.size() >= limit) return;
-      tokens.push_back({text.substr(previous, end - previous), TokenKind::kSingle, run});
+      tokens.push_back({text.substr(previous, end - previous),
+                        kind == CharClass::kPaired ? TokenKind::kSingle : TokenKind::kEmoji, run});
     } else if (kind == CharClass::kDictionary) {
       CutByDictionary(begin, end, run, tokens, limit);
     } else {

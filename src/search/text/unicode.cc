@@ -16,8 +16,17 @@
 namespace honryu::search {
 namespace {
 
+/// What is shown as a picture, also those to come (Unicode keeps these places for them). Digits, '#' and
+/// signs such as (c), which have the property too, are no pictures in text.
+bool IsEmoji(UChar32 c) {
+  if (c < 0x2000) return false;
+  return u_hasBinaryProperty(c, UCHAR_EMOJI) ||
+         (c >= 0x1f000 && c < 0x1fb00 && u_hasBinaryProperty(c, UCHAR_EXTENDED_PICTOGRAPHIC));
+}
+
 CharClass Classify(char32_t code) {
   const auto c = static_cast<UChar32>(code);
+  if (IsEmoji(c)) return CharClass::kEmoji;
   const auto type = u_charType(c);
   const bool mark =
       type == U_NON_SPACING_MARK || type == U_COMBINING_SPACING_MARK || type == U_ENCLOSING_MARK;

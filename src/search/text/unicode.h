@@ -12,6 +12,7 @@ enum class CharClass : std::uint8_t {
   kWord,        ///< Letters and digits of scripts with blanks between words.
   kMark,        ///< Combining marks: stay with what is before them.
   kPaired,      ///< Han, kana, Hangul: cut into pairs.
+  kEmoji,       ///< Each is a token.
   kDictionary,  ///< Thai, Lao, Khmer, Burmese: words without blanks, cut by a dictionary.
 };
 

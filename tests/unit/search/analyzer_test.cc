@@ -62,6 +62,23 @@ TEST(Analyzer, MixedScriptsAreSeparateRunsWithConsecutivePositions) {
   EXPECT_EQ(tokens[4].text, "v2");
 }
 
+TEST(Analyzer, EachEmojiIsAToken) {
+  EXPECT_THAT(Tokens("deploy done🎉🎉 in東京 ❤️"),
+              ElementsAre("deploy", "done", "🎉", "🎉", "in", "東京", "京", "❤"));
+  // Parts of one picture are tokens side by side: the joiner and the selector are folded away.
+  EXPECT_THAT(Tokens("👍🏽"), ElementsAre("👍", "🏽"));
+  EXPECT_THAT(Tokens("👩\u200d💻"), ElementsAre("👩", "💻"));
+  EXPECT_THAT(Tokens("🇯🇵"), ElementsAre("🇯", "🇵"));
+  // Signs that have always been in text are none, and neither are digits.
+  EXPECT_THAT(Tokens("©2026 #1 → ★ a…b"), ElementsAre("2026", "1", "a", "b"));
+  Analyzer words(AnalyzerKind::kWords);
+  std::vector<Token> tokens;
+  words.Analyze("grepで🎉", tokens);
+  ASSERT_EQ(tokens.size(), 2U);
+  EXPECT_EQ(tokens[0].text, "grepで");
+  EXPECT_EQ(tokens[1].text, "🎉");
+}
+
 TEST(Analyzer, WordsKeepsMixedRunsWhole) {
   EXPECT_THAT(Tokens("Grepで検索 fix_v2", AnalyzerKind::kWords), ElementsAre("grepで検索", "fix", "v2"));
 }

@@ -37,6 +37,12 @@ TEST(Highlight, MarksPartsOfJapaneseRuns) {
   EXPECT_EQ(Show(R"({"match":{"message":"ﾘﾝｸ"}})", "新しいリンクです"), "新しい[リンク]です");
 }
 
+TEST(Highlight, MarksEmojiWithTheirSkinTones) {
+  EXPECT_EQ(Show(R"({"match":{"message":"🎉"}})", "done🎉🎉 東京🎉"), "done[🎉][🎉] 東京[🎉]");
+  EXPECT_EQ(Show(R"({"match":{"message":"👍"}})", "ok👍🏽 👍"), "ok[👍🏽] [👍]");
+  EXPECT_EQ(Show(R"({"match":{"message":"👩\u200d💻"}})", "a 👩\u200d💻 b"), "a [👩\u200d💻] b");
+}
+
 TEST(Highlight, MarksPhrasesOnlyWhole) {
   EXPECT_EQ(Show(R"({"match_phrase":{"message":"connection reset"}})", "reset connection reset"),
             "reset [connection] [reset]");

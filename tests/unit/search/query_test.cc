@@ -51,6 +51,26 @@ TEST_F(QueryTest, JapaneseIsFoundByOneTwoAndMoreCharacters) {
   EXPECT_EQ(Find(R"({"match_phrase":{"m":"リンク 年"}})"), Docs{3});
 }
 
+TEST_F(QueryTest, EmojiAreFound) {
+  segment_ = BuildSegment(mapping_, {R"({"m":"リリース完了🎉"})", R"({"m":"nice 👍🏽🎉 work"})",
+                                     R"({"m":"👍"})", R"({"m":"I ❤️ Rust"})", R"({"m":"👩\u200d💻 at work"})",
+                                     R"({"m":"👩 with a 💻"})", R"({"m":"🇯🇵 🇫🇷"})"});
+  EXPECT_EQ(Find(R"({"match":{"m":"🎉"}})"), (Docs{0, 1}));
+  EXPECT_EQ(Find(R"({"term":{"m":"🎉"}})"), (Docs{0, 1}));
+  EXPECT_EQ(Find(R"({"query_string":{"query":"🎉"}})"), (Docs{0, 1}));
+  EXPECT_EQ(Find(R"({"match_phrase":{"m":"完了🎉"}})"), Docs{0});
+  EXPECT_EQ(Find(R"({"match":{"m":"👍"}})"), (Docs{1, 2}));  // in every skin tone
+  EXPECT_EQ(Find(R"({"match":{"m":"👍🏽"}})"), Docs{1});     // in this one
+  EXPECT_EQ(Find(R"({"match":{"m":"❤"}})"), Docs{3});        // with and without the selector
+  EXPECT_EQ(Find(R"({"match":{"m":"❤️"}})"), Docs{3});
+  EXPECT_EQ(Find(R"({"match":{"m":"👩\u200d💻"}})"), Docs{4});  // parts in a row
+  EXPECT_EQ(Find(R"({"match":{"m":"💻"}})"), (Docs{4, 5}));
+  EXPECT_EQ(Find(R"({"match":{"m":"🇯🇵"}})"), Docs{6});
+  EXPECT_EQ(Find(R"({"match":{"m":"🇯🇷"}})"), Docs{});
+  EXPECT_EQ(Find(R"({"match":{"m":"🎉 👩"}})"), (Docs{0, 1, 4, 5}));
+  EXPECT_EQ(Find(R"({"match":{"m":{"query":"nice 🎉","operator":"and"}}})"), Docs{1});
+}
+
 TEST_F(QueryTest, PhrasesKnowOrderAndSlop) {
   EXPECT_EQ(Find(R"({"match_phrase":{"m":"brown fox"}})"), Docs{1});
   EXPECT_EQ(Find(R"({"match_phrase":{"m":"fox brown"}})"), Docs{});
