@@ -1,7 +1,9 @@
 #include "search/query/parse_query.h"
 
+#include "honryu/search/analyzer.h"
 #include "honryu/search/api_error.h"
 #include "search/query/query_string.h"
+#include "search/text/unicode.h"
 
 #include <algorithm>
 #include <array>
@@ -226,6 +228,79 @@ Result<Query> ParseRange(const Json& json, std::size_t) {
   return Make(std::move(query), BoostOf(*field.body));
 }
 
+/// How many edits a word may have: "AUTO", "AUTO:3,6" or a number.
+struct Fuzziness {
+  std::size_t low = 3, high = 6;    ///< From so many characters on one edit, and two.
+  std::optional<unsigned> edits{};  ///< For every word.
+  unsigned Of(std::string_view word) const {
+    if (edits) return *edits;
+    const auto length = CountChars(word);
+    return length < low ? 0 : length < high ? 1 : 2;
+  }
+};
+
+Result<std::optional<Fuzziness>> FuzzinessOf(const Json& json, std::string_view name) {
+  if (const auto* prefix = json.Find("prefix_length"); prefix != nullptr && prefix->IntOr(0) != 0)
+    return ParsingError("[" + std::string(name) + "] query does not support [prefix_length]");
+  const auto* given = json.Find("fuzziness");
+  if (given == nullptr || given->is_null()) return std::optional<Fuzziness>();
+  Fuzziness fuzziness;
+  const auto text = Text(*given);
+  const auto bad = ParsingError("failed to parse [fuzziness] with value [" + text + "]");
+  if (text == "AUTO" || text == "auto") return std::optional(fuzziness);
+  const auto number = [](std::string_view part, std::size_t* out) {
+    const auto [end, error] = std::from_chars(part.data(), part.data() + part.size(), *out);
+    return error == std::errc() && end == part.data() + part.size();
+  };
+  if (text.starts_with("AUTO:")) {
+    const auto comma = text.find(',');
+    if (comma == std::string::npos || !number(std::string_view(text).substr(5, comma - 5), &fuzziness.low) ||
+        !number(std::string_view(text).substr(comma + 1), &fuzziness.high) || fuzziness.low > fuzziness.high)
+      return bad;
+    return std::optional(fuzziness);
+  }
+  std::size_t edits = 0;
+  if (!number(std::string_view(text).substr(0, text.ends_with(".0") ? text.size() - 2 : text.size()),
+              &edits) ||
+      edits > 2)
+    return bad;
+  fuzziness.edits = static_cast<unsigned>(edits);
+  return std::optional(fuzziness);
+}
+
+/// The same search word by word, each in any of the fields, and with edits. Runs of Chinese, Japanese and
+/// Korean stay what they are.
+BoolQuery WordByWord(const MatchQuery& whole, const std::optional<Fuzziness>& fuzziness) {
+  Analyzer analyzer(AnalyzerKind::kStandard);
+  std::vector<Token> tokens;
+  analyzer.Analyze(whole.text, tokens);
+  BoolQuery words;
+  auto& clauses = whole.all ? words.must : words.should;
+  for (std::size_t i = 0; i < tokens.size();) {
+    const auto first = i++;
+    const bool word = tokens[first].kind == TokenKind::kWord;
+    while (!word && i < tokens.size() && tokens[i].run == tokens[first].run) ++i;
+    const char* const begin = tokens[first].text.data();
+    MatchQuery one;
+    one.fields = whole.fields;
+    one.text = std::string(begin, tokens[i - 1].text.data() + tokens[i - 1].text.size());
+    one.slop = word && fuzziness ? fuzziness->Of(one.text) : 0;
+    if (one.slop > 0) one.kind = MatchQuery::Kind::kFuzzy;
+    clauses.push_back({std::move(one), 1});
+  }
+  if (!whole.all) words.minimum = whole.minimum;
+  if (clauses.empty()) clauses.push_back({MatchNoneQuery{}, 1});
+  if (!fuzziness || clauses.size() < 2) return words;
+  // In fields that are not analysed the text is one value.
+  MatchQuery value = whole;
+  value.kind = MatchQuery::Kind::kFuzzy;
+  value.slop = fuzziness->Of(whole.text);
+  BoolQuery either;
+  either.should.push_back({std::move(words), 1});
+  either.should.push_back({std::move(value), 1});
+  return either;
+}
+
 Result<Query> ParseMatchKind(const Json& json, std::string_view name, MatchQuery::Kind kind) {
   HONRYU_TRY(const auto field, OneField(json, name));
   MatchQuery query;
@@ -236,10 +311,11 @@ Result<Query> ParseMatchKind(const Json& json, std::string_view name, MatchQuery
     query.text = Text(*field.body);
     return Make(std::move(query), boost);
   }
-  HONRYU_TRY_VOID(OnlyKnown(
-      *field.body, name,
-      {"query", "operator", "minimum_should_match", "slop", "analyzer", "lenient", "zero_terms_query",
-       "auto_generate_synonyms_phrase_query", "max_expansions", "cutoff_frequency", "fuzzy_transpositions"}));
+  HONRYU_TRY_VOID(
+      OnlyKnown(*field.body, name,
+                {"query", "operator", "minimum_should_match", "slop", "analyzer", "lenient",
+                 "zero_terms_query", "auto_generate_synonyms_phrase_query", "max_expansions",
+                 "cutoff_frequency", "fuzzy_transpositions", "fuzziness", "prefix_length", "fuzzy_rewrite"}));
   const auto* text = field.body->Find("query");
   if (text == nullptr) return ParsingError("no text specified for [" + std::string(name) + "] query");
   query.text = Text(*text);
@@ -248,6 +324,9 @@ Result<Query> ParseMatchKind(const Json& json, std::string_view name, MatchQuery
   query.slop = SlopOf(field.body->Find("slop"));
   query.minimum = MinimumOf(*field.body);
   boost = BoostOf(*field.body);
+  HONRYU_TRY(const auto fuzziness, FuzzinessOf(*field.body, name));
+  if (fuzziness && kind == MatchQuery::Kind::kTerms) return Make(WordByWord(query, fuzziness), boost);
+  if (fuzziness) return ParsingError("[" + std::string(name) + "] query does not support [fuzziness]");
   return Make(std::move(query), boost);
 }
 Result<Query> ParseMatch(const Json& json, std::size_t) {
@@ -266,7 +345,8 @@ Result<Query> ParseBoolPrefix(const Json& json, std::size_t) {
 Result<Query> ParseMultiMatch(const Json& json, std::size_t) {
   HONRYU_TRY_VOID(OnlyKnown(json, "multi_match",
                             {"query", "fields", "type", "operator", "minimum_should_match", "slop",
-                             "analyzer", "lenient", "tie_breaker", "zero_terms_query", "max_expansions"}));
+                             "analyzer", "lenient", "tie_breaker", "zero_terms_query", "max_expansions",
+                             "fuzziness", "prefix_length", "fuzzy_rewrite", "fuzzy_transpositions"}));
   MatchQuery query;
   const auto* text = json.Find("query");
   if (text == nullptr) return ParsingError("no text specified for [multi_match] query");
@@ -290,6 +370,12 @@ Result<Query> ParseMultiMatch(const Json& json, std::size_t) {
     query.all = op->StringOr("") == "and" || op->StringOr("") == "AND";
   query.slop = SlopOf(json.Find("slop"));
   query.minimum = MinimumOf(json);
+  HONRYU_TRY(const auto fuzziness, FuzzinessOf(json, "multi_match"));
+  if (fuzziness && query.kind != MatchQuery::Kind::kTerms)
+    return ParsingError("Fuzziness not allowed for type [" + std::string(name) + "]");
+  // Fields taken together: each word may stand in another one.
+  if (fuzziness || (name == "cross_fields" && query.all))
+    return Make(WordByWord(query, fuzziness), BoostOf(json));
   return Make(std::move(query), BoostOf(json));
 }
 

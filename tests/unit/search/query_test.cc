@@ -51,6 +51,32 @@ TEST_F(QueryTest, JapaneseIsFoundByOneTwoAndMoreCharacters) {
   EXPECT_EQ(Find(R"({"match_phrase":{"m":"リンク 年"}})"), Docs{3});
 }
 
+TEST_F(QueryTest, MatchTakesWordsWithTypingErrors) {
+  segment_ = BuildSegment(mapping_, {R"({"m":"connection refused","k":"x"})", R"({"m":"conection lost"})",
+                                     R"({"m":"connections of the host"})", R"({"m":"東京の検索"})"});
+  EXPECT_EQ(Find(R"({"match":{"m":"connection"}})"), Docs{0});
+  EXPECT_EQ(Find(R"({"match":{"m":{"query":"connection","fuzziness":"AUTO"}}})"), (Docs{0, 1, 2}));
+  EXPECT_EQ(Find(R"({"match":{"m":{"query":"connection lst","fuzziness":"AUTO","operator":"and"}}})"),
+            Docs{1});
+  EXPECT_EQ(Find(R"({"match":{"m":{"query":"connexion","fuzziness":1}}})"), Docs{});
+  EXPECT_EQ(Find(R"({"match":{"m":{"query":"connexion","fuzziness":"2"}}})"), Docs{0});
+  EXPECT_EQ(Find(R"({"match":{"m":{"query":"og","fuzziness":"AUTO"}}})"), Docs{});  // too short
+  EXPECT_EQ(Find(R"({"match":{"m":{"query":"京の検","fuzziness":"AUTO"}}})"), Docs{3});
+  EXPECT_EQ(Find(R"({"multi_match":{"query":"refusd","fields":["m","k"],"fuzziness":"AUTO"}})"), Docs{0});
+  EXPECT_EQ(
+      Find(
+          R"({"multi_match":{"query":"refused x","fields":["m","k"],"type":"cross_fields","operator":"and"}})"),
+      Docs{0});
+  EXPECT_EQ(
+      Find(R"({"multi_match":{"query":"lost x","fields":["m","k"],"type":"cross_fields","operator":"and"}})"),
+      Docs{});
+  for (const char* bad :
+       {R"({"match":{"m":{"query":"a","fuzziness":3}}})", R"({"match":{"m":{"query":"a","fuzziness":"x"}}})",
+        R"({"match_phrase":{"m":{"query":"a","fuzziness":1}}})",
+        R"({"match":{"m":{"query":"a","fuzziness":1,"prefix_length":2}}})"})
+    EXPECT_FALSE(ParseQuery(codec::Json::Parse(bad).value()).ok()) << bad;
+}
+
 TEST_F(QueryTest, EmojiAreFound) {
   segment_ = BuildSegment(mapping_, {R"({"m":"リリース完了🎉"})", R"({"m":"nice 👍🏽🎉 work"})",
                                      R"({"m":"👍"})", R"({"m":"I ❤️ Rust"})", R"({"m":"👩\u200d💻 at work"})",
