@@ -55,12 +55,14 @@ Result<std::vector<BulkItem>> ParseBulkBody(BytesView body, std::string_view def
         item.index = value.StringOr(item.index);
       } else if (name == "_id") {
         item.id = value.is_number() ? value.Dump() : std::string(value.StringOr(""));
+      } else if (name == "require_alias") {
+        item.require_alias = value.BoolOr(false);
       } else if (name == "if_seq_no") {
         item.if_seq_no = static_cast<std::uint64_t>(value.IntOr(-1));
       } else if (name != "_type" && name != "routing" && name != "_routing" && name != "version" &&
-                 name != "version_type" && name != "pipeline" && name != "require_alias" &&
-                 name != "dynamic_templates" && name != "retry_on_conflict" && name != "if_primary_term" &&
-                 name != "require_data_stream" && name != "list_executed_pipelines" && name != "_source") {
+                 name != "version_type" && name != "pipeline" && name != "dynamic_templates" &&
+                 name != "retry_on_conflict" && name != "if_primary_term" && name != "require_data_stream" &&
+                 name != "list_executed_pipelines" && name != "_source") {
         return malformed("unknown parameter [" + name + "]");
       }
     }

@@ -17,6 +17,7 @@ namespace honryu::api::search {
 struct BulkItem {
   std::string action;  ///< "index", "create", "update", "delete".
   std::string index, id;
+  std::optional<bool> require_alias{};  ///< The index must be an alias.
   std::optional<std::uint64_t> if_seq_no{};
   BytesView source;  ///< A view into the body; empty for delete.
 };

@@ -59,13 +59,17 @@ int CompareCells(const std::string& a, const std::string& b) {
 
 /// The columns asked for (h), sorted (s), as JSON or as text with (v) or without heads.
 Answer Show(const Call& call, Table table) {
+  if (call.Flag("help")) {
+    Answer help;
+    help.text = true;
+    for (const auto& column : table.columns) help.body += column + "\n";
+    return help;
+  }
   std::vector<std::size_t> shown;
   if (const auto wanted = call.Param("h"); !wanted.empty()) {
-    for (const std::string& name : NamesOf(wanted)) {
-      const auto found = std::find(table.columns.begin(), table.columns.end(), Canonical(name));
-      if (found != table.columns.end())
-        shown.push_back(static_cast<std::size_t>(found - table.columns.begin()));
-    }
+    for (const std::string& name : NamesOf(wanted))
+      for (std::size_t i = 0; i < table.columns.size(); ++i)
+        if (NameFits(Canonical(name), table.columns[i])) shown.push_back(i);
   } else {
     for (std::size_t i = 0; i < table.columns.size(); ++i) shown.push_back(i);
   }
@@ -128,10 +132,10 @@ Answer SearchApi::Impl::Cat(const Call& call) const {
   const std::string_view what = call.Part(1);
   const std::string_view unit = call.Param("bytes");
   Table table;
-  const auto chosen = [&](std::string_view list) { return Names(list, kIgnoreMissing); };
+  const auto chosen = [&](std::string_view list) { return Names(list, call.missing()); };
   if (what == "indices" || what == "count" || what == "shards") {
     const auto names = chosen(call.Part(2));
-    if (!names.ok()) return Answer::Failed(names.error());
+    if (!names.ok()) return Answer::Failed(names.error(), call.Part(2));
     std::uint64_t documents_all = 0;
     if (what == "indices")
       table.columns = {"health", "status",     "index",        "uuid",       "pri",
@@ -216,10 +220,32 @@ Answer SearchApi::Impl::Cat(const Call& call) const {
       }
     return Show(call, std::move(table));
   }
-  if (what == "plugins" || what == "master" || what == "allocation") {
-    table.columns = {"name"};
-    if (what != "plugins") table.rows.push_back({config.node_name});
+  if (what == "plugins") {
+    table.columns = {"name", "component", "version"};
     return Show(call, std::move(table));
+  }
+  if (what == "master" || what == "cluster_manager") {
+    table.columns = {"id", "host", "ip", "node"};
+    table.rows.push_back({config.node_name, "127.0.0.1", "127.0.0.1", config.node_name});
+    return Show(call, std::move(table));
+  }
+  if (what == "allocation") {
+    const auto all = store.Indices();
+    std::uint64_t bytes = 0;
+    for (const auto& index : all) bytes += index.bytes;
+    table.columns = {"shards", "disk.indices", "host", "ip", "node"};
+    table.rows.push_back(
+        {std::to_string(all.size()), Size(bytes, unit), "127.0.0.1", "127.0.0.1", config.node_name});
+    return Show(call, std::move(table));
+  }
+  if (what.empty()) {
+    Answer list;
+    list.text = true;
+    list.body = "=^.^=\n";
+    for (const char* known : {"aliases", "allocation", "cluster_manager", "count", "health", "indices",
+                              "master", "nodes", "plugins", "shards", "templates"})
+      list.body += "/_cat/" + std::string(known) + "\n";
+    return list;
   }
   return Answer::Failed(400, "illegal_argument_exception", "_cat/" + std::string(what) + " is not supported");
 }

@@ -84,11 +84,13 @@ std::size_t SearchContexts::CloseAll() {
   return count;
 }
 
-std::vector<std::string> SearchContexts::Ids() const {
+std::map<std::string, SearchContext> SearchContexts::All() const {
   const std::lock_guard lock(mutex_);
-  std::vector<std::string> ids;
-  for (const auto& [id, kept] : kept_) ids.push_back(id);
-  return ids;
+  std::map<std::string, SearchContext> all;
+  const MonoTime now = clock_.Mono();
+  for (const auto& [id, kept] : kept_)
+    if (kept.until > now) all.emplace(id, kept.context);
+  return all;
 }
 
 std::size_t SearchContexts::size() const {

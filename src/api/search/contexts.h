@@ -38,7 +38,8 @@ class SearchContexts {
   std::size_t CloseAll();
   /// Those that look at any of these indices: what was erased there must not be read on.
   std::size_t CloseOver(const std::vector<std::string>& indices);
-  std::vector<std::string> Ids() const;
+  /// Those that are open, by id.
+  std::map<std::string, SearchContext> All() const;
   std::size_t size() const;
 
  private:

@@ -98,6 +98,7 @@ struct Write {
   BytesView source;
   std::optional<UpdateBody> update;        ///< Of an update: what changes.
   Bytes merged;                            ///< Of an update: what `source` points at.
+  bool require_alias = false;              ///< The index must be an alias.
   bool show_source = false;                ///< The answer is to hold the document.
   std::optional<std::uint64_t> if_seq_no;  ///< Only if the present document is that of this record.
   // What came of it.
@@ -131,6 +132,7 @@ struct SearchApi::Impl {
   Answer ClusterState() const;
   Answer Nodes(const Call& call) const;
   Answer License() const;
+  Answer Xpack() const;
   Answer Analyze(const Call& call) const;
   bool AsOpensearch(const http::Request& request) const;
 
@@ -140,6 +142,7 @@ struct SearchApi::Impl {
   Task ClearScroll(const Call& call);
   Task OpenPit(const Call& call);
   Task ClosePit(const Call& call);
+  Task ListPits();
   Task MultiSearch(const Call& call);
   Task Count(const Call& call);
   Task GetDocument(const Call& call);
@@ -209,6 +212,7 @@ struct SearchApi::Impl {
   Task Aliases(const Call& call);
   Task GetAlias(const Call& call);
   Task ChangeAlias(const Call& call);
+  Task Rollover(const Call& call);
   Task Template(const Call& call, std::string_view kind, std::string_view list);
   Task Policy(const Call& call);
   Task Resolve(const Call& call);

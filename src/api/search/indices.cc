@@ -467,6 +467,33 @@ async::Task<Answer> SearchApi::Impl::ChangeAlias(const Call& call) {
   co_return Acknowledged();
 }
 
+/// Days are kept apart inside an index, and dropped one by one: there is nothing to roll over.
+async::Task<Answer> SearchApi::Impl::Rollover(const Call& call) {
+  const auto index = settings.WriteIndex(call.Part(0));
+  if (!index.ok()) co_return Answer::Failed(index.error());
+  const auto names = Names(*index, {});
+  if (!names.ok()) co_return Answer::Failed(names.error(), call.Part(0));
+  std::string text;
+  JsonWriter out(text);
+  out.BeginObject();
+  for (const char* flag : {"acknowledged", "shards_acknowledged"}) {
+    out.Key(flag);
+    out.Bool(false);
+  }
+  for (const char* name : {"old_index", "new_index"}) {
+    out.Key(name);
+    out.String(*index);
+  }
+  out.Key("rolled_over");
+  out.Bool(false);
+  out.Key("dry_run");
+  out.Bool(call.Flag("dry_run"));
+  out.Key("conditions");
+  out.Raw("{}");
+  out.EndObject();
+  co_return Answer::Json(std::move(text));
+}
+
 async::Task<Answer> SearchApi::Impl::GetAlias(const Call& call) {
   const bool global = call.Part(0).starts_with('_') && call.Part(0) != "_all";
   const auto names = Names(global ? std::string_view() : call.Part(0), call.missing());

@@ -1,6 +1,8 @@
 #include "api/search/impl.h"
 #include "honryu/search/analyzer.h"
 
+#include <algorithm>
+
 namespace honryu::api::search {
 
 namespace {
@@ -56,36 +58,66 @@ Answer SearchApi::Impl::Root(const Call& call) const {
 }
 
 Answer SearchApi::Impl::ClusterHealth(const Call& call) const {
-  std::int64_t indices = 0, lost = 0;
-  for (const auto& index : store.Indices()) {
-    ++indices;
-    lost += static_cast<std::int64_t>(index.lost_segments);
-  }
+  const auto names = Names(call.Part(2), {});
+  if (!names.ok() && names.error().code() != ErrorCode::kNotFound) return Answer::Failed(names.error());
+  std::vector<engine::IndexStatistics> shown;
+  std::int64_t lost = 0;
+  if (names.ok())
+    for (auto& index : store.Indices())
+      if (std::binary_search(names->begin(), names->end(), index.name)) {
+        lost += static_cast<std::int64_t>(index.lost_segments);
+        shown.push_back(std::move(index));
+      }
+  const auto indices = static_cast<std::int64_t>(shown.size());
+  // Waiting would not help: what is red heals by itself, and an index that is not there may never come.
+  const auto wanted = call.Param("wait_for_status");
+  const bool missed = !names.ok() || (lost > 0 && (wanted == "green" || wanted == "yellow"));
+  const std::string status = names.ok() ? Health(static_cast<std::uint64_t>(lost)) : "red";
   std::string body;
   JsonWriter out(body);
+  const auto shards = [&out](std::int64_t there, std::int64_t missing) {
+    Number(out, "active_primary_shards", there);
+    Number(out, "active_shards", there);
+    Number(out, "relocating_shards", 0);
+    Number(out, "initializing_shards", 0);
+    Number(out, "unassigned_shards", missing);  // corrupt segments that are not rebuilt yet
+  };
   out.BeginObject();
   Member(out, "cluster_name", config.cluster_name);
-  Member(out, "status", Health(static_cast<std::uint64_t>(lost)));
+  Member(out, "status", status);
   out.Key("timed_out");
-  out.Bool(false);
+  out.Bool(missed);
   Number(out, "number_of_nodes", 1);
   Number(out, "number_of_data_nodes", 1);
   if (AsOpensearch(call.request)) {
     out.Key("discovered_master");
     out.Bool(true);
+    out.Key("discovered_cluster_manager");
+    out.Bool(true);
   }
-  Number(out, "active_primary_shards", indices);
-  Number(out, "active_shards", indices);
-  for (const char* none :
-       {"relocating_shards", "initializing_shards", "delayed_unassigned_shards", "number_of_pending_tasks",
-        "number_of_in_flight_fetch", "task_max_waiting_in_queue_millis"})
+  shards(indices, lost);
+  for (const char* none : {"delayed_unassigned_shards", "number_of_pending_tasks",
+                           "number_of_in_flight_fetch", "task_max_waiting_in_queue_millis"})
     Number(out, none, 0);
-  Number(out, "unassigned_shards", lost);  // corrupt segments that are not rebuilt yet
   out.Key("active_shards_percent_as_number");
   out.Double(indices + lost == 0 ? 100
                                  : 100 * static_cast<double>(indices) / static_cast<double>(indices + lost));
+  if (const auto level = call.Param("level"); level == "indices" || level == "shards") {
+    out.Key("indices");
+    out.BeginObject();
+    for (const auto& index : shown) {
+      out.Key(index.name);
+      out.BeginObject();
+      Member(out, "status", Health(index.lost_segments));
+      Number(out, "number_of_shards", 1);
+      Number(out, "number_of_replicas", 0);
+      shards(1, static_cast<std::int64_t>(index.lost_segments));
+      out.EndObject();
+    }
+    out.EndObject();
+  }
   out.EndObject();
-  return Answer::Json(std::move(body));
+  return Answer::Json(std::move(body), missed ? 408 : 200);
 }
 
 Answer SearchApi::Impl::ClusterSettings(const Call& call) {
@@ -159,6 +191,12 @@ Answer SearchApi::Impl::License() const {
       R"({"license":{"status":"active","uid":"00000000-0000-0000-0000-000000000000","type":"basic",)"
       R"("issue_date":"2026-01-01T00:00:00.000Z","issue_date_in_millis":1767225600000,"max_nodes":1000,)"
       R"("issued_to":"honryu","issuer":"honryu","start_date_in_millis":-1}})");
+}
+
+Answer SearchApi::Impl::Xpack() const {
+  return Answer::Json(
+      R"({"build":{"hash":"honryu","date":"2026-11-21T00:00:00.000Z"},"license":{"uid":"00000000-0000-0000-0000-000000000000",)"
+      R"("type":"basic","mode":"basic","status":"active"},"features":{},"tagline":"You know, for X"})");
 }
 
 Answer SearchApi::Impl::Analyze(const Call& call) const {

@@ -247,7 +247,9 @@ async::Task<Answer> SearchApi::Impl::ClosePit(const Call& call) {
       if (given->is_string()) ids.emplace_back(given->StringOr(""));
       for (const Json& one : given->array()) ids.emplace_back(one.StringOr(""));
     }
-  if (call.Part(2) == "_all") ids = contexts.Ids();
+  if (call.Part(2) == "_all")
+    for (const auto& [id, context] : contexts.All())
+      if (context.body.is_null()) ids.push_back(id);  // scrolls stay
   std::string text;
   JsonWriter out(text);
   out.BeginObject();
@@ -277,6 +279,26 @@ async::Task<Answer> SearchApi::Impl::ClosePit(const Call& call) {
   }
   out.EndObject();
   co_return Answer::Json(std::move(text), freed > 0 || ids.empty() ? 200 : 404);
+}
+
+async::Task<Answer> SearchApi::Impl::ListPits() {
+  std::string text;
+  JsonWriter out(text);
+  out.BeginObject();
+  out.Key("pits");
+  out.BeginArray();
+  for (const auto& [id, context] : contexts.All()) {
+    if (!context.body.is_null()) continue;  // a scroll
+    out.BeginObject();
+    out.Key("pit_id");
+    out.String(id);
+    out.Key("keep_alive");
+    out.Int(ToMs(context.keep_alive));
+    out.EndObject();
+  }
+  out.EndArray();
+  out.EndObject();
+  co_return Answer::Json(std::move(text));
 }
 
 async::Task<Answer> SearchApi::Impl::MultiSearch(const Call& call) {

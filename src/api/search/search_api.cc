@@ -127,6 +127,59 @@ bool TakesGzip(std::string_view accept) {
   return any;
 }
 
+/// What the parts of the API take, for those that would otherwise do something else than was asked. The
+/// first row that fits counts.
+struct Methods {
+  std::string_view name;  ///< The part with an underscore.
+  std::string_view next;  ///< The part behind it; "": any.
+  std::string_view allowed;
+};
+constexpr Methods kMethods[] = {{"_search", "scroll", "GET, POST, DELETE"},
+                                {"_search", "point_in_time", "GET, POST, DELETE"},
+                                {"_search", "", "GET, POST"},
+                                {"_msearch", "", "GET, POST"},
+                                {"_count", "", "GET, POST"},
+                                {"_mget", "", "GET, POST"},
+                                {"_validate", "", "GET, POST"},
+                                {"_field_caps", "", "GET, POST"},
+                                {"_analyze", "", "GET, POST"},
+                                {"_bulk", "", "POST, PUT"},
+                                {"_refresh", "", "GET, POST"},
+                                {"_flush", "", "GET, POST"},
+                                {"_forcemerge", "", "POST"},
+                                {"_rollover", "", "POST"},
+                                {"_pit", "", "POST, DELETE"},
+                                {"_stats", "", "GET"},
+                                {"_create", "", "PUT, POST"},
+                                {"_doc", "", "GET, HEAD, PUT, POST, DELETE"},
+                                {"_license", "", "GET"},
+                                {"_nodes", "", "GET"},
+                                {"_resolve", "", "GET"},
+                                {"_settings", "", "GET, PUT"},
+                                {"_mapping", "field", "GET"},
+                                {"_mapping", "", "GET, HEAD, PUT, POST"},
+                                {"_mappings", "", "GET, HEAD, PUT, POST"},
+                                {"_aliases", "", "GET, HEAD, PUT, POST, DELETE"},
+                                {"_alias", "", "GET, HEAD, PUT, POST, DELETE"},
+                                {"_index_template", "", "GET, HEAD, PUT, POST, DELETE"},
+                                {"_component_template", "", "GET, HEAD, PUT, POST, DELETE"},
+                                {"_template", "", "GET, HEAD, PUT, POST, DELETE"}};
+
+/// The methods that the request's path takes when its own is none of them; empty when it is.
+std::string_view OtherMethods(const Call& call) {
+  const std::size_t at = call.Part(0).starts_with('_') && call.Part(0) != "_all" ? 0 : 1;
+  for (const auto& [name, next, allowed] : kMethods) {
+    if (call.Part(at) != name || (!next.empty() && call.Part(at + 1) != next)) continue;
+    for (std::string_view rest = allowed;;) {
+      const auto end = std::min(rest.find(", "), rest.size());
+      if (rest.substr(0, end) == call.method) return {};
+      if (end == rest.size()) return allowed;
+      rest.remove_prefix(end + 2);
+    }
+  }
+  return {};
+}
+
 bool IsOneOf(std::string_view text, std::initializer_list<std::string_view> list) {
   return std::find(list.begin(), list.end(), text) != list.end();
 }
@@ -290,6 +343,7 @@ async::Task<Answer> SearchApi::Impl::Dispatch(const Call& call) {
     if (call.method != "GET" && call.method != "HEAD") co_return WrongMethod(call, "GET, HEAD");
     co_return Root(call);
   }
+  if (const auto allowed = OtherMethods(call); !allowed.empty()) co_return WrongMethod(call, allowed);
   // "_all" and a leading wildcard are names of indices.
   if (call.Part(0).starts_with('_') && call.Part(0) != "_all") {
     Answer answer = co_await DispatchGlobal(call);
@@ -307,16 +361,18 @@ async::Task<Answer> SearchApi::Impl::DispatchGlobal(const Call& call) {
   if (what == "_cluster" && next == "state") co_return ClusterState();
   if (what == "_cat") co_return get ? Cat(call) : WrongMethod(call, "GET");
   if (what == "_nodes") co_return Nodes(call);
-  if (what == "_license" || what == "_xpack") co_return License();
+  if (what == "_license") co_return License();
+  if (what == "_xpack") co_return Xpack();
   if (what == "_analyze") co_return Analyze(call);
   Task task = [&]() -> Task {
     if (what == "_stats" || (what == "_cluster" && next == "stats")) return Stats(call);
     if (what == "_bulk") return Bulk(call);
     if (what == "_search" && next == "scroll")
       return call.method == "DELETE" ? ClearScroll(call) : Scroll(call);
-    if ((what == "_search" && next == "point_in_time") || what == "_pit") return ClosePit(call);
-    if (what == "_search") return Search(call);
-    if (what == "_msearch") return MultiSearch(call);
+    if ((what == "_search" && next == "point_in_time") || what == "_pit")
+      return get ? ListPits() : ClosePit(call);
+    if (what == "_search" && next.empty()) return Search(call);
+    if (what == "_msearch" && next.empty()) return MultiSearch(call);
     if (what == "_count") return Count(call);
     if (what == "_mget") return MultiGet(call);
     if (what == "_validate") return ValidateQuery(call);
@@ -335,7 +391,9 @@ async::Task<Answer> SearchApi::Impl::DispatchGlobal(const Call& call) {
     if (what == "_data_stream") return DataStream(call);
     return [](Answer none) -> Task {
       co_return none;
-    }(what == "_ingest" ? Answer::Failed(404, "resource_not_found_exception", "there are no pipelines")
+    }(what == "_ingest" && get && call.parts.size() == 2 ? Answer::Json("{}")
+                           : what == "_ingest"
+                               ? Answer::Failed(404, "resource_not_found_exception", "there are no pipelines")
                            : what == "_tasks" ? Answer::Json(R"({"nodes":{}})")
                                               : NoHandler(call));
   }();
@@ -360,11 +418,12 @@ async::Task<Answer> SearchApi::Impl::DispatchIndex(const Call& call) {
     if (what == "_stats") return Stats(call);
     if (what == "_search" && next == "point_in_time") return OpenPit(call);
     if (what == "_pit") return OpenPit(call);
-    if (what == "_search") return Search(call);
-    if (what == "_msearch") return MultiSearch(call);
+    if (what == "_search" && next.empty()) return Search(call);
+    if (what == "_msearch" && next.empty()) return MultiSearch(call);
     if (what == "_count") return Count(call);
     if (what == "_mget") return MultiGet(call);
     if (what == "_validate") return ValidateQuery(call);
+    if (what == "_rollover") return Rollover(call);
     if (what == "_delete_by_query")
       return method == "POST" ? DeleteByQuery(call) : refuse(WrongMethod(call, "POST"));
     if (what == "_refresh" || what == "_flush" || what == "_forcemerge") return Refresh(call);

@@ -314,6 +314,12 @@ void Check(Write& write, const IndexSettings& settings, const engine::Store& sto
     Refuse(write, 400, "action_request_validation_exception", "Validation Failed: 1: index is missing;");
     return;
   }
+  if (write.require_alias && !settings.HasAlias(write.index)) {
+    Refuse(write, 404, "index_not_found_exception",
+           "no such index [" + write.index + "] and [require_alias] request flag is [true] and [" +
+               write.index + "] is not an alias");
+    return;
+  }
   const auto index = settings.WriteIndex(write.index);
   if (!index.ok()) {
     const engine::ApiError error = engine::ToApiError(index.error());
@@ -352,12 +358,14 @@ async::Task<Answer> SearchApi::Impl::Bulk(const Call& call) {
     std::vector<Write> writes;
   };
   // Views in the writes point into the request's body, which the shared slice keeps alive on the pool.
-  Result<std::shared_ptr<Parsed>> parsed = co_await upkeep.Run(
-      [this, body = call.request.body, default_index]() -> Result<std::shared_ptr<Parsed>> {
+  Result<std::shared_ptr<Parsed>> parsed =
+      co_await upkeep.Run([this, body = call.request.body, default_index,
+                           require_alias = call.Flag("require_alias")]() -> Result<std::shared_ptr<Parsed>> {
         HONRYU_TRY(auto items, ParseBulkBody(body.view(), default_index, config.max_bulk_items));
         auto result = std::make_shared<Parsed>();
         for (BulkItem& item : items) {
           Write write;
+          write.require_alias = item.require_alias.value_or(require_alias);
           write.action = item.action;
           write.index = std::move(item.index);
           write.id = std::move(item.id);
@@ -418,6 +426,7 @@ async::Task<Answer> SearchApi::Impl::WriteDocument(const Call& call) {
     co_return Answer::Failed(405, "illegal_argument_exception", "documents are written by POST and PUT");
   std::vector<Write> writes(1);
   Write& write = writes[0];
+  write.require_alias = call.Flag("require_alias");
   write.index = call.Part(0);
   write.id = call.Part(2);
   const bool create = call.Part(1) == "_create" || call.Param("op_type") == "create";

@@ -443,6 +443,8 @@ class Reader {
       auto& list = name == "include" ? spec.include : spec.exclude;
       if (value.is_string())
         (name == "include" ? spec.include_pattern : spec.exclude_pattern) = value.StringOr("");
+      if (value.is_object())
+        return Error(ParsingError("[terms] [" + name + "] by partition is not supported"));
       for (const auto& key : value.array())
         list.push_back(key.is_string() ? std::string(key.StringOr("")) : key.Dump());
     } else if (name == "interval" || name == "fixed_interval" || name == "calendar_interval") {

@@ -42,7 +42,7 @@ Result<FieldSpec> ReadField(const std::string& path, const Json& field) {
   const auto type = TypeOf(name);
   if (!type)
     return Error(ErrorCode::kInvalidArgument,
-                 "no handler for type [" + std::string(name) + "] declared on field [" + path + "]");
+                 "No handler for type [" + std::string(name) + "] declared on field [" + path + "]");
   spec.type = *type;
   HONRYU_TRY(spec.analyzer, AnalyzerOf(field));
   if (const Json* views = field.Find("fields"))

@@ -85,6 +85,15 @@ ApiError ToApiError(const Error& error) {
 
 std::string ErrorBody(const ApiError& error, std::string_view index) {
   std::string body;
+  const bool no_index = error.type == "index_not_found_exception";
+  if (no_index) {
+    // The one that is missing, of all that the request named.
+    constexpr std::string_view kBefore = "no such index [";
+    const auto begin = error.reason.find(kBefore);
+    const auto end = begin == std::string::npos ? begin : error.reason.find(']', begin);
+    if (end != std::string::npos)
+      index = std::string_view(error.reason).substr(begin + kBefore.size(), end - begin - kBefore.size());
+  }
   codec::JsonWriter out(body);
   const auto cause = [&] {
     out.Key("type");
@@ -92,6 +101,14 @@ std::string ErrorBody(const ApiError& error, std::string_view index) {
     out.Key("reason");
     out.String(error.reason);
     if (index.empty()) return;
+    if (no_index) {
+      out.Key("resource.type");
+      out.String("index_or_alias");
+      out.Key("resource.id");
+      out.String(index);
+      out.Key("index_uuid");
+      out.String("_na_");
+    }
     out.Key("index");
     out.String(index);
   };

@@ -291,7 +291,12 @@ void Store::SetRetention(std::string_view index, std::optional<Duration> retenti
 Result<void> Store::PutMapping(std::string_view index, std::string_view json) {
   HONRYU_TRY_VOID(CheckIndexName(index));
   auto merged = impl_->MappingOf(index, true)->Merge(json.empty() ? "{}" : json);
-  if (!merged.ok()) return IllegalArgument(merged.error().message());
+  if (!merged.ok()) {
+    const auto& message = merged.error().message();
+    if (message.starts_with("No handler for type"))
+      return Error(ErrorCode::kInvalidArgument, "mapper_parsing_exception: " + std::string(message));
+    return IllegalArgument(message);
+  }
   const std::lock_guard lock(impl_->maintenance);
   Catalogue::Change change;
   change.mappings[std::string(index)] = impl_->MappingOf(index, true)->ToJson();
