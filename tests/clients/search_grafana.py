@@ -38,7 +38,8 @@ call("PUT", "/_index_template/events", json.dumps({"index_patterns": ["events-*"
 lines = ""
 for n in range(720):
     document = {"@timestamp": START + n * 5000, "level": "error" if n % 9 == 0 else "info", "host": f"web-{n % 4}", "bytes": n * 10,
-                "duration": n / 10, "message": f"request {n} served"}
+                "duration": n / 10, "message": f"request {n} served",
+                "location": {"latitude": 35.68 if n % 4 else 34.7, "longitude": 139.76 if n % 4 else 135.5, "accuracy": 10}}
     lines += json.dumps({"create": {"_index": "events-web"}}) + "\n" + json.dumps(document) + "\n"
 loaded = call("POST", "/_bulk?refresh=wait_for", lines, "application/x-ndjson")
 assert loaded["errors"] is False
@@ -79,6 +80,28 @@ piped = msearch({"size": 0, "query": filters(), "aggs": {"2": {"date_histogram":
 assert piped[1]["3"]["value"] == piped[1]["1"]["value"] - piped[0]["1"]["value"]
 assert piped[2]["4"]["value"] == sum(bucket["1"]["value"] for bucket in piped[:3])
 assert piped[3]["6"]["value"] == piped[3]["1"]["value"] / 2 and "5" in piped[3] and "7" in piped[3]
+# A geomap: its field picker walks the mapping for a geo_point, its panel groups by geohash.
+
+
+def fields_of(properties, prefix=""):
+    for name, field in properties.items():
+        if "properties" in field:
+            yield from fields_of(field["properties"], prefix + name + ".")
+        if "type" in field:
+            yield prefix + name, field["type"]
+
+
+types = dict(fields_of(call("GET", "/events-*/_mapping")["events-web"]["mappings"]["properties"]))
+assert [name for name, kind in types.items() if kind == "geo_point"] == ["location"] and types["location.latitude"] == "double", types
+cells = msearch({"size": 0, "query": filters(), "aggs": {"2": {"geohash_grid": {"field": "location", "precision": 3},
+                                                              "aggs": {"1": {"avg": {"field": "bytes"}}}}}})[0]["aggregations"]["2"]["buckets"]
+assert [(cell["key"], cell["doc_count"]) for cell in cells] == [("xn7", 540), ("xn0", 180)] and "value" in cells[0]["1"], cells
+# An alias that shows a part is a data source of its own.
+call("POST", "/_aliases", json.dumps({"actions": [{"add": {"index": "events-web", "alias": "errors", "filter": {"term": {"level": "error"}}}}]}))
+part = call("POST", "/_msearch", '{"search_type":"query_then_fetch","ignore_unavailable":true,"index":"errors"}\n' +
+            json.dumps({"size": 0, "query": filters(), "aggs": {"2": {"date_histogram": histogram, "aggs": {}}}}) + "\n", "application/x-ndjson")
+assert sum(bucket["doc_count"] for bucket in part["responses"][0]["aggregations"]["2"]["buckets"]) == 80
+assert call("GET", "/errors/_mapping/field/@timestamp")["events-web"]["mappings"]["@timestamp"]["mapping"]["@timestamp"]["type"] == "date"
 # Filters and geohash groups.
 groups = msearch({"size": 0, "query": filters(), "aggs": {"2": {"filters": {"filters": {
     "errors": {"query_string": {"query": "level:error", "analyze_wildcard": True}}, "rest": {"query_string": {"query": "-level:error", "analyze_wildcard": True}}}},

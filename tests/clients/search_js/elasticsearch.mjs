@@ -65,6 +65,17 @@ assert.equal((await client.indices.getMapping({ index })).body[index].mappings.p
 assert.ok((await client.fieldCaps({ index, fields: '*' })).body.fields['level.keyword'].keyword.aggregatable);
 assert.ok((await client.cat.indices({ format: 'json' })).body.some((row) => row.index === index && row['docs.count'] === '2500'));
 await assert.rejects(client.search({ index, body: { query: { no_such_query: {} } } }), (error) => error.body.error.root_cause[0].reason.includes('no_such_query'));
+assert.equal((await client.update({ index, id: '5', body: { doc: { level: 'warn' } }, refresh: true })).body.result, 'updated');
+assert.equal((await client.search({ index, body: { query: { match: { message: { query: 'requst', fuzziness: 'AUTO' } } }, track_total_hits: true } })).body.hits.total.value, 2500);
+await client.indices.updateAliases({ body: { actions: [{ add: { index, alias: 'es-js-errors', filter: { term: { 'level.keyword': 'error' } } } }] } });
+assert.equal((await client.count({ index: 'es-js-errors' })).body.count, 250);
+const { body: few } = await client.openPointInTime({ index: 'es-js-errors', keep_alive: '1m' });
+assert.equal((await client.search({ body: { size: 0, track_total_hits: true, pit: { id: few.id } } })).body.hits.total.value, 250);
+await client.closePointInTime({ body: { id: few.id } });
+await client.index({ index: 'es-js-places', id: '1', refresh: 'wait_for', body: { location: { latitude: 35.68, longitude: 139.76, accuracy: 9 }, text: '完了🎉' } });
+const { body: near } = await client.search({ index: 'es-js-places', body: { query: { bool: { must: { match: { text: '🎉' } }, filter: { geo_distance: { distance: '2km', location: '35.69,139.76' } } } } } });
+assert.equal(near.hits.total.value, 1);
+await assert.rejects(client.indices.putTemplate({ name: 'es-js-bad', body: { index_patterns: ['x-*'], aliases: { bad: { filter: { trem: {} } } } } }), (error) => error.statusCode === 400);
 const { body: erased } = await client.deleteByQuery({ index, body: { query: { term: { 'level.keyword': 'error' } } } });
 assert.equal(erased.deleted, 250);
 assert.equal(erased.receipt.left, 0);
