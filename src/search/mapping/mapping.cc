@@ -44,6 +44,9 @@ Result<FieldSpec> ReadField(const std::string& path, const Json& field) {
     return Error(ErrorCode::kInvalidArgument,
                  "No handler for type [" + std::string(name) + "] declared on field [" + path + "]");
   spec.type = *type;
+  if (const Json* meta = field.Find("meta"))
+    if (const Json* conflicting = meta->Find("conflicting"))
+      spec.conflicting = conflicting->StringOr("") == "true";
   HONRYU_TRY(spec.analyzer, AnalyzerOf(field));
   if (const Json* views = field.Find("fields"))
     for (const auto& [view, body] : views->object()) {
@@ -227,13 +230,14 @@ void WriteField(const FieldSpec& spec, const Node& node, codec::JsonWriter& out)
     }
     out.EndObject();
   }
-  if (spec.conflicting) {
+  // Some documents have an object where others have a value. The members of a declared place go without
+  // saying.
+  const bool both = !node.children.empty() && spec.type != FieldType::kGeoPoint;
+  if (spec.conflicting || both) {
     out.Key("meta");
     out.Raw(R"({"conflicting":"true"})");
   }
-  // Some documents have an object where others have a value. The members of a declared place go without
-  // saying.
-  if (!node.children.empty() && spec.type != FieldType::kGeoPoint) WriteProperties(node, out);
+  if (both) WriteProperties(node, out);
   out.EndObject();
 }
 

@@ -1,0 +1,60 @@
+// What a mapping says, and that it says it again after it was kept.
+
+#include "honryu/search/mapping.h"
+
+#include "search/query/matcher.h"
+#include "search/query/parse_query.h"
+#include "segment_fixture.h"
+
+namespace honryu::search {
+namespace {
+
+using codec::Json;
+
+TEST(Mapping, ValuesAndObjectsOfOneNameAreBothKeptAndFlagged) {
+  Mapping mapping;
+  const auto segment = BuildSegment(
+      mapping, {R"({"a":"x","n":1})", R"({"a":{"b":2,"c":{"d":"deep"}},"n":"many"})", R"({"a":3.5})"});
+  const Json shown = Json::Parse(mapping.ToJson()).value();
+  const Json& a = *shown.Find("properties")->Find("a");
+  EXPECT_EQ(a.Find("type")->StringOr(""), "text");
+  EXPECT_EQ(a.Find("meta")->Dump(), R"({"conflicting":"true"})");
+  EXPECT_EQ(a.Find("properties")->Find("b")->Dump(), R"({"type":"long"})");
+  EXPECT_EQ(a.Find("properties")->Find("c")->Find("properties")->Find("d")->Find("type")->StringOr(""),
+            "text");
+  EXPECT_EQ(shown.Find("properties")->Find("n")->Dump(), R"({"type":"long","meta":{"conflicting":"true"}})");
+  // Each is found by its own type.
+  const auto find = [&](const std::string& query) {
+    QueryContext context;
+    return SegmentMatcher(*segment, context)
+        .Match(ParseQuery(Json::Parse(query).value()).value())
+        .value()
+        .ToVector();
+  };
+  using Docs = std::vector<std::uint32_t>;
+  EXPECT_EQ(find(R"({"term":{"a":"x"}})"), Docs{0});
+  EXPECT_EQ(find(R"({"term":{"a.b":2}})"), Docs{1});
+  EXPECT_EQ(find(R"({"match":{"a":"3.5"}})"), Docs{2});
+  EXPECT_EQ(find(R"({"term":{"n":1}})"), Docs{0});
+  EXPECT_EQ(find(R"({"term":{"n.keyword":"many"}})"), Docs{1});
+  EXPECT_EQ(find(R"({"exists":{"field":"a"}})"), (Docs{0, 1, 2}));
+  // The catalogue keeps this very text: nothing of it may be lost on the way.
+  Mapping again;
+  ASSERT_TRUE(again.Merge(mapping.ToJson()).ok());
+  EXPECT_EQ(again.ToJson(), mapping.ToJson());
+  EXPECT_TRUE(again.Fields().at("n").conflicting);
+}
+
+TEST(Mapping, BeyondItsLimitFieldsStayInTheSource) {
+  MappingLimits limits;
+  limits.fields = 2;
+  Mapping mapping(limits);
+  const auto segment = BuildSegment(mapping, {R"({"a":1,"b":2,"c":3})"});
+  EXPECT_EQ(mapping.Fields().size(), 2U);
+  EXPECT_EQ(segment->Find("c"), nullptr);
+  Segment::SourceCache cache;
+  EXPECT_EQ(*segment->Source(0, cache), R"({"a":1,"b":2,"c":3})");
+}
+
+}  // namespace
+}  // namespace honryu::search
