@@ -285,18 +285,20 @@ class Queries:
     def geo_bounding_box(self, _):
         top, bottom = sorted([self.dice.uniform(-60, 60), self.dice.uniform(-60, 60)], reverse=True)
         left, right = self.dice.uniform(-179, 179), self.dice.uniform(-179, 179)
+        field = self.dice.choice(["g", "p"])
 
         def fits(key, doc):
-            at = point(doc)
+            at = point(doc, field)
             if at is None or not bottom <= at[0] <= top:
                 return False
             return left <= at[1] <= right if left <= right else at[1] >= left or at[1] <= right
-        return {"geo_bounding_box": {"g": {"top_left": {"lat": top, "lon": left}, "bottom_right": {"lat": bottom, "lon": right}}}}, fits
+        return {"geo_bounding_box": {field: {"top_left": {"lat": top, "lon": left}, "bottom_right": {"lat": bottom, "lon": right}}}}, fits
 
     def geo_distance(self, _):
         centre, km = (self.dice.uniform(-60, 60), self.dice.uniform(-179, 179)), self.dice.randrange(100, 9000)
-        return ({"geo_distance": {"distance": f"{km}km", "g": {"lat": centre[0], "lon": centre[1]}}},
-                lambda key, doc: point(doc) is not None and distance(point(doc), centre) <= km * 1000)
+        field = self.dice.choice(["g", "p"])
+        return ({"geo_distance": {"distance": f"{km}km", field: {"lat": centre[0], "lon": centre[1]}}},
+                lambda key, doc: point(doc, field) is not None and distance(point(doc, field), centre) <= km * 1000)
 
     def constant_score(self, depth):
         query, fits = self.make(depth - 1)
@@ -421,13 +423,15 @@ def geohash(lat, lon, length):
     return result
 
 
-def check_geohash(answer, documents):
-    counts = {}
-    for doc in documents:
-        if point(doc):
-            cell = geohash(*point(doc), 2)
-            counts[cell] = counts.get(cell, 0) + 1
-    expect({b["key"]: b["doc_count"] for b in answer["buckets"]}, counts, "geohash_grid")
+def check_geohash(field):
+    def check(answer, documents):
+        counts = {}
+        for doc in documents:
+            if point(doc, field):
+                cell = geohash(*point(doc, field), 2)
+                counts[cell] = counts.get(cell, 0) + 1
+        expect({b["key"]: b["doc_count"] for b in answer["buckets"]}, counts, "geohash_grid")
+    return check
 
 
 def check_missing(answer, documents):
@@ -459,7 +463,8 @@ AGGREGATIONS = [
     ("value_count", {"value_count": {"field": "k"}}, check_metric(len, "k")),
     ("extended_stats", {"extended_stats": {"field": "x"}}, check_stats),
     ("missing", {"missing": {"field": "k"}}, check_missing),
-    ("geohash_grid", {"geohash_grid": {"field": "g", "precision": 2, "size": 10000}}, check_geohash),
+    ("geohash_grid", {"geohash_grid": {"field": "g", "precision": 2, "size": 10000}}, check_geohash("g")),
+    ("geohash_grid_unmapped", {"geohash_grid": {"field": "p", "precision": 2, "size": 10000}}, check_geohash("p")),
 ]
 
 
@@ -564,6 +569,34 @@ class Comparison:
         expect([hit["_source"]["u"] for hit in answer["hits"]["hits"]], [d["u"] for d in ordered[begin:begin + size]], what + f" sorted by {order}")
         self.requests += 1
 
+    def nearest(self, queries):
+        """Hits in the order of their distance."""
+        query, fits = queries.make()
+        field, centre = self.dice.choice(["g", "p"]), (self.dice.uniform(-60, 60), self.dice.uniform(-179, 179))
+        answer = self.call("POST", "/diff/_search", {"size": 10000, "query": query, "sort": [
+            {"_geo_distance": {field: [centre[1], centre[0]], "unit": "km"}}, {"u": "asc"}], "track_total_hits": True})
+        far = sorted((distance(point(doc, field), centre) / 1000 if point(doc, field) else math.inf, doc["u"])
+                     for i, doc in self.store.items() if fits(i, doc))
+        expect([hit["_source"]["u"] for hit in answer["hits"]["hits"]], [u for _, u in far], f"{self.where}: nearest of {query}")
+        for hit, (km, _) in zip(answer["hits"]["hits"], far):
+            assert hit["sort"][0] is None if km == math.inf else abs(hit["sort"][0] - km) < 1e-3, (self.where, hit["sort"], km)
+
+    def alias(self, queries):
+        """An alias with a filter shows what fits it: to searches, counts and aggregations (remembered ones, too)."""
+        only, shown = queries.make()
+        query, fits = queries.make()
+        where = f"{self.where}: {query} through {only}"
+        self.call("POST", "/_aliases", {"actions": [{"add": {"index": "diff", "alias": "diff-part", "filter": only}}]})
+        matched = [doc["u"] for i, doc in self.store.items() if fits(i, doc) and shown(i, doc)]
+        body = {"size": 10000, "query": query, "sort": ["u"], "track_total_hits": True}
+        answer = self.call("POST", "/diff-part/_search", body)
+        expect([hit["_source"]["u"] for hit in answer["hits"]["hits"]], sorted(matched), where)
+        expect(self.call("POST", "/diff-part/_count", {"query": query})["count"], len(matched), where)
+        counted = {"size": 0, "query": query, "aggs": {"n": {"value_count": {"field": "u"}}}}
+        for _ in range(2):
+            for name, wanted in (("diff-part", len(matched)), ("diff", sum(fits(i, doc) for i, doc in self.store.items()))):
+                expect(self.call("POST", f"/{name}/_search", counted)["aggregations"]["n"]["value"], wanted, f"{where}: aggregation of {name}")
+
     def composite(self, queries):
         query, fits = queries.make()
         counts = {}
@@ -665,6 +698,8 @@ def main():
                 test.one(queries)
             for _ in range(5):
                 test.composite(queries)
+                test.nearest(queries)
+                test.alias(queries)
                 test.highlight()
             for name, count in queries.used.items():
                 kinds[name] = kinds.get(name, 0) + count

@@ -42,7 +42,12 @@ class Documents:
             document["o"] = {"s": self.key()}
         if dice.random() < 0.5:
             lat, lon = round(dice.uniform(-60, 60), 3), round(dice.uniform(-179, 179), 3)
-            document["g"] = dice.choice([{"lat": lat, "lon": lon}, [lon, lat], f"{lat},{lon}"])
+            document["g"] = dice.choice([{"lat": lat, "lon": lon}, [lon, lat], f"{lat},{lon}", f"POINT ({lon} {lat})", {"lat": str(lat), "lon": str(lon)}])
+        if dice.random() < 0.5:  # a place that no mapping knows; whole numbers stand in a column of their own
+            lat, lon = round(dice.uniform(-60, 60), dice.choice([0, 3])), round(dice.uniform(-179, 179), dice.choice([0, 3]))
+            lat, lon = (int(n) if n == int(n) and dice.random() < 0.7 else n for n in (lat, lon))
+            document["p"] = dice.choice([{"latitude": lat, "longitude": lon, "accuracy": 5}, {"lat": lat, "lng": lon},
+                                         {"type": "Point", "coordinates": [lon, lat]}])
         return document
 
 
@@ -65,14 +70,20 @@ def values(document, field):
     return value if isinstance(value, list) else [value]
 
 
-def point(document):
-    value = document.get("g")
+def point(document, field="g"):
+    value = document.get(field)
     if value is None:
         return None
+    if isinstance(value, dict) and "coordinates" in value:
+        value = value["coordinates"]
     if isinstance(value, dict):
-        return value["lat"], value["lon"]
+        return (float(next(value[name] for name in ("lat", "latitude") if name in value)),
+                float(next(value[name] for name in ("lon", "longitude", "lng") if name in value)))
     if isinstance(value, list):
         return value[1], value[0]
+    if value.startswith("POINT"):
+        lon, lat = value[len("POINT ("):-1].split()
+        return float(lat), float(lon)
     lat, lon = value.split(",")
     return float(lat), float(lon)
 
