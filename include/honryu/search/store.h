@@ -133,6 +133,10 @@ struct NewIndex {
 /// kInvalidArgument (invalid_index_name_exception) for names that OpenSearch would refuse.
 Result<void> CheckIndexName(std::string_view name);
 
+/// Names with dates in them, as "<logs-{now/d}>" (logs-2026.11.21) and "<logs-{now/M{yyyy-MM|+09:00}}>", made
+/// plain in a list of names. kInvalidArgument for dates that cannot be read.
+Result<std::string> ExpandIndexDates(std::string_view names, std::int64_t now_ms);
+
 /// What searches of some indices see at one moment, for scrolls and points in time. Holds its segments, also
 /// those that are merged or dropped meanwhile. Immutable.
 class Snapshot;

@@ -343,6 +343,9 @@ async::Task<Answer> SearchApi::Impl::MultiSearch(const Call& call) {
       for (const Json& one : index->array())
         part.indices += (part.indices.empty() ? "" : ",") + std::string(one.StringOr(""));
     }
+    Result<std::string> plain = engine::ExpandIndexDates(part.indices, ToMs(clock.Now()));
+    if (!plain.ok()) co_return Answer::Failed(plain.error());
+    part.indices = std::move(*plain);
     if (const Json* ignore = header->Find("ignore_unavailable")) part.missing.ignore = ignore->BoolOr(false);
     if (const Json* allow = header->Find("allow_no_indices")) part.missing.allow_none = allow->BoolOr(true);
     part.body = ParseObject(body_line);

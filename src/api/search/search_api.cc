@@ -538,6 +538,11 @@ async::Task<http::Response> SearchApi::Handle(async::Context ctx, const http::Re
     co_return impl_->Finish(call, std::move(answer));
   }
   call.parts = std::move(*parts);
+  if (call.Part(0).find('<') != std::string_view::npos) {
+    Result<std::string> names = engine::ExpandIndexDates(call.Part(0), ToMs(impl_->clock.Now()));
+    if (!names.ok()) co_return impl_->Finish(call, Answer::Failed(names.error()));
+    call.parts[0] = std::move(*names);
+  }
   if (call.method == "OPTIONS") {
     Answer nothing;
     http::Response response = impl_->Finish(call, std::move(nothing));

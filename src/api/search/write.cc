@@ -308,8 +308,16 @@ engine::WriteKind KindOf(std::string_view action, std::string_view id) {
   return engine::WriteKind::kIndex;
 }
 
-void Check(Write& write, const IndexSettings& settings, const engine::Store& store) {
+void Check(Write& write, const IndexSettings& settings, const engine::Store& store, std::int64_t now_ms) {
   if (write.error) return;
+  if (write.index.starts_with('<')) {
+    auto plain = engine::ExpandIndexDates(write.index, now_ms);
+    if (!plain.ok()) {
+      const engine::ApiError error = engine::ToApiError(plain.error());
+      return Refuse(write, error.status, error.type, error.reason);
+    }
+    write.index = std::move(*plain);
+  }
   if (write.index.empty()) {
     Refuse(write, 400, "action_request_validation_exception", "Validation Failed: 1: index is missing;");
     return;
@@ -375,7 +383,7 @@ async::Task<Answer> SearchApi::Impl::Bulk(const Call& call) {
           if (write.action == "update") ReadUpdate(write, item.source, false);
           if (write.action == "delete" && write.id.empty())
             Refuse(write, 400, "action_request_validation_exception", "Validation Failed: 1: id is missing;");
-          Check(write, settings, store);
+          Check(write, settings, store, ToMs(clock.Now()));
           result->writes.push_back(std::move(write));
         }
         return result;
@@ -406,7 +414,7 @@ async::Task<Answer> SearchApi::Impl::Bulk(const Call& call) {
 // Checks the one write of `writes`, puts it into the log, and says what came of it.
 async::Task<Answer> SearchApi::Impl::LogOne(const Call& call, std::vector<Write> writes) {
   Write& write = writes[0];
-  Check(write, settings, store);
+  Check(write, settings, store, ToMs(clock.Now()));
   if (!write.error) {
     Result<void> logged = co_await Log(call.ctx, writes, RefreshOf(call));
     if (!logged.ok()) co_return Answer::Failed(logged.error(), write.index);

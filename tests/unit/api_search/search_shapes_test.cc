@@ -108,6 +108,23 @@ TEST_F(SearchShapesTest, WritesThatWantAnAliasGetNothingElse) {
   EXPECT_FALSE(rolled.At("rolled_over").BoolOr(true));
 }
 
+TEST_F(SearchShapesTest, NamesWithDatesInThem) {
+  Bulk(
+      "{\"index\":{\"_index\":\"<d-{now/d}>\",\"_id\":\"1\"}}\n{}\n"
+      "{\"index\":{\"_index\":\"<d-{now/d-1d}>\",\"_id\":\"1\"}}\n{}\n");
+  EXPECT_EQ(Call("GET", "/_cat/indices?h=index").body, "d-2026.11.20\nd-2026.11.21\n");
+  EXPECT_EQ(Call("GET", "/%3Cd-%7Bnow%2Fd%7D%3E/_count").Number("count"), 1);
+  EXPECT_EQ(Call("GET", "/%3Cd-%7Bnow%2Fd%7D%3E,%3Cd-%7Bnow%2Fd-1d%7D%3E/_count").Number("count"), 2);
+  EXPECT_EQ(Call("GET", "/d-*,-%3Cd-%7Bnow%2Fd%7D%3E/_search").Text("hits.hits.0._index"), "d-2026.11.20");
+  EXPECT_EQ(
+      Call("POST", "/_msearch", "{\"index\":\"<d-{now/d}>\"}\n{}\n").Number("responses.0.hits.total.value"),
+      1);
+  EXPECT_EQ(Call("PUT", "/%3Ce-%7Bnow%2FM%7Byyyy-MM%7C%2B09%3A00%7D%7D%3E/_doc/1", "{}").Text("_index"),
+            "e-2026-11");
+  EXPECT_EQ(Call("GET", "/%3Cd-%7Bnow%2F%7D%3E/_count").status, 400);
+  EXPECT_EQ(Call("GET", "/%3Cd-%7Bnow/_count").status, 404);
+}
+
 TEST_F(SearchShapesTest, TypesThatAreNoneAreMappingErrors) {
   const Reply reply = Call("PUT", "/bad", R"({"mappings":{"properties":{"a":{"type":"foo"}}}})");
   EXPECT_EQ(reply.status, 400);
