@@ -23,7 +23,8 @@ import honryu_process as hp  # noqa: E402
 def events(count, offset=0):
     for i in range(offset, offset + count):
         yield {"event_id": f"00000000-0000-4000-8000-{i:012d}", "event_type": "error" if i % 10 == 0 else "page_view", "user_id": f"u{i % 17}",
-               "properties": {"message": f"request {i} 東京都で失敗" if i % 10 == 0 else f"request {i} served"}}
+               "location": {"latitude": 35.68 if i % 2 == 0 else 34.7, "longitude": 139.76 if i % 2 == 0 else 135.5, "accuracy": 10},
+               "properties": {"message": f"request {i} 東京都で失敗" if i % 10 == 0 else f"request {i} served 🎉"}}
 
 
 def post(server, batch):
@@ -118,6 +119,14 @@ def all_in_one():
         assert sorted(waits)[len(waits) // 2] < 1, waits  # the middle one: a busy machine may delay others
         post(server, events(50, 50))  # what is there already
         assert count(server, "properties.message:京都") == 50 + 1 and count(server) == 501
+        assert count(server, "🎉") == 501 - 51
+        # The events' location is a place for queries and aggregations, and nobody said so before.
+        status, answer = server.json("search", "POST", "/events/_search", {
+            "size": 1, "track_total_hits": True, "query": {"geo_distance": {"distance": "10km", "location": {"lat": 35.7, "lon": 139.7}}},
+            "sort": [{"_geo_distance": {"location": "35.7,139.7", "unit": "km"}}], "aggs": {"cells": {"geohash_grid": {"field": "location", "precision": 4}}}})
+        assert status == 200 and answer["hits"]["total"]["value"] == 251, answer
+        assert 5 < answer["hits"]["hits"][0]["sort"][0] < 6 and answer["aggregations"]["cells"]["buckets"] == [{"key": "xn76", "doc_count": 251}], answer
+        assert server.json("search", "GET", "/events/_mapping")[1]["events"]["mappings"]["properties"]["location"]["type"] == "geo_point"
         url = ("--url", server.url("search"))
         shown = hp.run_cli("search", "event_type:error AND 京都", "--size", "5", "--histogram", *url)
         lines = shown.stdout.decode().splitlines()

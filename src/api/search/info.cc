@@ -176,7 +176,7 @@ Answer SearchApi::Impl::Nodes(const Call& call) const {
   out.String(host);
   out.EndArray();
   Member(out, "publish_address", host);
-  Number(out, "max_content_length_in_bytes", 100LL << 20);
+  Number(out, "max_content_length_in_bytes", static_cast<std::int64_t>(config.max_body.bytes));
   out.EndObject();
   out.Key("plugins");
   out.Raw("[]");

@@ -40,8 +40,10 @@ Result<void> IndexerRole::Start() {
   indexer_ = std::make_unique<processors::indexer::Indexer>(settings.indexer, *store_, *wiring_.streams,
                                                             wiring_.runtime, wiring_.runtime.NextExecutor(),
                                                             wiring_.clock, wiring_.metrics);
+  api::search::SearchConfig config = settings.search;
+  config.max_body = settings.search_listener.max_body;
   api_ = std::make_unique<api::search::SearchApi>(
-      settings.search, *store_, *wiring_.streams,
+      std::move(config), *store_, *wiring_.streams,
       [indexer = indexer_.get(), stream = settings.indexer.document_stream](
           async::Context ctx, std::vector<client::PutPosition> positions, bool now) {
         return indexer->AwaitVisible(std::move(ctx), stream, std::move(positions), now);

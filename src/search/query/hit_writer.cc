@@ -1,6 +1,7 @@
 #include "search/query/hit_writer.h"
 
 #include "honryu/search/api_error.h"
+#include "search/geo/geo_columns.h"
 #include "search/index/document_parser.h"
 #include "search/query/date_math.h"
 #include "search/query/matcher.h"
@@ -140,8 +141,28 @@ void Flatten(const Json& json, const std::string& path,
   }
 }
 
-void WriteFields(const Json& document, const Segment& segment, const std::vector<ShownField>& fields,
-                 codec::JsonWriter& out) {
+/// A document's places, as GeoJSON.
+std::vector<std::string> PlacesOf(const Segment& segment, const std::string& field, std::uint32_t doc) {
+  std::vector<std::string> places;
+  GeoColumns points(segment, field, 1);
+  if (points.empty()) return places;
+  points.Of(doc, [&places](const GeoPoint& point) {
+    codec::JsonWriter out(places.emplace_back());
+    out.BeginObject();
+    out.Key("type");
+    out.String("Point");
+    out.Key(kGeoCoordinates);
+    out.BeginArray();
+    out.Double(point.lon);
+    out.Double(point.lat);
+    out.EndArray();
+    out.EndObject();
+  });
+  return places;
+}
+
+void WriteFields(const Json& document, const Segment& segment, std::uint32_t doc,
+                 const std::vector<ShownField>& fields, codec::JsonWriter& out) {
   std::vector<std::pair<std::string, const Json*>> values;
   Flatten(document, "", values);
   std::vector<std::pair<std::string, std::vector<std::string>>> shown;
@@ -149,6 +170,11 @@ void WriteFields(const Json& document, const Segment& segment, const std::vector
     auto pattern = field.name;
     const bool exact = pattern.ends_with(".keyword");
     if (exact) pattern.resize(pattern.size() - 8);
+    if (pattern.find('*') == std::string::npos)
+      if (auto places = PlacesOf(segment, pattern, doc); !places.empty()) {
+        shown.emplace_back(pattern, std::move(places));
+        continue;
+      }
     for (const auto& [path, value] : values) {
       if (!NameFits(pattern, path)) continue;
       const auto name = exact ? path + ".keyword" : path;
@@ -280,7 +306,7 @@ Result<void> WriteHit(const IndexedSegment& indexed, const Hit& hit, const std::
       else
         out.Raw("{}");
     }
-    if (!view.fields.empty()) WriteFields(document, segment, view.fields, out);
+    if (!view.fields.empty()) WriteFields(document, segment, hit.doc, view.fields, out);
     if (view.highlight) WriteHighlights(document, segment, *view.highlight, out);
   }
   if (!sorts.empty()) {

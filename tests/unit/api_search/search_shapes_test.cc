@@ -75,6 +75,7 @@ TEST_F(SearchShapesTest, HealthOfOneIndexAndByIndex) {
   EXPECT_EQ(none.Text("status"), "red");
   EXPECT_TRUE(none.At("timed_out").BoolOr(false));
   EXPECT_EQ(Call("GET", "/_xpack").Text("license.status"), "active");
+  EXPECT_EQ(Call("GET", "/_nodes/http").Number("nodes.honryu.http.max_content_length_in_bytes"), 32 << 20);
 }
 
 TEST_F(SearchShapesTest, CatTablesHaveHelpPatternsAndDeletedDocuments) {

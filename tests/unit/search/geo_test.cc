@@ -168,6 +168,15 @@ TEST_F(GeoTest, HitsInOrderOfDistance) {
   EXPECT_TRUE(Refused(R"({"sort":[{"_geo_distance":{"location":[1,2],"mode":"median"}}]})"));
 }
 
+TEST_F(GeoTest, FieldsOfHitsShowPlaces) {
+  Fill({R"({"n":1,"location":{"latitude":34.75,"longitude":135.5,"accuracy":9}})", R"({"n":2})"});
+  const Json answer = Run(R"({"sort":["n"],"_source":false,"fields":["location","location.accuracy"]})");
+  const auto& hits = answer.Find("hits")->Find("hits")->array();
+  EXPECT_EQ(hits[0].Find("fields")->Dump(),
+            R"({"location":[{"type":"Point","coordinates":[135.5,34.75]}],"location.accuracy":[9]})");
+  EXPECT_EQ(hits[1].Find("fields")->Dump(), "{}");
+}
+
 TEST_F(GeoTest, QueriesThatMakeNoSenseAreRefused) {
   for (const std::string query :
        {R"({"geo_distance":{"distance":"5km","location":"nowhere!"}})",

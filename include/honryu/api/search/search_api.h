@@ -32,6 +32,7 @@ struct SearchConfig {
   std::string document_stream = "documents";  ///< Where writes go; empty: writing is refused.
   std::string erasure_stream = "erasures";    ///< Where erasures are noted for other copies; empty: nowhere.
   ByteSize max_document = ByteSize::MiB(1);   ///< Of one record of that stream, envelope included.
+  ByteSize max_body = ByteSize::MiB(32);      ///< What the listener takes: clients ask _nodes for it.
   std::uint32_t max_bulk_items = 50'000;      ///< Of one request.
   Duration put_timeout = std::chrono::seconds(10);
   Duration visible_timeout = std::chrono::seconds(30);  ///< Of refresh=wait_for and _refresh.
