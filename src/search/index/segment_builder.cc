@@ -101,7 +101,8 @@ FieldBuffer& SegmentBuilder::OwnField(Own own) {
 }
 
 FieldBuffer* SegmentBuilder::FieldOf(Node& node, ValueKind kind) {
-  if (node.field == nullptr) {
+  if (node.field == nullptr || node.segment != segment_) {
+    node.segment = segment_;
     // Two places may have one name: {"a.b": 1} and {"a": {"b": 1}}.
     const auto found = by_name_.find(node.path);
     node.field = found != by_name_.end() ? found->second : MakeField(node.path, kind);
@@ -439,8 +440,13 @@ std::string SegmentBuilder::Finish(bool pack_terms) {
   fields_.clear();
   by_name_.clear();
   own_ = {};
-  root_ = std::make_unique<Node>();
-  nodes_ = 0;
+  ++segment_;
+  counters_ = {};
+  constexpr std::size_t kNodesKept = 1000;
+  if (nodes_ > kNodesKept) {
+    root_ = std::make_unique<Node>();
+    nodes_ = 0;
+  }
   exact_path_.clear();
   values_.Clear();
   terms_.Clear();

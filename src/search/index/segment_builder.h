@@ -49,8 +49,8 @@ class SegmentBuilder {
   /// What is held, about.
   std::size_t bytes() const;
   const BuilderCounters& counters() const { return counters_; }
-  /// The segment file of everything added; the builder is empty afterwards.
-  /// `pack_terms`: see SegmentFileWriter.
+  /// The segment file of everything added; the builder is empty afterwards, with memory kept for as much
+  /// again. `pack_terms`: see SegmentFileWriter.
   std::string Finish(bool pack_terms = true);
 
  private:
@@ -58,7 +58,8 @@ class SegmentBuilder {
   /// an object are expected where they came after each other the last time.
   struct Node {
     std::string key, path;
-    FieldBuffer* field = nullptr;  ///< Once a value came.
+    FieldBuffer* field = nullptr;  ///< Once a value came, of the segment of that number.
+    std::uint64_t segment = 0;
     std::vector<std::unique_ptr<Node>> children;
     std::unordered_map<std::string_view, Node*> by_key;  ///< Of the children, when they are many.
     std::size_t expected = 0;
@@ -96,6 +97,7 @@ class SegmentBuilder {
   std::size_t last_bytes_ = 0;  ///< Of the last segment.
   std::unique_ptr<Node> root_ = std::make_unique<Node>();
   std::size_t nodes_ = 0;
+  std::uint64_t segment_ = 0;  ///< Number of the one being built.
   std::array<FieldBuffer*, kOwnFields> own_{};
   std::string exact_path_;  ///< The last answer of HasExactly, but for the value itself.
   bool exact_path_fits_ = false;

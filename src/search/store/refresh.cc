@@ -142,6 +142,13 @@ Result<void> Store::Impl::Refresh() {
     statistics.overlong_values += counters.overlong_values;
     statistics.cut_texts += counters.cut_texts;
   }
+  {
+    const std::lock_guard lock(writer);
+    constexpr std::size_t kSpare = 2;
+    for (auto& [key, opened] : sealing)
+      spare.push_back({std::move(opened.mapping), std::move(opened.builder)});
+    if (spare.size() > kSpare) spare.erase(spare.begin(), spare.end() - kSpare);
+  }
   auto changed = ApplyIds(writes, sealed);
   for (std::size_t i = 0; i < sealed.size(); ++i)
     if (perhaps_erased[i]) LeaveOutErased(sealed[i]);

@@ -95,7 +95,14 @@ Result<void> Store::Impl::AddOne(std::string_view shard, const StoreDocument& do
   auto& opened = open[group];
   if (opened.builder == nullptr) {
     opened.mapping = MappingOf(document.index, true);
-    opened.builder = std::make_unique<SegmentBuilder>(*opened.mapping);
+    const auto kept = std::find_if(spare.begin(), spare.end(),
+                                   [&](const Open& one) { return one.mapping == opened.mapping; });
+    if (kept != spare.end()) {
+      opened.builder = std::move(kept->builder);
+      spare.erase(kept);
+    } else {
+      opened.builder = std::make_unique<SegmentBuilder>(*opened.mapping);
+    }
   }
   if (const auto erased = erased_through.find(shard);
       erased != erased_through.end() && document.sequence <= erased->second)

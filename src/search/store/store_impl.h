@@ -186,6 +186,8 @@ struct Store::Impl {
 
   mutable std::mutex writer;
   std::map<GroupKey, Open> open;
+  /// Empty builders for the next events: they have their memory already, of the size that it was needed in.
+  std::vector<Open> spare;
   IdWrites id_writes;
   std::map<std::string, std::uint64_t, std::less<>>
       erased_through;  ///< Up to where erasures reach, by shard.
