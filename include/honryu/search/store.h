@@ -217,6 +217,10 @@ class Store {
   std::vector<IndexStatistics> Indices() const;
   StoreStatistics Statistics() const;
 
+  /// What was damaged in the catalogue when it was opened; empty: nothing. The store is as it was before the
+  /// damaged change then: what came later is added again from Position() on, what it names and is gone is
+  /// among Lost(), and mappings, notes and erasures made since are to be made again.
+  std::string CatalogueDamage() const;
   /// What corrupt segments held. Read it again from the log into Restore, then call Restored.
   std::vector<LostRange> Lost() const;
   /// Adds those documents that are not in the store, wherever their shard's position is; deletions are left

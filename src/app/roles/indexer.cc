@@ -1,6 +1,7 @@
 #include "honryu/processors/indexer/indexer.h"
 
 #include "honryu/api/search/search_api.h"
+#include "honryu/obs/log.h"
 #include "honryu/search/store.h"
 #include "listener.h"
 #include "roles.h"
@@ -37,6 +38,11 @@ class IndexerRole final : public Component {
 Result<void> IndexerRole::Start() {
   const Settings& settings = wiring_.settings;
   HONRYU_TRY(store_, search::Store::Open(settings.search_store, wiring_.clock));
+  if (const std::string damage = store_->CatalogueDamage(); !damage.empty())
+    LOG(error,
+        "the catalogue of the search store was damaged: events since are read again from the log, templates, "
+        "aliases and mappings made since are to be made again",
+        {"damage", damage});
   indexer_ = std::make_unique<processors::indexer::Indexer>(settings.indexer, *store_, *wiring_.streams,
                                                             wiring_.runtime, wiring_.runtime.NextExecutor(),
                                                             wiring_.clock, wiring_.metrics);

@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -57,6 +58,8 @@ class Catalogue {
   /// A number for a new segment, never given out before while this is open.
   Result<std::uint64_t> TakeNumber();
 
+  /// What opening found damaged, if anything: later changes are lost.
+  const std::optional<kv::WalDamage>& damage() const { return database_->wal_damage(); }
   const std::map<std::uint64_t, SegmentRecord>& segments() const { return segments_; }
   const std::map<std::string, std::uint64_t, std::less<>>& positions() const { return positions_; }
   const std::map<std::string, std::string>& mappings() const { return mappings_; }

@@ -423,6 +423,14 @@ StoreStatistics Store::Statistics() const {
   return statistics;
 }
 
+std::string Store::CatalogueDamage() const {
+  const std::lock_guard lock(impl_->maintenance);
+  const auto& damage = impl_->catalogue->damage();
+  if (!damage) return {};
+  return damage->message +
+         (damage->kept_in.empty() ? "" : "; the damaged files are kept in " + damage->kept_in);
+}
+
 std::vector<LostRange> Store::Lost() const {
   const std::lock_guard lock(impl_->maintenance);
   std::vector<LostRange> lost;

@@ -232,6 +232,33 @@ TEST_F(StoreDamageTest, AFileTakenAwayOrCutWhileTheStoreIsOpenIsSetAside) {
   }
 }
 
+TEST_F(StoreDamageTest, ACatalogueDamagedInItsMiddleIsToldAndTheRestComesBackByAReplay) {
+  EXPECT_EQ(store_->CatalogueDamage(), "");
+  Fill();
+  const auto whole = Answer();
+  ASSERT_TRUE(store_->PutNote("later", "x").ok());
+  store_.reset();
+  std::string log;
+  for (const auto& entry : std::filesystem::directory_iterator(path_ + "/catalogue"))
+    if (entry.path().extension() == ".log" && entry.file_size() > 0) log = entry.path();
+  ASSERT_FALSE(log.empty());
+  auto bytes = Read(log);
+  // In the commit of the second segment.
+  const auto place = bytes.rfind("\"shards\"");
+  ASSERT_NE(place, std::string::npos);
+  bytes[place] ^= 1;
+  Write(log, bytes);
+  Reopen();
+  EXPECT_NE(store_->CatalogueDamage().find("catalogue"), std::string::npos) << store_->CatalogueDamage();
+  EXPECT_EQ(store_->Position("s"), 40u);
+  EXPECT_EQ(Count(), 40u);
+  ASSERT_TRUE(store_->Add(Batch(41, 60)).ok());
+  ASSERT_TRUE(store_->Refresh().ok());
+  EXPECT_EQ(Answer(), whole);
+  Reopen();
+  EXPECT_EQ(store_->CatalogueDamage(), "");
+}
+
 TEST_F(StoreDamageTest, MergingNeverGivesDamageANewChecksum) {
   Fill();
   for (std::uint64_t n = 61; n <= 66; ++n) {
