@@ -18,6 +18,8 @@ struct FieldView {
   std::string_view path;  ///< Where its values stand in the source.
   bool analysed = false;  ///< True: strings are matched by their tokens.
 
+  /// The same field by its whole values.
+  FieldView Exact() const { return {field, path, false}; }
   const TextColumn* text() const { return analysed && field->text ? &*field->text : nullptr; }
   const KeywordColumn* exact() const { return !analysed && field->keywords ? &*field->keywords : nullptr; }
 };

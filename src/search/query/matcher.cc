@@ -5,6 +5,7 @@
 #include "search/geo/geo_columns.h"
 
 #include <algorithm>
+#include <cctype>
 #include <charconv>
 #include <cmath>
 #include <limits>
@@ -36,6 +37,16 @@ Result<std::int64_t> DateOf(const Scalar& value, std::string_view format, const 
     return static_cast<std::int64_t>(*number * (format == "epoch_second" ? 1000 : 1));
   }
   return ParseDate(ToText(value), reading);
+}
+
+/// Whether a pattern holds what separates tokens ("10.0.*", "web-0?"): none of them can fit it, so it is
+/// meant for the whole value.
+bool SpansTokens(const FieldView& view, std::string_view pattern) {
+  if (view.text() == nullptr || !view.field->keywords) return false;
+  return std::any_of(pattern.begin(), pattern.end(), [](char c) {
+    const auto byte = static_cast<unsigned char>(c);
+    return byte < 0x80 && std::isalnum(byte) == 0 && c != '*' && c != '?' && c != '\\';
+  });
 }
 
 }  // namespace
@@ -249,6 +260,8 @@ Result<DocSet> SegmentMatcher::Visit(const PatternQuery& query) {
   }
   const auto view = ViewField(segment_, query.field);
   if (!view) return DocSet(segment_.doc_count());
+  if (query.kind == PatternQuery::Kind::kWildcard && SpansTokens(*view, query.pattern))
+    return MatchPattern(view->Exact(), *pattern);
   if (pattern) return MatchPattern(*view, *pattern);
   return MatchStrings(segment_, *view,
                       {query.pattern, [&](std::string_view term) { return term.starts_with(query.pattern); },
@@ -357,6 +370,8 @@ std::vector<TextClause> SegmentMatcher::Clauses(const FieldView& view, const Mat
 
 Result<DocSet> SegmentMatcher::MatchFieldPattern(const FieldView& view, const MatchQuery& query) {
   auto text = query.text;
+  if (query.kind == MatchQuery::Kind::kWildcard && SpansTokens(view, text))
+    return MatchPattern(view.Exact(), Pattern::Wildcard(text, true));
   if (view.text() != nullptr && query.kind != MatchQuery::Kind::kRegexp)
     text = Analyzer(view.text()->analyzer).Fold(text);
   std::optional<Pattern> pattern;

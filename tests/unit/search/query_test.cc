@@ -77,6 +77,18 @@ TEST_F(QueryTest, MatchTakesWordsWithTypingErrors) {
     EXPECT_FALSE(ParseQuery(codec::Json::Parse(bad).value()).ok()) << bad;
 }
 
+TEST_F(QueryTest, PatternsThatSpanTokensFitWholeValues) {
+  segment_ =
+      BuildSegment(mapping_, {R"({"ip":"10.0.0.3","host":"Web-01.tokyo"})",
+                              R"({"ip":"10.0.1.4","host":"web-02"})", R"({"ip":"110.0.0.3","host":"web"})"});
+  EXPECT_EQ(Find(R"({"query_string":{"query":"ip:10.0.0.*"}})"), Docs{0});
+  EXPECT_EQ(Find(R"({"query_string":{"query":"ip:10.0.?.*"}})"), (Docs{0, 1}));
+  EXPECT_EQ(Find(R"({"query_string":{"query":"host:web-0*"}})"), (Docs{0, 1}));
+  EXPECT_EQ(Find(R"({"query_string":{"query":"host:web*"}})"), (Docs{0, 1, 2}));
+  EXPECT_EQ(Find(R"({"wildcard":{"ip":"*.0.0.3"}})"), (Docs{0, 2}));
+  EXPECT_EQ(Find(R"({"wildcard":{"host":{"value":"web-0*","case_insensitive":true}}})"), (Docs{0, 1}));
+}
+
 TEST_F(QueryTest, EmojiAreFound) {
   segment_ = BuildSegment(mapping_, {R"({"m":"リリース完了🎉"})", R"({"m":"nice 👍🏽🎉 work"})",
                                      R"({"m":"👍"})", R"({"m":"I ❤️ Rust"})", R"({"m":"👩\u200d💻 at work"})",
