@@ -38,6 +38,7 @@ struct FieldSpec {
   FieldType type = FieldType::kText;
   AnalyzerKind analyzer = AnalyzerKind::kStandard;
   std::vector<TextFieldView> views;
+  std::string format;        ///< Of a date: Java patterns; empty: ISO 8601 and epoch milliseconds.
   bool conflicting = false;  ///< Values of another type came: they are kept, each found by its own type.
 };
 
@@ -117,6 +118,7 @@ class Mapping {
   std::vector<DynamicTemplate> templates_;
   enum class Dynamic : std::uint8_t { kTrue, kFalse, kStrict };
   Dynamic DynamicOf(std::string_view object) const;
+  bool date_detection_ = true;                           // strings that look like dates make date fields
   std::map<std::string, Dynamic, std::less<>> dynamic_;  // by object; those inside have it, too
   std::set<std::string, std::less<>> objects_;           // declared ones
   std::atomic<bool> strict_{false}, has_points_{false};

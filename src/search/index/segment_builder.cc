@@ -1,6 +1,7 @@
 #include "search/index/segment_builder.h"
 
 #include "search/index/field_writer.h"
+#include "search/query/date_math.h"
 #include "search/segment/byte_reader.h"
 #include "search/segment/segment.h"
 
@@ -31,6 +32,16 @@ std::optional<double> NumberOf(const simdjson::dom::element& element) {
   double value;
   if (element.get_double().get(value) != simdjson::SUCCESS) return std::nullopt;
   return value;
+}
+
+/// A date in the format that the mapping gives the field.
+std::optional<std::int64_t> OwnDate(std::string_view format, std::string_view text) {
+  if (format.empty()) return std::nullopt;
+  DateReading reading;
+  reading.format = format;
+  const auto ms = ParseDate(text, reading);
+  if (!ms.ok()) return std::nullopt;
+  return *ms;
 }
 
 }  // namespace
@@ -251,6 +262,7 @@ void SegmentBuilder::AddString(Node& node, std::string_view text) {
     case FieldType::kKeyword:
       return Store(*field, text, true);
     case FieldType::kDate:
+      if (const auto own = OwnDate(field->spec.format, text)) return field->dates.Add(docs_, *own);
       if (date) return field->dates.Add(docs_, *date);
       break;
     case FieldType::kLong:
@@ -280,7 +292,7 @@ void SegmentBuilder::AddLong(Node& node, std::int64_t value) {
     case FieldType::kKeyword:
       return Store(*field, std::to_string(value), true);
     case FieldType::kDate:
-      return field->dates.Add(docs_, value);
+      return field->dates.Add(docs_, field->spec.format == "epoch_second" ? value * 1000 : value);
     case FieldType::kBoolean:
     case FieldType::kGeoPoint:
       Conflict(*field);

@@ -47,6 +47,13 @@ Result<FieldSpec> ReadField(const std::string& path, const Json& field) {
   if (const Json* meta = field.Find("meta"))
     if (const Json* conflicting = meta->Find("conflicting"))
       spec.conflicting = conflicting->StringOr("") == "true";
+  if (const Json* format = field.Find("format"); format != nullptr && spec.type == FieldType::kDate) {
+    const auto text = format->StringOr("");
+    // The names of what is read anyway, faster.
+    if (text.find("date_optional_time") == std::string_view::npos && text != "epoch_millis" &&
+        text != "iso8601")
+      spec.format = text;
+  }
   HONRYU_TRY(spec.analyzer, AnalyzerOf(field));
   if (const Json* views = field.Find("fields"))
     for (const auto& [view, body] : views->object()) {
@@ -230,6 +237,10 @@ void WriteField(const FieldSpec& spec, const Node& node, codec::JsonWriter& out)
     }
     out.EndObject();
   }
+  if (!spec.format.empty()) {
+    out.Key("format");
+    out.String(spec.format);
+  }
   // Some documents have an object where others have a value. The members of a declared place go without
   // saying.
   const bool both = !node.children.empty() && spec.type != FieldType::kGeoPoint;
@@ -309,6 +320,7 @@ Result<void> Mapping::Merge(std::string_view json) {
     fields_[path] = std::move(spec);
   }
   if (listed != nullptr) templates_ = std::move(templates);
+  if (const Json* detection = root->Find("date_detection")) date_detection_ = detection->BoolOr(true);
   for (const auto& [path, mode] : modes) dynamic_[path] = mode;
   objects_.insert(objects.declared.begin(), objects.declared.end());
   bool strict = false;
@@ -357,6 +369,10 @@ std::string Mapping::ToJson() const {
       codec::JsonWriter members(node_of(path)->beside);
       members.Key("dynamic");
       members.String(mode == Dynamic::kStrict ? "strict" : mode == Dynamic::kTrue ? "true" : "false");
+    }
+    if (!date_detection_) {
+      if (!root.beside.empty()) root.beside += ',';
+      root.beside += R"("date_detection":false)";
     }
     if (!templates_.empty()) {
       if (!root.beside.empty()) root.beside += ',';
@@ -448,6 +464,7 @@ bool Mapping::Resolve(std::string_view path, ValueKind kind, FieldSpec* spec) {
 }
 
 FieldSpec Mapping::MakeField(std::string_view path, ValueKind kind) const {
+  if (kind == ValueKind::kDateString && !date_detection_) kind = ValueKind::kString;
   const auto last = path.substr(path.rfind('.') + 1);
   for (const auto& made : templates_) {
     if (!made.kind.empty() && made.kind != KindName(kind)) continue;

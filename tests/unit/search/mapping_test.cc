@@ -45,6 +45,46 @@ TEST(Mapping, ValuesAndObjectsOfOneNameAreBothKeptAndFlagged) {
   EXPECT_TRUE(again.Fields().at("n").conflicting);
 }
 
+TEST(Mapping, DatesInTheFormatsThatItNames) {
+  Mapping mapping;
+  ASSERT_TRUE(mapping
+                  .Merge(R"({"properties":{"d":{"type":"date","format":"dd/MM/yyyy HH:mm||yyyy/MM/dd"},
+                           "s":{"type":"date","format":"epoch_second"},
+                           "o":{"type":"date","format":"strict_date_optional_time||epoch_millis"}}})")
+                  .ok());
+  const auto segment =
+      BuildSegment(mapping, {R"({"d":"21/11/2026 10:30","s":1795257000,"o":"2026-11-21T10:30:00Z"})",
+                             R"({"d":"2026/11/22","o":1795257000000})", R"({"d":"2026-11-23"})"});
+  const auto find = [&](const std::string& range) {
+    QueryContext context;
+    return SegmentMatcher(*segment, context)
+        .Match(ParseQuery(Json::Parse(R"({"range":{)" + range + "}}").value()).value())
+        .value()
+        .ToVector();
+  };
+  using Docs = std::vector<std::uint32_t>;
+  EXPECT_EQ(find(R"("d":{"gte":"2026-11-21T10:30","lt":"2026-11-21T10:31"})"), Docs{0});
+  EXPECT_EQ(find(R"("d":{"gte":"2026-11-22","lte":"2026-11-23"})"), (Docs{1, 2}));
+  EXPECT_EQ(find(R"("s":{"gte":"2026-11-21T10:30:00Z","lte":"2026-11-21T10:30:00Z"})"), Docs{0});
+  EXPECT_EQ(find(R"("o":{"gte":"2026-11-21T10:30:00Z","lte":"2026-11-21T10:30:00Z"})"), (Docs{0, 1}));
+  EXPECT_FALSE(mapping.Fields().at("d").conflicting);
+  const Json shown = Json::Parse(mapping.ToJson()).value();
+  EXPECT_EQ(shown.Find("properties")->Find("d")->Dump(),
+            R"({"type":"date","format":"dd/MM/yyyy HH:mm||yyyy/MM/dd"})");
+  EXPECT_EQ(shown.Find("properties")->Find("o")->Dump(), R"({"type":"date"})");
+}
+
+TEST(Mapping, StringsThatLookLikeDatesStayStringsWhereItSaysSo) {
+  Mapping mapping;
+  ASSERT_TRUE(mapping.Merge(R"({"date_detection":false,"properties":{"at":{"type":"date"}}})").ok());
+  BuildSegment(mapping, {R"({"d":"2026-11-21","at":"2026-11-21"})"});
+  EXPECT_EQ(mapping.Fields().at("d").type, FieldType::kText);
+  EXPECT_EQ(mapping.Fields().at("at").type, FieldType::kDate);
+  Mapping again;
+  ASSERT_TRUE(again.Merge(mapping.ToJson()).ok());
+  EXPECT_EQ(again.ToJson(), mapping.ToJson());
+}
+
 TEST(Mapping, BeyondItsLimitFieldsStayInTheSource) {
   MappingLimits limits;
   limits.fields = 2;
