@@ -25,6 +25,7 @@
 #include <atomic>
 #include <cstdio>
 #include <cstdlib>
+#include <deque>
 #include <filesystem>
 #include <mutex>
 #include <thread>
@@ -195,24 +196,28 @@ int Load(double rate, int length, double queries_per_second, const std::string& 
       }
     });
   std::thread prober([&] {
+    std::deque<Watched> waiting;
     double last = 0;
-    while (!written) {
-      Watched one;
+    for (bool over = false; !over || !waiting.empty();) {
+      over = written;
       {
         const std::lock_guard lock(mutex);
-        if (watched.empty()) continue;
-        one = watched.back();
+        for (auto& one : watched)
+          if (one.acknowledged - last >= 0.05) {
+            last = one.acknowledged;
+            waiting.push_back(std::move(one));
+          }
         watched.clear();
       }
-      if (one.acknowledged - last < 0.05) continue;
-      last = one.acknowledged;
-      const auto query = R"({"query":{"ids":{"values":[")" + one.id + "\"]}}}";
-      for (;;) {
+      // They become visible in their order, or nearly: the oldest is looked for.
+      while (!waiting.empty()) {
+        const auto query = R"({"query":{"ids":{"values":[")" + waiting.front().id + "\"]}}}";
         const auto found = indexing.store->Count("events", query, {true});
-        if (found.ok() && *found == 1) break;
-        std::this_thread::sleep_for(milliseconds(2));
+        if (!found.ok() || *found != 1) break;
+        visible.push_back((WallSeconds() - waiting.front().acknowledged) * 1e3);
+        waiting.pop_front();
       }
-      visible.push_back((WallSeconds() - one.acknowledged) * 1e3);
+      std::this_thread::sleep_for(milliseconds(5));
     }
   });
   std::thread searcher([&] {

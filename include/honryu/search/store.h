@@ -164,8 +164,9 @@ class Store {
   /// Makes everything added so far visible and durable.
   Result<void> Flush();
   /// Does what is due of refreshing, flushing, merging, retention and checking; returns when to call again.
-  /// Merging can take long; whoever wants new events visible meanwhile calls Refresh from another thread.
-  Result<Duration> Maintain();
+  /// Merging can take long; whoever wants new events visible meanwhile calls Refresh from another thread, and
+  /// not here (`refresh` false).
+  Result<Duration> Maintain(bool refresh = true);
 
   /// The answer of _search to `body` (JSON; empty: everything) over indices like "events-*,-events-test".
   /// Errors: see api_error.h.

@@ -458,9 +458,14 @@ struct Indexer::Impl {
 
   /// Makes what was indexed visible, also while the upkeep merges.
   async::Task<void> Refreshes() {
+    MonoTime last = clock.Mono();
     for (;;) {
-      Result<void> slept = co_await async::SleepFor(config.refresh_interval);
+      // From beginning to beginning, but for a pause that lets others have the store.
+      const Duration least = config.refresh_interval / 5;
+      const Duration pause = std::max(least, last + config.refresh_interval - clock.Mono());
+      Result<void> slept = co_await async::SleepFor(pause);
       if (!slept.ok()) co_return;
+      last = clock.Mono();
       Result<void> refreshed = co_await RefreshNow();
       if (refreshed.ok()) continue;
       if (refreshed.error().code() == ErrorCode::kCancelled) co_return;
@@ -480,7 +485,7 @@ struct Indexer::Impl {
     for (;;) {
       Result<State> next = co_await upkeep.Run([maintained]() -> Result<State> {
         State state;
-        HONRYU_TRY(state.next, maintained->Maintain());
+        HONRYU_TRY(state.next, maintained->Maintain(false));  // Refreshes() is for the rest
         state.statistics = maintained->Statistics();
         state.indices = maintained->Indices();
         state.lost = maintained->Lost();

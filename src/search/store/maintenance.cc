@@ -166,10 +166,8 @@ Result<Entry> Store::Impl::Write(const GroupKey& key, BytesView bytes, const std
   return entry;
 }
 
-Result<void> Store::Impl::CommitReplacements(std::vector<Replacement> replacements,
-                                             Catalogue::Change change) {
+void Store::Impl::CarryDeletes(std::vector<Replacement>& replacements, Catalogue::Change& change) {
   for (auto& replacement : replacements) {
-    // Documents deleted while their segments were being rewritten are deleted in what came of them, too.
     std::vector<std::vector<std::uint32_t>> dead(replacement.in.size());
     for (const auto& old : replacement.out) {
       const auto current = Find(replacement.key, old.segment);
@@ -189,10 +187,16 @@ Result<void> Store::Impl::CommitReplacements(std::vector<Replacement> replacemen
       dead[i].erase(std::unique(dead[i].begin(), dead[i].end()), dead[i].end());
       entry.deleted =
           std::make_shared<const DocSet>(DocSet::FromSorted(entry.segment->doc_count(), std::move(dead[i])));
+      if (entry.number == 0) continue;
       entry.saved_deletes = entry.deleted->size();
       change.deleted[entry.number] = EncodeDocs(*entry.deleted);
     }
   }
+}
+
+Result<void> Store::Impl::CommitReplacements(std::vector<Replacement> replacements,
+                                             Catalogue::Change change) {
+  CarryDeletes(replacements, change);
   HONRYU_TRY_VOID(catalogue->Commit(change));
   for (auto& replacement : replacements)
     Replace(replacement.key, SegmentsOf(replacement.out), std::move(replacement.in));
@@ -209,7 +213,6 @@ Result<void> Store::Impl::Flush() {
     for (const auto& key : Groups()) {
       auto entries = Entries(key);
       std::erase_if(entries, [](const Entry& entry) { return entry.number != 0; });
-      for (const auto& entry : entries) flushing.push_back(entry.segment);
       if (!entries.empty()) groups_to_write.push_back({key, std::move(entries), {}});
     }
     change.positions = refreshed;
@@ -249,7 +252,6 @@ Result<void> Store::Impl::Flush() {
   for (auto& group : groups_to_write)
     if (done.ok()) done = write(group);
   const std::lock_guard lock(maintenance);
-  flushing.clear();
   const auto put = change.put;
   if (done.ok()) {
     for (const auto& key : Groups())
@@ -282,6 +284,31 @@ Result<void> Store::Impl::Flush() {
   }
   const std::lock_guard inner(view);
   ++statistics.flushes;
+  return Ok();
+}
+
+Result<void> Store::Impl::MergeMemory() {
+  for (const auto& key : Groups()) {
+    auto entries = Entries(key);
+    std::erase_if(entries, [](const Entry& entry) { return entry.number != 0; });
+    std::vector<Replacement> all;
+    all.push_back({key, PickMerge(std::move(entries), config.max_segment_docs, kMemoryMergeFactor), {}});
+    const auto& picked = all[0].out;
+    if (picked.empty()) continue;
+    if (CountLiving(picked) > 0) {
+      auto merged = Merge(picked, false);
+      if (!merged.ok()) continue;  // only less tidy: the pieces stay as they are
+      Entry entry;
+      HONRYU_TRY(entry.segment, Segment::Open(Bytes(std::move(*merged)), Checking::kNever, unpacked));
+      entry.verified = clock.Mono();
+      entry.sealed_ms = NewestSeal(picked);
+      all[0].in.push_back(std::move(entry));
+    }
+    Catalogue::Change none;  // nothing of it is on disk
+    const std::lock_guard lock(maintenance);
+    CarryDeletes(all, none);
+    Replace(key, SegmentsOf(picked), std::move(all[0].in));
+  }
   return Ok();
 }
 
@@ -469,7 +496,7 @@ Result<void> Store::Flush() {
   return impl_->Flush();
 }
 
-Result<Duration> Store::Maintain() {
+Result<Duration> Store::Maintain(bool refresh) {
   auto& impl = *impl_;
   const std::lock_guard lock(impl.housekeeping);
   const auto now = impl.clock.Mono();
@@ -483,9 +510,10 @@ Result<Duration> Store::Maintain() {
       waiting = impl.waiting_since.has_value();
     }
     flush = flush || (impl.oldest_in_memory && now - *impl.oldest_in_memory >= impl.config.flush_age);
-    if (!flush && waiting) HONRYU_TRY_VOID(impl.Refresh());
+    if (refresh && !flush && waiting) HONRYU_TRY_VOID(impl.Refresh());
   }
   if (flush) HONRYU_TRY_VOID(impl.Flush());
+  if (!flush) HONRYU_TRY_VOID(impl.MergeMemory());
   HONRYU_TRY_VOID(impl.FinishErasures());
   HONRYU_TRY_VOID(impl.MergeDisk());
   HONRYU_TRY_VOID(impl.Retain());

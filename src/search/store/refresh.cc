@@ -165,29 +165,6 @@ Result<void> Store::Impl::Refresh() {
     ++statistics.refreshes;
   }
   refreshed = std::move(positions);
-  for (const auto& [key, entry] : sealed) HONRYU_TRY_VOID(MergeMemory(key));
-  return Ok();
-}
-
-Result<void> Store::Impl::MergeMemory(const GroupKey& key) {
-  auto entries = Entries(key);
-  std::erase_if(entries, [this](const Entry& entry) {
-    return entry.number != 0 || std::find(flushing.begin(), flushing.end(), entry.segment) != flushing.end();
-  });
-  const auto picked = PickMerge(std::move(entries), config.max_segment_docs, kMemoryMergeFactor);
-  if (picked.empty()) return Ok();
-  if (CountLiving(picked) == 0) {
-    Replace(key, SegmentsOf(picked), {});
-    return Ok();
-  }
-  auto merged = Merge(picked, false);
-  if (!merged.ok()) return Ok();  // only less tidy: the pieces stay as they are
-  HONRYU_TRY(auto segment, Segment::Open(Bytes(std::move(*merged)), Checking::kNever, unpacked));
-  Entry entry;
-  entry.segment = std::move(segment);
-  entry.verified = clock.Mono();
-  entry.sealed_ms = NewestSeal(picked);
-  Replace(key, SegmentsOf(picked), {std::move(entry)});
   return Ok();
 }
 

@@ -104,7 +104,6 @@ struct Store::Impl {
 
   // Refreshing (refresh.cc); `maintenance` is held.
   Result<void> Refresh();
-  Result<void> MergeMemory(const GroupKey& key);
   struct Sealed {
     GroupKey key;
     Entry entry;
@@ -118,6 +117,8 @@ struct Store::Impl {
   // Upkeep (maintenance.cc); `housekeeping` is held, and `maintenance` where it says so.
   Result<void> Load();
   Result<void> Flush();
+  /// Merges segments in memory among each other, so that searches under load do not see ever more of them.
+  Result<void> MergeMemory();
   Result<void> MergeDisk();
   Result<void> Retain();
   /// Sets aside what searches found to be corrupt, and compares the checksums of those segments that were not
@@ -135,6 +136,9 @@ struct Store::Impl {
     GroupKey key;
     std::vector<Entry> out, in;
   };
+  /// Documents deleted while their segments were being rewritten are deleted in what came of them, too; those
+  /// on disk are noted in `change`. With `maintenance`.
+  void CarryDeletes(std::vector<Replacement>& replacements, Catalogue::Change& change);
   /// Commits the change and makes the replacements visible, with documents deleted since `out` was read. With
   /// `maintenance`.
   Result<void> CommitReplacements(std::vector<Replacement> replacements, Catalogue::Change change);
@@ -181,8 +185,7 @@ struct Store::Impl {
   std::unique_ptr<Catalogue> catalogue;
   std::map<std::string, std::uint64_t, std::less<>> refreshed;  ///< Positions that the view covers.
   std::optional<MonoTime> oldest_in_memory;
-  std::map<std::string, Erasure> erasures;               ///< By id.
-  std::vector<std::shared_ptr<const Segment>> flushing;  ///< Being written: not merged in memory meanwhile.
+  std::map<std::string, Erasure> erasures;  ///< By id.
 
   mutable std::mutex writer;
   std::map<GroupKey, Open> open;
