@@ -120,7 +120,7 @@ def ours(build, data, args):
     result.visible = float(re.search(r"log to visible: (\d+)", out)[1])
     result.bytes = float(re.search(r"disk: (\d+) B", out)[1])
     result.memory = float(re.search(r"peak memory (\d+) MB", out)[1])
-    for name, p50, p99, matches in re.findall(r"^(\S.*?)\s+first.*?p50\s+([\d.]+) ms\s+p99\s+([\d.]+) ms\s+matches (\d+)",
+    for name, p50, p99, matches in re.findall(r"^(\S.*?)\s+first.*?p50\s+([\d.]+) ms.*?p99\s+([\d.]+) ms.*?matches (\d+)$",
                                               out, re.M):
         if name in QUERIES:
             result.times[name], result.counts[name] = (float(p50), float(p99)), int(matches)
