@@ -35,6 +35,9 @@ struct StoreConfig {
   MappingLimits limits;
 };
 
+/// Of the string in an event that is its id (as of the ids that clients give).
+inline constexpr std::size_t kMaxEventIdBytes = 512;
+
 /// One event for the store. Views need to live only for the call.
 struct StoreDocument {
   std::string_view index;

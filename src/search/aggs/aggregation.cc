@@ -241,9 +241,11 @@ Result<void> AggCollector::Collect(const IndexedSegment& segment, const DocSet& 
       if (!list.empty()) HONRYU_TRY_VOID(partial->all[i]->Collect(shared, list));
       HONRYU_TRY_VOID(all_[i]->Absorb(*partial->all[i]));
     }
-    for (const auto& aggregation : partial->all) HONRYU_TRY_VOID(aggregation->Settle());
+    // What takes too much memory to be kept is not kept, and has been counted already.
+    const bool settled = std::all_of(partial->all.begin(), partial->all.end(),
+                                     [](const auto& aggregation) { return aggregation->Settle().ok(); });
     partial->query.limits = {};
-    if (!segment.segment->damaged())
+    if (settled && !segment.segment->damaged())
       cache_->Put(pending_, partial, partial->context.bytes() + 1024 * specs_.size());
     pending_.clear();
     return Ok();

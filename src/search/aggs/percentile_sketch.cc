@@ -94,7 +94,10 @@ void PercentileSketch::Add(double value, std::uint64_t times) {
 void PercentileSketch::Settle() {
   if (settled_) return;
   settled_ = true;
-  for (const auto value : exact_) AddToBins(value, 1);
+  constexpr std::size_t kWorthBins = 4096;  // fewer are smaller than bins, and soon added
+  binned_ = exact_.empty() || exact_.size() >= kWorthBins;
+  if (binned_)
+    for (const auto value : exact_) AddToBins(value, 1);
   std::sort(exact_.begin(), exact_.end());
   std::size_t different = 0;
   for (std::size_t i = 0; i < exact_.size(); ++i) different += i == 0 || exact_[i] != exact_[i - 1] ? 1 : 0;
@@ -122,8 +125,10 @@ void PercentileSketch::Merge(const PercentileSketch& other) {
     sorted_ = false;
   } else {
     LeaveExact();
-    if (!other.settled_)
+    if (!other.binned_) {
       for (const auto value : other.exact_) AddToBins(value, 1);
+      for (std::size_t i = 0; i < other.repeated_.size(); ++i) AddToBins(other.repeated_[i], other.times_[i]);
+    }
     zeros_ += other.zeros_;
     for (std::size_t i = 0; i < other.below_.counts.size(); ++i)
       if (other.below_.counts[i] > 0)

@@ -42,10 +42,11 @@ class PercentileSketch {
   std::uint64_t count_ = 0;
   bool sorted_ = false;
   std::vector<double> exact_;
-  /// Settled: values that stand here so many times instead of in exact_; the bins then hold all of them, too.
+  /// Settled: values that stand here so many times instead of in exact_.
   std::vector<double> repeated_;
   std::vector<std::uint64_t> times_;
   bool settled_ = false;
+  bool binned_ = false;  ///< Settled, and the bins hold all values, those of exact_ and repeated_ too.
   std::uint64_t zeros_ = 0;
   Bins below_, above_;  ///< Of the logarithms of negative and of positive numbers.
 };

@@ -15,12 +15,15 @@ void ForTerms(AggSegment& segment, const KeywordColumn& column, const std::vecto
       if (ordinals[i] < small->size()) visit(i, BytesView((*small)[ordinals[i]]));
     return;
   }
-  for (std::size_t i = 0; i < ordinals.size();)
+  for (std::size_t i = 0; i < ordinals.size();) {
+    const auto before = i;
     column.terms.Scan(ordinals[i], [&](BytesView term, const TermEntry& entry) {
       if (entry.ordinal == ordinals[i]) visit(i++, term);
       // Jump when the next one is not on this page or the one behind it.
       return i < ordinals.size() && ordinals[i] < entry.ordinal + Dictionary::kPageTerms;
     });
+    if (i == before) ++i;  // its page is corrupt
+  }
 }
 
 }  // namespace

@@ -22,6 +22,13 @@ struct SortKey {
 /// that nearly all comparisons are of numbers.
 template <class TextOf>
 void SortFrom(std::size_t depth, std::span<SortKey> keys, TextOf&& text_of) {
+  constexpr std::size_t kDeepest =
+      512;  // a call for every eight bytes in common: texts of any length may come
+  if (depth >= kDeepest) {
+    std::sort(keys.begin(), keys.end(),
+              [&](const SortKey& a, const SortKey& b) { return text_of(a.number) < text_of(b.number); });
+    return;
+  }
   std::sort(keys.begin(), keys.end(), [](const SortKey& a, const SortKey& b) { return a.prefix < b.prefix; });
   const auto next = depth + 8;
   for (std::size_t begin = 0, end; begin < keys.size(); begin = end) {
@@ -272,7 +279,8 @@ void WriteField(const FieldBuffer& field, const std::string& values, const std::
   std::size_t kept = 0;
   for (const auto value : order) {
     const auto text = value_text(value);
-    if (field.mark < 0 || sorted.empty() || sorted.back() != text) {
+    // Those of 64 KB and more the table does not recognise either.
+    if ((field.mark < 0 && text.size() < UINT16_MAX) || sorted.empty() || sorted.back() != text) {
       sorted.push_back(text);
       order[kept++] = value;
     }

@@ -140,8 +140,10 @@ FieldBuffer* SegmentBuilder::MakeField(const std::string& path, ValueKind kind) 
   FieldBuffer& made = fields_.emplace_back();
   made.name = path;
   made.spec = spec;
-  made.searchable = known && spec.type != FieldType::kDisabled;
-  made.space = spaces_++;
+  constexpr std::size_t kSpaces = 0xff00;  // what the tables of strings can tell apart, the store's own aside
+  const bool room = spaces_ + 2 + spec.views.size() < kSpaces;
+  made.searchable = known && room && spec.type != FieldType::kDisabled;
+  if (made.searchable) made.space = spaces_++;
   const auto unique = std::find(unique_.begin(), unique_.end(), path);
   if (unique != unique_.end()) made.mark = static_cast<int>(unique - unique_.begin());
   by_name_.emplace(made.name, &made);

@@ -123,11 +123,12 @@ std::uint32_t DocIndex::Before(std::uint32_t doc) const {
 
 std::uint32_t DocIndex::DocAt(std::uint32_t i, std::uint32_t from) const {
   if (form_ == kList) return codec::LoadU32(words_ + 4ULL * i);
-  for (std::uint32_t word = from / 64;; ++word) {
+  for (std::uint32_t word = from / 64; word < (doc_count_ + 63) / 64; ++word) {
     auto bits = codec::LoadU64(words_ + 8ULL * word);
     if (word == from / 64) bits &= ~0ULL << (from % 64);
     if (bits != 0) return word * 64 + static_cast<std::uint32_t>(std::countr_zero(bits));
   }
+  return UINT32_MAX;
 }
 
 }  // namespace honryu::search

@@ -103,7 +103,7 @@ class DocIndex {
   void ForEach(Visit&& visit, std::uint32_t from = 0, std::uint32_t to = UINT32_MAX) const {
     for (std::uint32_t i = Before(from), doc = from; i < present_; ++i, ++doc) {
       if (form_ != kEvery) doc = DocAt(i, doc);
-      if (doc >= to) return;
+      if (doc >= to || doc >= doc_count_) return;
       if (!several_) {
         visit(doc, static_cast<std::size_t>(i));
         continue;
@@ -118,7 +118,8 @@ class DocIndex {
   bool Rank(std::uint32_t doc, std::size_t* rank) const;
   /// Number of documents with values before `doc`.
   std::uint32_t Before(std::uint32_t doc) const;
-  /// The `i`-th document; `from` is at most it and at least the one before.
+  /// The `i`-th document; `from` is at most it and at least the one before. UINT32_MAX when there is none: a
+  /// page of the file could not be read, and is zeros since.
   std::uint32_t DocAt(std::uint32_t i, std::uint32_t from) const;
 
   Form form_ = kEvery;

@@ -56,6 +56,8 @@ std::string SegmentFileWriter::Finish(std::uint32_t doc_count) {
   codec::AppendU32(out_, kSegmentVersion);
   codec::AppendU32(out_, kSegmentVersion);
   out_ += kMagic;
+  if (out_.capacity() / 2 > out_.size())
+    out_.shrink_to_fit();  // it was expected to be larger, and may stay in memory
   return std::move(out_);
 }
 

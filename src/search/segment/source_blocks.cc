@@ -121,7 +121,11 @@ Result<BytesView> SourceBlocks::Get(std::uint32_t doc, Cache& cache) const {
   }
   std::size_t begin = 0;
   for (auto d = block.first; d < doc; ++d) begin += static_cast<std::size_t>(lengths_.Get(d));
-  return cache.text.substr(begin, static_cast<std::size_t>(lengths_.Get(doc)));
+  // Open has added the lengths up, but a page that cannot be read any more is zeros.
+  const auto length = static_cast<std::size_t>(lengths_.Get(doc));
+  if (begin > cache.text.size() || length > cache.text.size() - begin)
+    return Error(ErrorCode::kCorrupt, "the source blocks do not hold together");
+  return cache.text.substr(begin, length);
 }
 
 }  // namespace honryu::search

@@ -298,8 +298,10 @@ Result<void> Store::Impl::MergeMemory() {
     if (CountLiving(picked) > 0) {
       auto merged = Merge(picked, false);
       if (!merged.ok()) continue;  // only less tidy: the pieces stay as they are
+      auto segment = Segment::Open(Bytes(std::move(*merged)), Checking::kNever, unpacked);
+      if (!segment.ok()) continue;
       Entry entry;
-      HONRYU_TRY(entry.segment, Segment::Open(Bytes(std::move(*merged)), Checking::kNever, unpacked));
+      entry.segment = std::move(*segment);
       entry.verified = clock.Mono();
       entry.sealed_ms = NewestSeal(picked);
       all[0].in.push_back(std::move(entry));
@@ -412,7 +414,7 @@ Result<bool> Store::Impl::Verify(const GroupKey& key, const Entry& entry) {
   if (entry.segment->damaged()) {
     reason = entry.segment->damage();
   } else if (const auto size = FileSize(SegmentPath(entry.number)); size != entry.segment->byte_size()) {
-    // Reading behind the end of a mapped file would end the process.
+    // What is behind the end of a mapped file reads as zeros, and costs a signal a page.
     reason = size ? "the file has " + std::to_string(*size) + " bytes instead of " +
                         std::to_string(entry.segment->byte_size())
                   : "the file is gone";

@@ -54,8 +54,9 @@ bool PutZeros(std::uintptr_t address) {
   for (auto* some = &first; some != nullptr; some = some->next.load(std::memory_order_acquire))
     for (Slot& slot : some->slots) {
       const auto begin = slot.begin.load(std::memory_order_acquire);
-      if (begin == 0 || address < begin || address - begin >= slot.size.load(std::memory_order_relaxed))
+      if (begin == 0 || address < begin || address - begin >= slot.size.load(std::memory_order_acquire))
         continue;
+      if (slot.begin.load(std::memory_order_acquire) != begin) continue;  // the size is another mapping's
       // Before the zeros are there to be read.
       slot.torn.store(true, std::memory_order_release);
       return ::mmap(reinterpret_cast<void*>(address / page * page), page, PROT_READ,
@@ -77,7 +78,7 @@ void OnBusError(int signal, siginfo_t* info, void* context) {
     before.sa_sigaction(signal, info, context);
   } else if (before.sa_handler != SIG_DFL && before.sa_handler != SIG_IGN) {
     before.sa_handler(signal);
-  } else {
+  } else if (fault || before.sa_handler == SIG_DFL) {
     // What happens without a handler: a fault comes again at once, the other kind is sent again.
     ::signal(SIGBUS, SIG_DFL);
     if (!fault) ::raise(SIGBUS);

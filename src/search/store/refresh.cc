@@ -147,7 +147,10 @@ Result<void> Store::Impl::Refresh() {
     constexpr std::size_t kSpare = 2;
     for (auto& [key, opened] : sealing)
       spare.push_back({std::move(opened.mapping), std::move(opened.builder)});
-    if (spare.size() > kSpare) spare.erase(spare.begin(), spare.end() - kSpare);
+    // The largest: they would take longest to grow again.
+    std::sort(spare.begin(), spare.end(),
+              [](const Open& a, const Open& b) { return a.builder->bytes() > b.builder->bytes(); });
+    if (spare.size() > kSpare) spare.resize(kSpare);
   }
   auto changed = ApplyIds(writes, sealed);
   for (std::size_t i = 0; i < sealed.size(); ++i)

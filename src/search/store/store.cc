@@ -110,7 +110,8 @@ Result<void> Store::Impl::AddOne(std::string_view shard, const StoreDocument& do
   std::string_view id = document.id, id_path;
   if (id.empty() && !document.id_field.empty()) {
     const auto value = FindPath(*object, document.id_field);
-    if (value && value->is_string()) {
+    // A longer one does not serve as an id; the event is kept by its place in the log.
+    if (value && value->is_string() && value->get_string().value_unsafe().size() <= kMaxEventIdBytes) {
       id = value->get_string().value_unsafe();
       id_path = document.id_field;
     }

@@ -25,6 +25,14 @@ bool IsOfWord(CharClass c) {
   return c == CharClass::kWord || c == CharClass::kPaired || c == CharClass::kDictionary;
 }
 
+/// The part of a token with many marks that is kept: whole characters.
+std::string_view Cut(std::string_view text) {
+  if (text.size() <= Analyzer::kMaxTokenBytes) return text;
+  auto cut = Analyzer::kMaxTokenBytes;
+  while (cut > 1 && (static_cast<unsigned char>(text[cut]) & 0xc0) == 0x80) --cut;
+  return text.substr(0, cut);
+}
+
 /// Adds a word, cut where it is longer than a token may be (between characters).
 void AddWord(std::string_view word, std::uint32_t run, std::vector<Token>& tokens, std::size_t limit) {
   while (word.size() > Analyzer::kMaxTokenBytes && tokens.size() < limit) {
@@ -145,19 +153,19 @@ void Analyzer::AnalyzeUnicode(std::vector<Token>& tokens, std::size_t limit) {
       if (other != kind && other != CharClass::kMark) break;
       if (kind == CharClass::kEmoji && other == CharClass::kEmoji) {
         if (tokens.size() >= limit) return;
-        tokens.push_back({text.substr(previous, end - previous), TokenKind::kEmoji, run});
+        tokens.push_back({Cut(text.substr(previous, end - previous)), TokenKind::kEmoji, run});
         previous = at;
       }
       if (kind == CharClass::kPaired && other != CharClass::kMark) {
         if (tokens.size() >= limit) return;
-        tokens.push_back({text.substr(previous, next - previous), TokenKind::kPair, run});
+        tokens.push_back({Cut(text.substr(previous, next - previous)), TokenKind::kPair, run});
         previous = at;
       }
       at = end = next;
     }
     if (kind == CharClass::kPaired || kind == CharClass::kEmoji) {
       if (tokens.size() >= limit) return;
-      tokens.push_back({text.substr(previous, end - previous),
+      tokens.push_back({Cut(text.substr(previous, end - previous)),
                         kind == CharClass::kPaired ? TokenKind::kSingle : TokenKind::kEmoji, run});
     } else if (kind == CharClass::kDictionary) {
       CutByDictionary(begin, end, run, tokens, limit);

@@ -253,13 +253,21 @@ TEST(PercentileSketch, StaysWithinHalfAPercent) {
   EXPECT_TRUE(std::isnan(PercentileSketch().Percentile(50)));
 }
 
+TEST(PercentileSketch, AFewSettledValuesStaySmall) {
+  PercentileSketch few;
+  for (int i = 0; i < 10; ++i) few.Add(0.5 * std::pow(2, i));
+  few.Settle();
+  EXPECT_LT(few.bytes(), 500u);  // kept for every bucket of a panel
+}
+
 TEST(PercentileSketch, SettledPartsAddUpToTheSame) {
   Random random(10);
   for (const bool repeated : {true, false})
-    for (const std::size_t size : {40u, 900u}) {  // of three parts: exact together, and beyond the bound
-      PercentileSketch plain(1'000), merged(1'000);
+    for (const std::size_t size : {40u, 900u, 5'000u}) {  // of parts: exact together, beyond, kept as bins
+      const std::size_t bound = size < 1'000 ? 1'000 : 12'000;
+      PercentileSketch plain(bound), merged(bound);
       for (int part = 0; part < 3; ++part) {
-        PercentileSketch one(1'000);
+        PercentileSketch one(bound);
         for (std::size_t i = 0; i < size; ++i) {
           const double value =
               repeated ? static_cast<double>(random.Below(7)) - 2 : random.Unit() * 1e6 - 1e5;

@@ -120,5 +120,17 @@ TEST(Analyzer, NamesOfOpenSearchAreKnown) {
   EXPECT_EQ(ParseAnalyzer("nonsense"), std::nullopt);
 }
 
+TEST(Analyzer, TokensAreBoundedWhateverMarksAreOnThem) {
+  std::string marks;
+  for (int i = 0; i < 5'000; ++i) marks += "\u0301";
+  Analyzer analyzer(AnalyzerKind::kStandard);
+  std::vector<Token> tokens;
+  for (const auto& text : {"\u3042" + marks + "\u3044" + marks, "\U0001F389" + marks, "e" + marks}) {
+    (void)analyzer.Analyze(text, tokens, 1000);
+    ASSERT_FALSE(tokens.empty());
+    for (const auto& token : tokens) EXPECT_LE(token.text.size(), Analyzer::kMaxTokenBytes);
+  }
+}
+
 }  // namespace
 }  // namespace honryu::search

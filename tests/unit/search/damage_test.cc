@@ -40,5 +40,40 @@ TEST(DamagedSegment, SearchesAndMergesEndAndStayWithinTheFile) {
   EXPECT_GT(opened, 50);  // most damage is not to be seen without checksums
 }
 
+/// A page of a mapped file that the disk cannot read any more becomes zeros, after Open has checked what it
+/// could: requests then end, with whatever answer, and reading stays within the file.
+TEST(DamagedSegment, ZerosThatComeAfterOpeningEndNothing) {
+  RandomEvents events(20261122);
+  Mapping mapping;
+  ASSERT_TRUE(mapping.Merge(RandomEvents::kMapping).ok());
+  mapping.MarkUnique("w");
+  std::vector<std::string> documents;
+  for (int i = 0; i < 600; ++i) documents.push_back(events.Document());
+  const auto memory = std::make_shared<std::string>(SegmentBytes(mapping, documents));
+  const auto whole = *memory;
+  const auto opened = Segment::Open(Bytes(memory, *memory), Checking::kNever);
+  ASSERT_TRUE(opened.ok());
+  const auto& segment = **opened;
+  QueryContext context;
+  constexpr std::size_t kPage = 512;
+  for (std::size_t page = 0; page < whole.size(); page += kPage) {
+    std::fill_n(memory->begin() + static_cast<std::ptrdiff_t>(page), std::min(kPage, whole.size() - page),
+                '\0');
+    Segment::SourceCache cache;
+    for (std::uint32_t doc = 0; doc < segment.doc_count(); doc += 7) (void)segment.Source(doc, cache).ok();
+    for (int q = 0; q < 2; ++q) {
+      const auto body =
+          R"({"size":20,"query":)" + (q == 0 ? events.Query() : R"({"exists":{"field":"n"}})") +
+          R"(,"sort":[{"t":"desc"},"k"],"aggs":{"k":{"terms":{"field":"k"},"aggs":{"s":{"stats":{"field":"n"}}}},
+             "w":{"terms":{"field":"w.keyword"}},"p":{"percentiles":{"field":"x"}}}})";
+      const auto request = ParseSearchRequest(codec::Json::Parse(body).value(), 0);
+      ASSERT_TRUE(request.ok());
+      (void)RunSearch({{"i", *opened}}, *request, context, {}).ok();
+    }
+    (void)MergeSegments({{*opened, {}}, {*opened, std::vector<bool>(segment.doc_count(), true)}}).ok();
+    whole.copy(memory->data() + page, std::min(kPage, whole.size() - page), page);
+  }
+}
+
 }  // namespace
 }  // namespace honryu::search

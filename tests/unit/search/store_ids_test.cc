@@ -295,5 +295,19 @@ TEST_F(StoreIdsTest, AgreesWithAMapWhateverHappensBetween) {
   EXPECT_GT(store_->Statistics().merges + store_->Statistics().flushes, 0U);
 }
 
+TEST_F(StoreIdsTest, EventsWithIdsOfAMegabyteAreKept) {
+  const std::string beginning(1 << 20, 'x');
+  StoreBatch batch{"s", {}, 40};
+  std::vector<std::string> sources;
+  for (int i = 0; i < 40; ++i)
+    sources.push_back(R"({"event_id":")" + beginning + std::to_string(i % 20) + R"(","value":1})");
+  for (std::size_t i = 0; i < sources.size(); ++i)
+    batch.documents.push_back({"docs", i + 1, 0, {}, sources[i], kNow, "event_id", WriteKind::kCreate});
+  ASSERT_TRUE(store_->Add(batch).ok());
+  ASSERT_TRUE(store_->Refresh().ok());
+  ASSERT_TRUE(store_->Flush().ok());
+  EXPECT_EQ(store_->Count("docs", "{}", {true}).value(), 40u);  // too long to be told apart by
+}
+
 }  // namespace
 }  // namespace honryu::search
