@@ -120,6 +120,8 @@ std::string IndexSettings::Resolve(std::string_view indices) const {
     }
     if (!exact) add(part);
   }
+  // A list that names nothing is not the empty one, which stands for all.
+  if (resolved.empty() && !indices.empty()) return ",";
   return resolved;
 }
 
@@ -172,21 +174,37 @@ std::map<std::string, std::string> IndexSettings::FiltersOf(std::string_view ind
   const auto aliases = kinds_.find(kAlias);
   if (aliases == kinds_.end() || aliases->second.empty()) return {};
   const auto parts = NamesOf(indices);
-  std::map<std::string, std::vector<const Json*>> reached;  // index -> filters; null: all of it
-  for (const std::string& part : parts) {
-    if (part.starts_with('-')) continue;
-    const std::string_view pattern = part == "_all" ? "*" : std::string_view(part);
-    for (const auto& [alias, body] : aliases->second)
-      if (NameFits(pattern, alias))
-        for (const auto& [index, options] : body.object()) reached[index].push_back(options.Find("filter"));
-  }
+  std::set<std::string> behind;  // indices of any alias
+  for (const auto& [alias, body] : aliases->second)
+    for (const auto& [index, options] : body.object()) behind.insert(index);
   std::map<std::string, std::string> filters;
-  for (const auto& [index, shown] : reached) {
-    const std::string& name = index;
-    const bool directly = std::any_of(parts.begin(), parts.end(), [&name](const std::string& part) {
-      return !part.starts_with('-') && (part == "_all" || NameFits(part, name));
-    });
-    if (directly || std::find(shown.begin(), shown.end(), nullptr) != shown.end()) continue;
+  for (const std::string& index : behind) {
+    // As the list is read for names: part by part, an exclusion takes away what came before it.
+    bool whole = false;
+    std::vector<const Json*> shown;
+    for (const std::string& part : parts) {
+      const bool without = part.starts_with('-');
+      std::string_view pattern = std::string_view(part).substr(without ? 1 : 0);
+      if (pattern == "_all") pattern = "*";
+      if (NameFits(pattern, index)) {
+        whole = !without;
+        if (without) shown.clear();
+      }
+      for (const auto& [alias, body] : aliases->second) {
+        const Json* options = NameFits(pattern, alias) ? body.Find(index) : nullptr;
+        if (options == nullptr) continue;
+        const Json* filter = options->Find("filter");
+        if (without) {
+          whole = false;
+          shown.clear();
+        } else if (filter != nullptr) {
+          shown.push_back(filter);
+        } else {
+          whole = true;
+        }
+      }
+    }
+    if (whole || shown.empty()) continue;
     if (shown.size() == 1) {
       filters[index] = shown[0]->Dump();
       continue;

@@ -96,6 +96,8 @@ Result<void> ReadAliasAction(const engine::Store& store, const std::string& what
   if (aliases.empty() && what != "remove_index")
     return engine::IllegalArgument("One of [alias] or [aliases] is required");
   for (const std::string& pattern : indices) {
+    // It would stand for every index.
+    if (pattern.empty()) return engine::IllegalArgument("[index] can't be empty string");
     HONRYU_TRY(const auto names, store.IndexNames(pattern));
     if (what == "remove_index") dropped.insert(dropped.end(), names.begin(), names.end());
     for (const std::string& name : names)
@@ -710,9 +712,13 @@ async::Task<Answer> SearchApi::Impl::DataStream(const Call& call) {
     if (!made.ok()) co_return Answer::Failed(made.error(), name);
     co_return Acknowledged();
   }
-  const auto names = Names(name, {});
+  const bool drops = call.method == "DELETE";
+  if (drops && name.empty())
+    co_return Answer::Failed(400, "illegal_argument_exception", "the data stream's name is missing");
+  // An alias is not dropped, nor what is behind it.
+  const auto names = drops ? store.IndexNames(name) : Names(name, {});
   if (!names.ok()) co_return Answer::Failed(names.error(), name);
-  if (call.method == "DELETE") {
+  if (drops) {
     Result<void> dropped = co_await upkeep.RunInTurn([this, list = *names]() -> Result<void> {
       for (const std::string& one : list) {
         HONRYU_TRY_VOID(store.DropIndex(one));

@@ -2,6 +2,7 @@
 
 #include "api/search/filter_path.h"
 #include "api/search/impl.h"
+#include "api/search/uri_search.h"
 #include "honryu/async/task_group.h"
 #include "honryu/base/random.h"
 #include "honryu/codec/base64.h"
@@ -27,31 +28,49 @@ constexpr std::string_view kJsonType = "application/json; charset=UTF-8";
 /// Kinds of requests, for metrics.
 constexpr std::string_view kKinds[] = {"search", "count", "bulk", "document", "erase", "indices", "other"};
 
+bool IsOneOf(std::string_view text, std::initializer_list<std::string_view> list) {
+  return std::find(list.begin(), list.end(), text) != list.end();
+}
+
+/// Where the path names what is asked: first, or behind the names of indices. Dispatch looks nowhere else,
+/// and neither may what decides who may ask.
+std::size_t PlaceOfWhat(const Call& call) {
+  // "_all" and a leading wildcard are names of indices.
+  return call.Part(0).starts_with('_') && call.Part(0) != "_all" ? 0 : 1;
+}
+
 std::string_view KindOf(const Call& call) {
-  for (const std::string& part : call.parts) {
-    if (part == "_search" || part == "_msearch" || part == "_field_caps") return "search";
-    if (part == "_count") return "count";
-    if (part == "_bulk") return "bulk";
-    if (part == "_doc" || part == "_create" || part == "_source" || part == "_mget" || part == "_update")
-      return "document";
-    if (part == "_delete_by_query") return "erase";
-    if (part == "_mapping" || part == "_cat" || part == "_stats" || part == "_settings" || part == "_refresh")
-      return "indices";
-  }
+  const std::string_view what = call.Part(PlaceOfWhat(call));
+  if (IsOneOf(what, {"_search", "_msearch", "_field_caps"})) return "search";
+  if (what == "_count") return "count";
+  if (what == "_bulk") return "bulk";
+  if (IsOneOf(what, {"_doc", "_create", "_source", "_mget", "_update"})) return "document";
+  if (what == "_delete_by_query") return "erase";
+  if (IsOneOf(what, {"_mapping", "_mappings", "_cat", "_stats", "_settings", "_refresh"})) return "indices";
   return "other";
+}
+
+/// Whether the body of an _aliases request drops indices.
+bool RemovesIndex(const Call& call) {
+  const auto body = ParseObject(call.request.body.view());
+  const codec::Json* actions = body.ok() ? body->Find("actions") : nullptr;
+  if (actions == nullptr) return false;
+  for (const codec::Json& action : actions->array())
+    for (const auto& [what, options] : action.object())
+      if (what == "remove_index") return true;
+  return false;
 }
 
 /// What a key must be for.
 std::string_view ScopeOf(const Call& call) {
-  const auto has = [&call](std::string_view part) {
-    return std::find(call.parts.begin(), call.parts.end(), part) != call.parts.end();
-  };
-  if (has("_delete_by_query")) return "admin";
-  const bool writes = has("_bulk") || has("_doc") || has("_create") || has("_update");
+  const std::string_view what = call.Part(PlaceOfWhat(call));
+  if (what == "_delete_by_query") return "admin";
   if (call.method == "GET" || call.method == "HEAD") return "read";
-  if (has("_search") || has("_msearch") || has("_count") || has("_field_caps") || has("_mget") ||
-      has("_analyze") || has("_pit") || has("_validate") || has("_mapping_caps"))
+  if (IsOneOf(what,
+              {"_search", "_msearch", "_count", "_field_caps", "_mget", "_analyze", "_pit", "_validate"}))
     return "read";
+  if (what == "_aliases" && RemovesIndex(call)) return "admin";
+  const bool writes = IsOneOf(what, {"_bulk", "_doc", "_create", "_update"});
   if (call.method == "DELETE" && !writes) return "admin";
   return "write";
 }
@@ -167,7 +186,7 @@ constexpr Methods kMethods[] = {{"_search", "scroll", "GET, POST, DELETE"},
 
 /// The methods that the request's path takes when its own is none of them; empty when it is.
 std::string_view OtherMethods(const Call& call) {
-  const std::size_t at = call.Part(0).starts_with('_') && call.Part(0) != "_all" ? 0 : 1;
+  const std::size_t at = PlaceOfWhat(call);
   for (const auto& [name, next, allowed] : kMethods) {
     if (call.Part(at) != name || (!next.empty() && call.Part(at + 1) != next)) continue;
     for (std::string_view rest = allowed;;) {
@@ -178,10 +197,6 @@ std::string_view OtherMethods(const Call& call) {
     }
   }
   return {};
-}
-
-bool IsOneOf(std::string_view text, std::initializer_list<std::string_view> list) {
-  return std::find(list.begin(), list.end(), text) != list.end();
 }
 
 }  // namespace
@@ -283,7 +298,7 @@ std::optional<http::Response> SearchApi::Impl::TurnAway(const Call& call) const 
   const bool harmless =
       scope == "read" && (call.parts.empty() || call.method == "HEAD" ||
                           IsOneOf(call.Part(0), {"_license", "_cluster", "_nodes", "_xpack"}) ||
-                          call.Part(0).ends_with("_template"));
+                          IsOneOf(call.Part(0), {"_index_template", "_component_template", "_template"}));
   if (verdict == Verdict::kForbidden && harmless) verdict = identify("write");
   if (verdict == Verdict::kAllowed) return std::nullopt;
   if (verdict == Verdict::kForbidden)
@@ -344,8 +359,7 @@ async::Task<Answer> SearchApi::Impl::Dispatch(const Call& call) {
     co_return Root(call);
   }
   if (const auto allowed = OtherMethods(call); !allowed.empty()) co_return WrongMethod(call, allowed);
-  // "_all" and a leading wildcard are names of indices.
-  if (call.Part(0).starts_with('_') && call.Part(0) != "_all") {
+  if (PlaceOfWhat(call) == 0) {
     Answer answer = co_await DispatchGlobal(call);
     co_return answer;
   }
@@ -541,6 +555,10 @@ async::Task<http::Response> SearchApi::Handle(async::Context ctx, const http::Re
   if (call.Part(0).find('<') != std::string_view::npos) {
     Result<std::string> names = engine::ExpandIndexDates(call.Part(0), ToMs(impl_->clock.Now()));
     if (!names.ok()) co_return impl_->Finish(call, Answer::Failed(names.error()));
+    // No name at all would stand for every index.
+    if (names->empty())
+      co_return impl_->Finish(call,
+                              Answer::Failed(400, "illegal_argument_exception", "the index's name is empty"));
     call.parts[0] = std::move(*names);
   }
   if (call.method == "OPTIONS") {
