@@ -206,6 +206,8 @@ class Store {
   void SetNewIndex(std::function<NewIndex(std::string_view index)> begin_of);
   /// Small texts of the owner's, kept in the catalogue (templates, aliases). Durable when they return.
   Result<void> PutNote(const std::string& name, const std::string& text);
+  /// Name -> text, all or none; an empty text removes the note.
+  Result<void> PutNotes(std::map<std::string, std::string> notes);
   Result<void> RemoveNote(const std::string& name);
   std::map<std::string, std::string> Notes() const;
 

@@ -126,7 +126,28 @@ Answer Show(const Call& call, Table table) {
   return answer;
 }
 
+Table CountTable(const Clock& clock, std::uint64_t documents) {
+  Table table;
+  table.columns = {"epoch", "timestamp", "count"};
+  table.rows.push_back({std::to_string(ToMs(clock.Now()) / 1000), FormatTimestamp(clock.Now()).substr(11, 8),
+                        std::to_string(documents)});
+  return table;
+}
+
 }  // namespace
+
+async::Task<Answer> SearchApi::Impl::CatCount(const Call& call) {
+  Target target = TargetOf(call.ctx, call.Part(2), call.missing());
+  if (target.options.filters.empty()) co_return Cat(call);
+  const CancelFlag cancel(call.ctx);
+  Result<std::uint64_t> count =
+      co_await searches.Run([this, target, flag = cancel.flag()]() mutable -> Result<std::uint64_t> {
+        target.options.cancelled = flag.get();
+        return store.Count(target.names, "{}", target.options);
+      });
+  if (!count.ok()) co_return Answer::Failed(count.error(), call.Part(2));
+  co_return Show(call, CountTable(clock, *count));
+}
 
 Answer SearchApi::Impl::Cat(const Call& call) const {
   const std::string_view what = call.Part(1);
@@ -152,12 +173,7 @@ Answer SearchApi::Impl::Cat(const Call& call) const {
       if (what == "shards")
         table.rows.push_back({index.name, "0", "p", "STARTED", count, size, "127.0.0.1", config.node_name});
     }
-    if (what == "count") {
-      const std::int64_t now = ToMs(clock.Now()) / 1000;
-      table.columns = {"epoch", "timestamp", "count"};
-      table.rows.push_back(
-          {std::to_string(now), FormatTimestamp(clock.Now()).substr(11, 8), std::to_string(documents_all)});
-    }
+    if (what == "count") table = CountTable(clock, documents_all);
     return Show(call, std::move(table));
   }
   if (what == "health") {

@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <mutex>
+#include <optional>
 #include <set>
 #include <utility>
 
@@ -86,11 +87,10 @@ async::Task<Answer> SearchApi::Impl::DeleteByQuery(const Call& call) {
   // What was acknowledged before this request is subject to it.
   Result<void> caught_up = co_await CatchUp(call.ctx);
   if (!caught_up.ok()) co_return Answer::Failed(caught_up.error());
-  const std::string indices = settings.Resolve(call.Part(0));
+  const auto [indices, filters] = settings.Reach(call.Part(0));
   // Behind aliases with filters each index has a query of its own: an erasure for each of them.
-  const auto names = Names(call.Part(0), call.missing());
+  const auto names = NamesAmong(indices, call.missing());
   if (!names.ok()) co_return Answer::Failed(names.error(), call.Part(0));
-  const auto filters = settings.FiltersOf(call.Part(0));
   std::map<std::string, std::string> targets;  // query -> indices
   for (const std::string& name : *names) {
     const auto filter = filters.find(name);
@@ -103,27 +103,40 @@ async::Task<Answer> SearchApi::Impl::DeleteByQuery(const Call& call) {
     targets.clear();
     targets.emplace(Json(Json::Object{{"query", *query}}).Dump(), indices);
   }
-  Result<std::vector<engine::EraseReceipt>> erased =
-      co_await upkeep.RunInTurn([this, targets]() -> Result<std::vector<engine::EraseReceipt>> {
-        std::vector<engine::EraseReceipt> receipts;
-        for (const auto& [text, list] : targets) {
-          HONRYU_TRY(auto receipt, store.Erase(list, text));
-          receipts.push_back(std::move(receipt));
-        }
-        return receipts;
-      });
+  struct Made {
+    std::vector<engine::EraseReceipt> receipts;
+    std::optional<Error> failed;
+  };
+  Result<Made> erased = co_await upkeep.RunInTurn([this, targets]() -> Result<Made> {
+    Made made;
+    for (const auto& [text, list] : targets) {
+      auto receipt = store.Erase(list, text);
+      if (!receipt.ok()) {
+        made.failed = receipt.error();
+        break;
+      }
+      made.receipts.push_back(std::move(*receipt));
+    }
+    return made;
+  });
   if (!erased.ok()) co_return Answer::Failed(erased.error(), call.Part(0));
+  const std::vector<engine::EraseReceipt>& receipts = erased->receipts;
+  std::uint64_t documents_gone = 0;
+  for (const auto& receipt : receipts) documents_gone += receipt.documents;
+  if (documents_gone > 0) {
+    const auto reached = NamesAmong(indices, kIgnoreMissing);  // also what came since
+    contexts.CloseOver(reached.ok() ? *reached : *names);
+  }
+  // Of several erasures the first may have been made.
+  if (erased->failed) co_return Answer::Failed(*erased->failed, call.Part(0));
   {
     // What was written lately before that is visible now, or erased: the store knows better which ids are
     // taken.
     const std::lock_guard lock(unseen_mutex);
     std::erase_if(recent, [asked](const auto& entry) { return entry.second.until <= asked + kRecentFor; });
   }
-  std::uint64_t documents_gone = 0;
-  for (const auto& receipt : *erased) documents_gone += receipt.documents;
-  if (documents_gone > 0) contexts.CloseOver(NamesOrNone(call.Part(0)));
   std::vector<std::string> logs;
-  for (const auto& receipt : *erased) {
+  for (const auto& receipt : receipts) {
     LOG(info, "documents erased", {"indices", indices}, {"documents", receipt.documents},
         {"segments", receipt.segments_rewritten}, {"left", receipt.left}, {"erasure", receipt.id},
         {"request", call.request.request_id});
@@ -193,7 +206,7 @@ async::Task<Answer> SearchApi::Impl::DeleteByQuery(const Call& call) {
   if (targets.size() != 1) out.BeginArray();
   std::size_t at = 0;
   for (const auto& [erased_query, list] : targets) {
-    write_receipt((*erased)[at], list, logs[at]);
+    write_receipt(receipts[at], list, logs[at]);
     ++at;
   }
   if (targets.size() != 1) out.EndArray();

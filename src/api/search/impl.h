@@ -202,6 +202,10 @@ struct SearchApi::Impl {
   // indices.cc
   Task CreateIndex(const Call& call);
   Task DropIndex(const Call& call);
+  /// Drops the indices, and what was acknowledged for them; their aliases go.
+  async::Task<Result<void>> DropIndices(async::Context ctx, std::vector<std::string> names);
+  /// Drops some inside a turn of `upkeep`, after CatchUp.
+  Result<void> DropInTurn(const std::set<std::string>& names);
   Task GetIndex(const Call& call);
   Task GetMapping(const Call& call);
   Task GetFieldMapping(const Call& call);
@@ -220,11 +224,15 @@ struct SearchApi::Impl {
   void WriteSettings(const std::string& index, codec::JsonWriter& out) const;
 
   // cat.cc
+  /// _cat/count of what an alias with a filter shows.
+  Task CatCount(const Call& call);
   Answer Cat(const Call& call) const;
   Task Stats(const Call& call);
 
   /// Names of existing indices for the path's list, aliases resolved.
   Result<std::vector<std::string>> Names(std::string_view indices, Missing missing) const;
+  /// The same of a list that is resolved already.
+  Result<std::vector<std::string>> NamesAmong(std::string_view resolved, Missing missing) const;
   /// The same, of those that are there.
   std::vector<std::string> NamesOrNone(std::string_view indices) const;
   /// Gives new indices the aliases of their templates.
@@ -284,6 +292,9 @@ class CancelFlag {
  private:
   std::shared_ptr<std::atomic<bool>> flag_;  // shared with the call on the pool
 };
+
+/// Whether the body of an _aliases request drops indices.
+bool RemovesIndex(const codec::Json& body);
 
 /// {"acknowledged":true}
 Answer Acknowledged();

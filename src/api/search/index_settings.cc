@@ -41,10 +41,15 @@ std::string RoutingOf(const Json& options, std::string_view name) {
                               : value->Dump();
 }
 
+/// null and {} are none.
+bool IsNoFilter(const Json& filter) {
+  return filter.is_null() || (filter.is_object() && filter.object().empty());
+}
+
 /// The members of an alias that are kept, in OpenSearch's order.
 Json KeptOptions(const Json& options) {
   Json::Object kept;
-  if (const Json* filter = options.Find("filter"); filter != nullptr && !filter->is_null())
+  if (const Json* filter = options.Find("filter"); filter != nullptr && !IsNoFilter(*filter))
     kept.emplace_back("filter", *filter);
   const std::string both = RoutingOf(options, "routing");
   for (const auto* name : {"index_routing", "search_routing"}) {
@@ -102,6 +107,15 @@ std::optional<Json> IndexSettings::Find(std::string_view kind, const std::string
 
 std::string IndexSettings::Resolve(std::string_view indices) const {
   const std::lock_guard lock(mutex_);
+  return NamesIn(indices);
+}
+
+IndexSettings::Resolved IndexSettings::Reach(std::string_view indices) const {
+  const std::lock_guard lock(mutex_);
+  return {NamesIn(indices), FiltersIn(indices)};
+}
+
+std::string IndexSettings::NamesIn(std::string_view indices) const {
   const auto aliases = kinds_.find(kAlias);
   if (aliases == kinds_.end() || aliases->second.empty()) return std::string(indices);
   std::string resolved;
@@ -169,8 +183,7 @@ std::map<std::string, IndexSettings::Alias> IndexSettings::AliasesOf(std::string
   return all;
 }
 
-std::map<std::string, std::string> IndexSettings::FiltersOf(std::string_view indices) const {
-  const std::lock_guard lock(mutex_);
+std::map<std::string, std::string> IndexSettings::FiltersIn(std::string_view indices) const {
   const auto aliases = kinds_.find(kAlias);
   if (aliases == kinds_.end() || aliases->second.empty()) return {};
   const auto parts = NamesOf(indices);
@@ -224,7 +237,7 @@ Result<void> CheckAliasOptions(const std::string& alias, const Json& options) {
   for (const auto& [name, value] : options.object()) {
     const bool routing = name == "routing" || name == "index_routing" || name == "search_routing";
     const bool flag = name == "is_write_index" || name == "is_hidden";
-    if (name == "filter" && !value.is_null()) {
+    if (name == "filter" && !IsNoFilter(value)) {
       if (const auto checked = engine::Store::CheckQuery(value.Dump()); !checked.ok()) {
         const auto error = engine::ToApiError(checked.error());
         return engine::IllegalArgument("failed to parse filter for alias [" + alias + "]: " + error.reason);
@@ -236,23 +249,22 @@ Result<void> CheckAliasOptions(const std::string& alias, const Json& options) {
   return Ok();
 }
 
-Result<void> IndexSettings::ChangeAliases(const std::vector<AliasChange>& changes) {
-  const auto names = store_.IndexNames("*");
-  if (!names.ok()) return names.error();
-  const std::lock_guard lock(changing_);
+Result<std::map<std::string, Json::Object>> IndexSettings::PlanAliases(
+    const std::vector<AliasChange>& changes, const std::set<std::string>& going) const {
+  HONRYU_TRY(const auto names, store_.IndexNames("*"));
   std::map<std::string, Json::Object> changed;
   for (const auto& [index, alias, options, must_exist] : changes) {
     const auto [found, fresh] = changed.try_emplace(alias);
     if (fresh) found->second = Find(kAlias, alias).value_or(Json()).object();
     const auto gone =
-        std::erase_if(found->second, [&index](const auto& member) { return member.first == index; });
+        std::erase_if(found->second, [&i = index](const auto& member) { return member.first == i; });
     if (!options) {
       if (gone == 0 && must_exist)
         return Error(ErrorCode::kNotFound, "aliases_not_found_exception: aliases [" + alias + "] missing");
       continue;
     }
     HONRYU_TRY_VOID(CheckAliasOptions(alias, *options));
-    if (std::binary_search(names->begin(), names->end(), alias))
+    if (alias == index || (std::binary_search(names.begin(), names.end(), alias) && !going.contains(alias)))
       return Error(ErrorCode::kInvalidArgument,
                    "invalid_alias_name_exception: Invalid alias name [" + alias +
                        "]: an index or data stream exists with the same name as the alias");
@@ -269,14 +281,35 @@ Result<void> IndexSettings::ChangeAliases(const std::vector<AliasChange>& change
     if (count > 1)
       return engine::IllegalArgument("alias [" + alias + "] has more than one write index [" + writers + "]");
   }
+  return changed;
+}
+
+Result<void> IndexSettings::CheckAliases(const std::vector<AliasChange>& changes) const {
+  const auto planned = PlanAliases(changes, {});
+  if (!planned.ok()) return planned.error();
+  return Ok();
+}
+
+Result<void> IndexSettings::ChangeAliases(const std::vector<AliasChange>& changes,
+                                          const std::set<std::string>& going) {
+  const std::lock_guard lock(changing_);
+  HONRYU_TRY(auto changed, PlanAliases(changes, going));
   return CommitAliases(std::move(changed));
 }
 
 Result<void> IndexSettings::CommitAliases(std::map<std::string, Json::Object> changed) {
+  std::map<std::string, std::string> notes;
+  for (const auto& [alias, members] : changed)
+    notes[std::string(kAlias) + "/" + alias] = members.empty() ? std::string() : Json(members).Dump();
+  if (notes.empty()) return Ok();
+  HONRYU_TRY_VOID(store_.PutNotes(std::move(notes)));
+  const std::lock_guard lock(mutex_);
+  auto& aliases = kinds_[std::string(kAlias)];
   for (auto& [alias, members] : changed) {
-    if (members.empty() && !Find(kAlias, alias)) continue;
-    HONRYU_TRY_VOID(
-        Change(kAlias, alias, members.empty() ? std::nullopt : std::optional(Json(std::move(members)))));
+    if (members.empty())
+      aliases.erase(alias);
+    else
+      aliases[alias] = Json(std::move(members));
   }
   return Ok();
 }
@@ -402,6 +435,7 @@ std::optional<Duration> IndexSettings::RetentionOf(std::string_view index) const
 
 void IndexSettings::AddTemplateAliases(const std::string& index) {
   std::vector<AliasChange> changes;
+  const auto own = AliasesOf(index);  // what a request gave it counts more than a template
   {
     const std::lock_guard lock(mutex_);
     for (const Json* part : TemplatesFor(index))
@@ -411,7 +445,7 @@ void IndexSettings::AddTemplateAliases(const std::string& index) {
           constexpr std::string_view kIndex = "{index}";
           if (const auto at = alias.find(kIndex); at != std::string::npos)
             alias.replace(at, kIndex.size(), index);
-          changes.push_back({index, std::move(alias), options});
+          if (!own.contains(alias)) changes.push_back({index, std::move(alias), options});
         }
   }
   for (const auto& change : changes)

@@ -31,9 +31,14 @@ class IndexSettings {
   /// Index names that a list of names, patterns and aliases stands for, as such a list: aliases become their
   /// indices, a data stream or index stays as it is. "" and "_all" mean all.
   std::string Resolve(std::string_view indices) const;
-  /// Of the indices that a list reaches through aliases with filters only: the query (JSON) of what is to be
-  /// seen of each. Of several such aliases what any of them shows.
-  std::map<std::string, std::string> FiltersOf(std::string_view indices) const;
+  struct Resolved {
+    std::string names;  ///< As Resolve gives them.
+    /// Of the indices that the list reaches through aliases with filters only: the query (JSON) of what is to
+    /// be seen of each. Of several such aliases what any of them shows.
+    std::map<std::string, std::string> filters;
+  };
+  /// The names and their filters, both of one moment: no alias comes, goes or changes between them.
+  Resolved Reach(std::string_view indices) const;
   /// Where writes to an alias go; the name itself when it is none. kInvalidArgument for an alias of several
   /// indices without one marked for writing.
   Result<std::string> WriteIndex(std::string_view name) const;
@@ -54,8 +59,12 @@ class IndexSettings {
     bool must_exist = false;             ///< kNotFound unless there is one to go.
   };
   /// Makes all the changes, or none and says why: kInvalidArgument for options that no alias has, a filter
-  /// that is no query, and two indices to write to.
-  Result<void> ChangeAliases(const std::vector<AliasChange>& changes);
+  /// that is no query, and two indices to write to. Readers see all of them or none. `going`: indices that
+  /// are about to be dropped, whose names aliases may have.
+  Result<void> ChangeAliases(const std::vector<AliasChange>& changes,
+                             const std::set<std::string>& going = {});
+  /// The error that ChangeAliases would give.
+  Result<void> CheckAliases(const std::vector<AliasChange>& changes) const;
   Result<void> ForgetIndex(const std::string& index);
 
   /// `kind`: "index_template" (composable), "template" (of the old kind), "component_template", "policy",
@@ -71,7 +80,7 @@ class IndexSettings {
   /// How long the index is kept: by its own settings, else by its templates', else by the lifetime policy
   /// that they name or that takes it by itself. None: as long as the store keeps all.
   std::optional<Duration> RetentionOf(std::string_view index) const;
-  /// Its aliases by the same.
+  /// Its aliases by the same, but for those that it has already.
   void AddTemplateAliases(const std::string& index);
 
  private:
@@ -79,7 +88,13 @@ class IndexSettings {
   /// Makes a change durable, then known; no body: removes it. `changing_` is held, `mutex_` is not: the store
   /// asks for mappings while it holds locks that its catalogue waits for.
   Result<void> Change(std::string_view kind, const std::string& name, std::optional<codec::Json> body);
+  /// The aliases that change, as they are afterwards.
+  Result<std::map<std::string, codec::Json::Object>> PlanAliases(const std::vector<AliasChange>& changes,
+                                                                 const std::set<std::string>& going) const;
   Result<void> CommitAliases(std::map<std::string, codec::Json::Object> changed);
+  /// Both with `mutex_` held.
+  std::string NamesIn(std::string_view indices) const;
+  std::map<std::string, std::string> FiltersIn(std::string_view indices) const;
   std::optional<codec::Json> Find(std::string_view kind, const std::string& name) const;
 
   honryu::search::Store& store_;

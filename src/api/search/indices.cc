@@ -70,44 +70,6 @@ std::string MappingsOf(const Json& body) {
   return mappings->Dump();
 }
 
-/// Takes an action of _aliases apart: {"add":{"index":…,"alias":…,"filter":…}}.
-Result<void> ReadAliasAction(const engine::Store& store, const std::string& what, const Json& options,
-                             std::vector<IndexSettings::AliasChange>& changes,
-                             std::vector<std::string>& dropped) {
-  if (what != "add" && what != "remove" && what != "remove_index")
-    return engine::IllegalArgument("[alias_action] unknown field [" + what + "]");
-  std::vector<std::string> indices, aliases;
-  Json::Object rest;
-  bool must_exist = false;
-  for (const auto& [name, value] : options.object()) {
-    auto* into = name == "index" || name == "indices"   ? &indices
-                 : name == "alias" || name == "aliases" ? &aliases
-                                                        : nullptr;
-    if (into != nullptr) {
-      if (value.is_string()) into->emplace_back(value.StringOr(""));
-      for (const Json& one : value.array()) into->emplace_back(one.StringOr(""));
-    } else if (name == "must_exist") {
-      must_exist = value.BoolOr(false);
-    } else {
-      rest.emplace_back(name, value);
-    }
-  }
-  if (indices.empty()) return engine::IllegalArgument("One of [index] or [indices] is required");
-  if (aliases.empty() && what != "remove_index")
-    return engine::IllegalArgument("One of [alias] or [aliases] is required");
-  for (const std::string& pattern : indices) {
-    // It would stand for every index.
-    if (pattern.empty()) return engine::IllegalArgument("[index] can't be empty string");
-    HONRYU_TRY(const auto names, store.IndexNames(pattern));
-    if (what == "remove_index") dropped.insert(dropped.end(), names.begin(), names.end());
-    for (const std::string& name : names)
-      for (const std::string& alias : aliases)
-        changes.push_back(
-            {name, alias, what == "add" ? std::optional(Json(rest)) : std::nullopt, must_exist});
-  }
-  return Ok();
-}
-
 Error NoIndex(std::string_view name) {
   return Error(ErrorCode::kNotFound, "index_not_found_exception: no such index [" + std::string(name) + "]");
 }
@@ -132,13 +94,21 @@ async::Task<Answer> SearchApi::Impl::CreateIndex(const Call& call) {
         HONRYU_TRY_VOID(CheckAliasOptions(alias, options));
         aliases.push_back({index, alias, options});
       }
-    HONRYU_TRY_VOID(store.PutMapping(index, MappingsOf(json)));
-    HONRYU_TRY_VOID(settings.ChangeAliases(aliases));
-    if (const Json* given = json.Find("settings")) {
+    // All that may be refused is looked at first: a refusal leaves no index behind.
+    HONRYU_TRY_VOID(settings.CheckAliases(aliases));
+    const Json* given = json.Find("settings");
+    if (given != nullptr) {
       const auto retention = RetentionIn(FlatSettings(*given));
       if (!retention.ok()) return retention.error();
-      HONRYU_TRY_VOID(settings.Put("settings", index, *given));
     }
+    engine::Mapping trial;
+    (void)trial.Merge(settings.MappingFor(index)).ok();  // as the store begins an index
+    if (const auto merged = trial.Merge(MappingsOf(json)); !merged.ok())
+      return Error(ErrorCode::kInvalidArgument,
+                   "mapper_parsing_exception: " + std::string(merged.error().message()));
+    HONRYU_TRY_VOID(store.PutMapping(index, MappingsOf(json)));
+    HONRYU_TRY_VOID(settings.ChangeAliases(aliases));
+    if (given != nullptr) HONRYU_TRY_VOID(settings.Put("settings", index, *given));
     ApplyRetention();
     return Ok();
   });
@@ -165,23 +135,29 @@ async::Task<Answer> SearchApi::Impl::DropIndex(const Call& call) {
   const auto names = store.IndexNames(pattern);
   const bool ignore = call.Flag("ignore_unavailable");
   if (!names.ok() && !ignore) co_return Answer::Failed(names.error(), pattern);
-  // What was acknowledged for the index must not bring it back.
-  Result<void> caught_up = co_await CatchUp(call.ctx);
-  if (!caught_up.ok()) co_return Answer::Failed(caught_up.error());
-  Result<void> dropped = co_await upkeep.RunInTurn(
-      [this, list = names.ok() ? *names : std::vector<std::string>()]() -> Result<void> {
-        for (const std::string& name : list) {
-          HONRYU_TRY_VOID(store.DropIndex(name));
-          HONRYU_TRY_VOID(settings.ForgetIndex(name));
-        }
-        return Ok();
-      });
+  Result<void> dropped = co_await DropIndices(call.ctx, names.ok() ? *names : std::vector<std::string>());
   if (!dropped.ok()) co_return Answer::Failed(dropped.error(), pattern);
-  {
-    const std::lock_guard lock(unseen_mutex);
-    recent.clear();
-  }
   co_return Acknowledged();
+}
+
+async::Task<Result<void>> SearchApi::Impl::DropIndices(async::Context ctx, std::vector<std::string> names) {
+  // What was acknowledged for the index must not bring it back.
+  Result<void> caught_up = co_await CatchUp(std::move(ctx));
+  if (!caught_up.ok()) co_return caught_up;
+  Result<void> dropped = co_await upkeep.RunInTurn(
+      [this, list = std::set<std::string>(names.begin(), names.end())] { return DropInTurn(list); });
+  co_return dropped;
+}
+
+Result<void> SearchApi::Impl::DropInTurn(const std::set<std::string>& names) {
+  for (const std::string& name : names) {
+    HONRYU_TRY_VOID(store.DropIndex(name));
+    HONRYU_TRY_VOID(settings.ForgetIndex(name));
+  }
+  // The ids in it are free again.
+  const std::lock_guard lock(unseen_mutex);
+  if (!names.empty()) recent.clear();
+  return Ok();
 }
 
 void SearchApi::Impl::WriteSettings(const std::string& index, JsonWriter& out) const {
@@ -359,7 +335,6 @@ async::Task<Answer> SearchApi::Impl::FieldCaps(const Call& call) {
 
 async::Task<Answer> SearchApi::Impl::GetSettings(const Call& call) {
   const bool global = call.Part(0).starts_with('_') && call.Part(0) != "_all";
-  if (call.method == "PUT") co_return Acknowledged();
   const auto names = Names(global ? std::string_view() : call.Part(0), call.missing());
   if (!names.ok()) co_return Answer::Failed(names.error(), call.Part(0));
   const bool flat = call.Flag("flat_settings");
@@ -417,58 +392,6 @@ async::Task<Answer> SearchApi::Impl::PutSettings(const Call& call) {
   co_return Acknowledged();
 }
 
-async::Task<Answer> SearchApi::Impl::Aliases(const Call& call) {
-  const Result<Json> body = ParseObject(call.request.body.view());
-  if (!body.ok()) co_return Answer::Failed(body.error());
-  const Json* actions = body->Find("actions");
-  if (actions == nullptr || !actions->is_array())
-    co_return Answer::Failed(400, "action_request_validation_exception",
-                             "Validation Failed: 1: Must specify at least one alias action;");
-  Result<void> done = co_await upkeep.RunInTurn([this, list = *actions]() -> Result<void> {
-    std::vector<IndexSettings::AliasChange> changes;
-    std::vector<std::string> dropped;
-    for (const Json& action : list.array())
-      for (const auto& [what, options] : action.object())
-        HONRYU_TRY_VOID(ReadAliasAction(store, what, options, changes, dropped));
-    std::erase_if(changes, [&dropped](const auto& change) {
-      return std::find(dropped.begin(), dropped.end(), change.index) != dropped.end();
-    });
-    HONRYU_TRY_VOID(settings.ChangeAliases(changes));
-    for (const std::string& index : dropped) {
-      HONRYU_TRY_VOID(store.DropIndex(index));
-      HONRYU_TRY_VOID(settings.ForgetIndex(index));
-    }
-    return Ok();
-  });
-  if (!done.ok()) co_return Answer::Failed(done.error());
-  co_return Acknowledged();
-}
-
-async::Task<Answer> SearchApi::Impl::ChangeAlias(const Call& call) {
-  const std::string alias(call.Part(2));
-  const auto names = Names(call.Part(0), {});
-  if (!names.ok()) co_return Answer::Failed(names.error(), call.Part(0));
-  const Result<Json> body = ParseObject(call.request.body.view());
-  if (!body.ok()) co_return Answer::Failed(body.error());
-  const bool remove = call.method == "DELETE";
-  Result<bool> done =
-      co_await upkeep.RunInTurn([this, alias, remove, list = *names, options = *body]() -> Result<bool> {
-        std::vector<IndexSettings::AliasChange> changes;
-        for (const std::string& name : list) {
-          if (!remove) changes.push_back({name, alias, options});
-          if (remove)
-            for (const auto& [known, shown] : settings.AliasesOf(name))
-              if (NameFits(alias == "_all" ? "*" : alias, known))
-                changes.push_back({name, known, std::nullopt});
-        }
-        HONRYU_TRY_VOID(settings.ChangeAliases(changes));
-        return !changes.empty();
-      });
-  if (!done.ok()) co_return Answer::Failed(done.error());
-  if (!*done) co_return Answer::Failed(404, "aliases_not_found_exception", "aliases [" + alias + "] missing");
-  co_return Acknowledged();
-}
-
 /// Days are kept apart inside an index, and dropped one by one: there is nothing to roll over.
 async::Task<Answer> SearchApi::Impl::Rollover(const Call& call) {
   const auto index = settings.WriteIndex(call.Part(0));
@@ -517,7 +440,10 @@ async::Task<Answer> SearchApi::Impl::GetAlias(const Call& call) {
       shown.empty() && !patterns.empty() && call.Part(global ? 1 : 2).find('*') == std::string_view::npos;
   if (call.method == "HEAD") co_return Answer{missing ? 404 : 200, "", false};
   if (missing)
-    co_return Answer::Json(R"({"error":"alias [)" + patterns[0] + R"(] missing","status":404})", 404);
+    co_return Answer::Json(Json(Json::Object{{"error", JsonString("alias [" + patterns[0] + "] missing")},
+                                             {"status", Json(Json::Value(std::int64_t{404}))}})
+                               .Dump(),
+                           404);
   co_return Answer::Json(ByIndex(shown, [&](const std::string& name, JsonWriter& out) {
     out.Key("aliases");
     out.BeginObject();
@@ -622,8 +548,11 @@ async::Task<Answer> SearchApi::Impl::Policy(const Call& call) {
     const auto found = all.find(name);
     if (!name.empty() && found == all.end())
       co_return Answer::Failed(404, "resource_not_found_exception", "Lifecycle policy not found: " + name);
-    if (ism && !name.empty())
-      co_return Answer::Json(R"({"_id":")" + name + R"(",)" + found->second.Dump().substr(1));
+    if (ism && !name.empty()) {
+      Json::Object shown{{"_id", JsonString(name)}};
+      for (const auto& member : found->second.object()) shown.push_back(member);
+      co_return Answer::Json(Json(std::move(shown)).Dump());
+    }
     std::string text;
     JsonWriter out(text);
     out.BeginObject();
@@ -719,13 +648,7 @@ async::Task<Answer> SearchApi::Impl::DataStream(const Call& call) {
   const auto names = drops ? store.IndexNames(name) : Names(name, {});
   if (!names.ok()) co_return Answer::Failed(names.error(), name);
   if (drops) {
-    Result<void> dropped = co_await upkeep.RunInTurn([this, list = *names]() -> Result<void> {
-      for (const std::string& one : list) {
-        HONRYU_TRY_VOID(store.DropIndex(one));
-        HONRYU_TRY_VOID(settings.ForgetIndex(one));
-      }
-      return Ok();
-    });
+    Result<void> dropped = co_await DropIndices(call.ctx, *names);
     if (!dropped.ok()) co_return Answer::Failed(dropped.error(), name);
     co_return Acknowledged();
   }

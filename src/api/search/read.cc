@@ -72,8 +72,9 @@ Json LastSort(const Json& answer) {
 SearchApi::Impl::Target SearchApi::Impl::TargetOf(const async::Context& ctx, std::string_view indices,
                                                   const Missing& missing) const {
   Target target;
-  target.names = settings.Resolve(indices);
-  target.options.filters = settings.FiltersOf(indices);
+  auto reached = settings.Reach(indices);
+  target.names = std::move(reached.names);
+  target.options.filters = std::move(reached.filters);
   target.options.ignore_unavailable = missing.ignore;
   target.options.allow_no_indices = missing.allow_none;
   // The rest of the request's time, less what writing the answer takes.

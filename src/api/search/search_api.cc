@@ -50,17 +50,6 @@ std::string_view KindOf(const Call& call) {
   return "other";
 }
 
-/// Whether the body of an _aliases request drops indices.
-bool RemovesIndex(const Call& call) {
-  const auto body = ParseObject(call.request.body.view());
-  const codec::Json* actions = body.ok() ? body->Find("actions") : nullptr;
-  if (actions == nullptr) return false;
-  for (const codec::Json& action : actions->array())
-    for (const auto& [what, options] : action.object())
-      if (what == "remove_index") return true;
-  return false;
-}
-
 /// What a key must be for.
 std::string_view ScopeOf(const Call& call) {
   const std::string_view what = call.Part(PlaceOfWhat(call));
@@ -69,7 +58,10 @@ std::string_view ScopeOf(const Call& call) {
   if (IsOneOf(what,
               {"_search", "_msearch", "_count", "_field_caps", "_mget", "_analyze", "_pit", "_validate"}))
     return "read";
-  if (what == "_aliases" && RemovesIndex(call)) return "admin";
+  if (what == "_aliases") {
+    const auto body = ParseObject(call.request.body.view());
+    if (body.ok() && RemovesIndex(*body)) return "admin";
+  }
   const bool writes = IsOneOf(what, {"_bulk", "_doc", "_create", "_update"});
   if (call.method == "DELETE" && !writes) return "admin";
   return "write";
@@ -174,6 +166,7 @@ constexpr Methods kMethods[] = {{"_search", "scroll", "GET, POST, DELETE"},
                                 {"_license", "", "GET"},
                                 {"_nodes", "", "GET"},
                                 {"_resolve", "", "GET"},
+                                {"_data_stream", "", "GET, HEAD, PUT, DELETE"},
                                 {"_settings", "", "GET, PUT"},
                                 {"_mapping", "field", "GET"},
                                 {"_mapping", "", "GET, HEAD, PUT, POST"},
@@ -187,6 +180,9 @@ constexpr Methods kMethods[] = {{"_search", "scroll", "GET, POST, DELETE"},
 /// The methods that the request's path takes when its own is none of them; empty when it is.
 std::string_view OtherMethods(const Call& call) {
   const std::size_t at = PlaceOfWhat(call);
+  // Without the names of indices these only tell.
+  if (at == 0 && IsOneOf(call.Part(0), {"_alias", "_mapping", "_mappings", "_settings"}))
+    return call.method == "GET" || call.method == "HEAD" ? "" : "GET, HEAD";
   for (const auto& [name, next, allowed] : kMethods) {
     if (call.Part(at) != name || (!next.empty() && call.Part(at + 1) != next)) continue;
     for (std::string_view rest = allowed;;) {
@@ -373,6 +369,10 @@ async::Task<Answer> SearchApi::Impl::DispatchGlobal(const Call& call) {
   if (what == "_cluster" && next == "health") co_return ClusterHealth(call);
   if (what == "_cluster" && next == "settings") co_return ClusterSettings(call);
   if (what == "_cluster" && next == "state") co_return ClusterState();
+  if (what == "_cat" && next == "count" && get) {
+    Answer counted = co_await CatCount(call);
+    co_return counted;
+  }
   if (what == "_cat") co_return get ? Cat(call) : WrongMethod(call, "GET");
   if (what == "_nodes") co_return Nodes(call);
   if (what == "_license") co_return License();
@@ -466,10 +466,15 @@ async::Task<Answer> SearchApi::Impl::DispatchIndex(const Call& call) {
 }
 
 Result<std::vector<std::string>> SearchApi::Impl::Names(std::string_view indices, Missing missing) const {
+  return NamesAmong(settings.Resolve(indices), missing);
+}
+
+Result<std::vector<std::string>> SearchApi::Impl::NamesAmong(std::string_view resolved,
+                                                             Missing missing) const {
   engine::SearchOptions options;
   options.ignore_unavailable = missing.ignore;
   options.allow_no_indices = missing.allow_none;
-  return store.IndexNames(settings.Resolve(indices), options);
+  return store.IndexNames(resolved, options);
 }
 
 std::vector<std::string> SearchApi::Impl::NamesOrNone(std::string_view indices) const {

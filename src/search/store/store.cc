@@ -335,9 +335,13 @@ void Store::SetNewIndex(std::function<NewIndex(std::string_view)> begin_of) {
 }
 
 Result<void> Store::PutNote(const std::string& name, const std::string& text) {
+  return PutNotes({{name, text}});
+}
+
+Result<void> Store::PutNotes(std::map<std::string, std::string> notes) {
   const std::lock_guard lock(impl_->maintenance);
   Catalogue::Change change;
-  change.notes[name] = text;
+  change.notes = std::move(notes);
   return impl_->catalogue->Commit(change);
 }
 

@@ -1,6 +1,10 @@
 // What a request must not be able to do: more than its key, more than its words.
 
+#include "api/search/index_settings.h"
 #include "search_api_fixture.h"
+
+#include <atomic>
+#include <thread>
 
 namespace honryu::api::search {
 namespace {
@@ -112,6 +116,185 @@ TEST_F(SearchGuardTest, ExclusionsTakeAwayWhatAliasesAndNamesGaveBefore) {
                 .Number("deleted"),
             3);
   EXPECT_EQ(Count("logs"), 4);
+}
+
+TEST_F(SearchGuardTest, NamesAndTheirFiltersAreOfOneMoment) {
+  Make("a", 1);
+  Make("b", 1);
+  IndexSettings settings(*store_);
+  const Json filtered = Json::Parse(R"({"filter":{"term":{"n":1}}})").value();
+  using Change = IndexSettings::AliasChange;
+  ASSERT_TRUE(settings.ChangeAliases({Change{"a", "x", filtered}}).ok());
+  std::atomic<bool> done{false};
+  std::uint64_t looked = 0, wrong = 0;
+  std::thread reader([&] {
+    while (!done || looked < 100) {
+      const auto reached = settings.Reach("x,z");
+      ++looked;
+      // It is always behind one of the two, and never without its filter.
+      if (reached.names != "a,z" && reached.names != "x,a") ++wrong;
+      if (!reached.filters.contains("a")) ++wrong;
+    }
+  });
+  for (int round = 0; round < 200; ++round) {
+    const bool there = round % 2 == 0;
+    const auto moved = settings.ChangeAliases(
+        {Change{"a", there ? "x" : "z", std::nullopt}, Change{"a", there ? "z" : "x", filtered}});
+    if (!moved.ok()) ++wrong;
+  }
+  done = true;
+  reader.join();
+  EXPECT_EQ(wrong, 0U) << "of " << looked;
+  EXPECT_EQ(IndexSettings(*store_).Reach("x").filters.size(), 1U);  // from its notes
+}
+
+TEST_F(SearchGuardTest, NotesArePutTogether) {
+  ASSERT_TRUE(store_->PutNotes({{"k/1", "{}"}, {"k/2", "{}"}}).ok());
+  ASSERT_TRUE(store_->PutNotes({{"k/1", ""}, {"k/3", "[]"}}).ok());
+  EXPECT_EQ(store_->Notes(), (std::map<std::string, std::string>{{"k/2", "{}"}, {"k/3", "[]"}}));
+}
+
+TEST_F(SearchGuardTest, AnIndexBecomesAnAliasOfItsSuccessor) {
+  Make("logs", 2);
+  Make("logs-2", 3);
+  EXPECT_EQ(Change(R"({"add":{"index":"logs-2","alias":"logs"}})").status, 400);
+  EXPECT_EQ(Call("PUT", "/logs/_doc/lost", "{}").status, 201);  // acknowledged, not visible yet
+  const Reply swapped = Change(
+      R"({"remove_index":{"indices":["logs","logs","log*s"]}},{"add":{"index":"logs-2","alias":"logs"}})");
+  EXPECT_EQ(swapped.status, 200) << swapped.body;
+  EXPECT_EQ(Count("logs"), 3);
+  EXPECT_EQ(Call("GET", "/_alias/logs").body, R"({"logs-2":{"aliases":{"logs":{}}}})");
+  EXPECT_EQ(Call("PUT", "/logs/_doc/9?refresh=true", "{}").Text("_index"), "logs-2");
+  EXPECT_EQ(Call("GET", "/_cat/indices?h=index").body, "logs-2\n");
+}
+
+TEST_F(SearchGuardTest, TheIdsOfADroppedIndexAreFreeAgain) {
+  const std::pair<const char*, std::pair<const char*, const char*>> ways[] = {
+      {"DELETE", {"/i", ""}},
+      {"DELETE", {"/_data_stream/i", ""}},
+      {"POST", {"/_aliases", R"({"actions":[{"remove_index":{"index":"i"}}]})"}}};
+  for (const auto& [method, request] : ways) {
+    EXPECT_EQ(Call("PUT", "/i/_create/1?refresh=true", "{}").status, 201) << request.first;
+    EXPECT_EQ(Call("PUT", "/i/_create/2", "{}").status, 201) << request.first;
+    EXPECT_EQ(Call(method, request.first, request.second).status, 200) << request.first;
+    EXPECT_EQ(Call("HEAD", "/i").status, 404) << request.first;
+    EXPECT_EQ(Call("PUT", "/i/_create/1?refresh=true", "{}").status, 201) << request.first;
+    EXPECT_EQ(Count("i"), 1) << request.first;  // what was on its way is gone as well
+    EXPECT_EQ(Call("DELETE", "/i").status, 200);
+  }
+}
+
+TEST_F(SearchGuardTest, ATemplateDoesNotReplaceTheAliasOfTheRequest) {
+  EXPECT_EQ(Call("PUT", "/_index_template/t",
+                 R"({"index_patterns":["t-*"],"template":{"aliases":{"view":{},"more":{}}}})")
+                .status,
+            200);
+  EXPECT_EQ(Call("PUT", "/t-1", R"({"aliases":{"view":{"filter":{"term":{"n":1}}}}})").status, 200);
+  Make("t-1", 3);
+  EXPECT_EQ(Count("view"), 1);
+  EXPECT_EQ(Count("more"), 3);
+}
+
+TEST_F(SearchGuardTest, CatCountCountsWhatAnAliasShows) {
+  Make("logs", 6);
+  Make("other", 1);
+  EXPECT_EQ(Change(R"({"add":{"index":"logs","alias":"few","filter":{"range":{"n":{"lte":2}}}}})").status,
+            200);
+  EXPECT_EQ(Call("GET", "/_cat/count/few?h=count").body, "2\n");
+  EXPECT_EQ(Call("GET", "/_cat/count/few,other?h=count").body, "3\n");
+  EXPECT_EQ(Call("GET", "/_cat/count/logs?h=count").body, "6\n");
+  EXPECT_EQ(Call("GET", "/_cat/count?h=count").body, "7\n");
+  EXPECT_EQ(Call("GET", "/_cat/count/none?h=count").status, 404);
+}
+
+TEST_F(SearchGuardTest, ARefusedIndexIsNotMade) {
+  Make("a", 1);
+  const char* const refused[] = {R"({"aliases":{"a":{}}})",
+                                 R"({"aliases":{"new":{}}})",
+                                 R"({"aliases":{"UPPER":{}}})",
+                                 R"({"settings":{"index.retention.days":"soon"}})",
+                                 R"({"mappings":{"properties":{"n":{"type":"no such type"}}}})",
+                                 R"({"aliases":{"x":{}},"mappings":{"dynamic":"perhaps"}})"};
+  for (const char* body : refused) {
+    EXPECT_EQ(Call("PUT", "/new", body).status, 400) << body;
+    EXPECT_EQ(Call("HEAD", "/new").status, 404) << body;
+  }
+  EXPECT_EQ(Call("HEAD", "/_alias/x").status, 404);
+  EXPECT_EQ(Call("PUT", "/new", R"({"aliases":{"x":{}}})").status, 200);
+}
+
+TEST_F(SearchGuardTest, RemovalsFitPatternsAndSayWhenNothingGoes) {
+  Make("a", 1);
+  Make("b", 1);
+  EXPECT_EQ(Change(R"({"add":{"indices":["a","b"],"aliases":["x1","x2","y"]}})").status, 200);
+  EXPECT_EQ(Change(R"({"remove":{"index":"a","alias":"x*"}})").status, 200);
+  EXPECT_EQ(Call("GET", "/a/_alias").body, R"({"a":{"aliases":{"y":{}}}})");
+  EXPECT_EQ(Call("GET", "/b/_alias").body, R"({"b":{"aliases":{"x1":{},"x2":{},"y":{}}}})");
+  const Reply none = Change(R"({"remove":{"index":"a","alias":"x*"}},{"remove":{"index":"a","alias":"q"}})");
+  EXPECT_EQ(none.status, 404);
+  EXPECT_EQ(none.Text("error.type"), "aliases_not_found_exception");
+  // One that does something is enough, unless it must exist.
+  EXPECT_EQ(Change(R"({"remove":{"index":"*","alias":"x1"}},{"remove":{"index":"a","alias":"q"}})").status,
+            200);
+  EXPECT_EQ(
+      Change(
+          R"({"remove":{"index":"b","alias":"x2"}},{"remove":{"index":"a","alias":"q","must_exist":true}})")
+          .status,
+      404);
+  EXPECT_EQ(Call("GET", "/b/_alias").body, R"({"b":{"aliases":{"x2":{},"y":{}}}})");
+  EXPECT_EQ(Change(R"({"add":{"index":"a","alias":"z"}},{"remove":{"index":"a","alias":"z"}})").status, 200);
+  EXPECT_EQ(Change(R"({"remove":{"index":"*","alias":"_all"}})").status, 200);
+  EXPECT_EQ(Call("GET", "/_alias").body, R"({"a":{"aliases":{}},"b":{"aliases":{}}})");
+}
+
+TEST_F(SearchGuardTest, WritesWithoutAnIndexAreNotAcknowledged) {
+  Make("a", 1);
+  const std::pair<const char*, const char*> requests[] = {
+      {"PUT", "/_settings"}, {"PUT", "/_mapping"},    {"POST", "/_mappings"},     {"PUT", "/_alias/x"},
+      {"POST", "/_alias/x"}, {"DELETE", "/_alias/x"}, {"POST", "/_data_stream/d"}};
+  for (const auto& [method, path] : requests)
+    EXPECT_EQ(Call(method, path, R"({"index.retention.days":3})").status, 405) << method << path;
+  for (const auto* path : {"/_settings", "/_mapping", "/_alias", "/_data_stream"})
+    EXPECT_EQ(Call("GET", path).status, 200) << path;
+  EXPECT_EQ(Call("PUT", "/a/_settings", R"({"index.retention.days":3})").status, 200);
+  EXPECT_EQ(Call("PUT", "/_all/_alias/x").status, 200);
+  EXPECT_EQ(Call("DELETE", "/_all/_alias/x").status, 200);
+}
+
+TEST_F(SearchGuardTest, ScrollsEndAlsoWhenOnlyTheFirstOfSeveralErasuresIsMade) {
+  Make("a", 3);
+  EXPECT_EQ(Call("PUT", "/b", R"({"mappings":{"properties":{"d":{"type":"date"}}}})").status, 200);
+  Bulk("{\"index\":{\"_index\":\"b\"}}\n{\"d\":\"2026-11-20\"}\n");
+  EXPECT_EQ(Change(R"({"add":{"index":"a","alias":"v","filter":{"exists":{"field":"n"}}}},)"
+                   R"({"add":{"index":"b","alias":"v","filter":{"range":{"d":{"gte":"some day"}}}}})")
+                .status,
+            200);
+  const std::string over_a = Call("POST", "/a/_search/point_in_time?keep_alive=1m").Text("pit_id");
+  const std::string look = R"({"pit":{"id":")" + over_a + "\"}}";
+  // A query that no index takes erases nothing, and ends nothing.
+  EXPECT_EQ(Call("POST", "/a/_delete_by_query", R"({"query":{"trem":{}}})").status, 400);
+  EXPECT_EQ(Call("POST", "/_search", look).Number("hits.total.value"), 3);
+  EXPECT_EQ(Call("POST", "/v/_delete_by_query", kEverything).status, 400);
+  EXPECT_EQ(Count("a"), 0);
+  EXPECT_EQ(Call("POST", "/_search", look).status, 404);
+}
+
+TEST_F(SearchGuardTest, AnEmptyFilterIsNone) {
+  Make("a", 2);
+  EXPECT_EQ(Change(R"({"add":{"index":"a","alias":"x","filter":{}}})").status, 200);
+  EXPECT_EQ(Call("PUT", "/a/_alias/y", R"({"filter":null})").status, 200);
+  EXPECT_EQ(Call("GET", "/a/_alias").body, R"({"a":{"aliases":{"x":{},"y":{}}}})");
+  EXPECT_EQ(Count("x"), 2);
+}
+
+TEST_F(SearchGuardTest, NamesInErrorsAreQuoted) {
+  Make("a", 1);
+  const Reply missing = Call("GET", "/_alias/a%22b");
+  EXPECT_EQ(missing.status, 404);
+  EXPECT_EQ(missing.Text("error"), "alias [a\"b] missing");
+  EXPECT_EQ(missing.Number("status"), 404);
+  EXPECT_EQ(Call("PUT", "/_plugins/_ism/policies/a%22b", "{}").status, 200);
+  EXPECT_EQ(Call("GET", "/_plugins/_ism/policies/a%22b").Text("_id"), "a\"b");
 }
 
 }  // namespace
