@@ -9,6 +9,7 @@
 
 #include <gtest/gtest.h>
 
+#include <atomic>
 #include <cstdlib>
 #include <filesystem>
 
@@ -74,6 +75,7 @@ class SearchApiTest : public ::testing::Test {
     api_ = std::make_unique<SearchApi>(
         config_, *store_, client_,
         [this](async::Context ctx, std::vector<client::PutPosition> positions, bool now) {
+          ++awaited_;
           return indexer_->AwaitVisible(std::move(ctx), "documents", std::move(positions), now);
         },
         runtime_, clock_, registry_);
@@ -130,6 +132,7 @@ class SearchApiTest : public ::testing::Test {
   testing::FakeStreamClient client_{clock_};
   SearchConfig config_;
   std::function<bool()> peer_gone_;
+  std::atomic<int> awaited_{0};  // how often the API waited for writes to be visible
   std::string path_;
   std::unique_ptr<honryu::search::Store> store_;
   std::unique_ptr<processors::indexer::Indexer> indexer_;
