@@ -23,7 +23,7 @@ class GeoColumns {
   bool empty() const { return forms_.empty(); }
   /// Documents (of `within`) that may have a point between these latitudes.
   DocSet Near(const DoubleRange& latitudes, DocRange within) const;
-  /// Calls visit(point) for each of the document's points; documents in rising order.
+  /// Calls visit(point) for each of the document's points; fastest where documents rise.
   void Of(std::uint32_t doc, const std::function<void(GeoPoint)>& visit);
 
  private:

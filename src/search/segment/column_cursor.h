@@ -8,7 +8,8 @@
 
 namespace honryu::search {
 
-/// Reads a column in rising order of documents. Where most values are wanted, whole blocks are unpacked.
+/// Reads a column, fastest in rising order of documents. Where most values are wanted, whole blocks are
+/// unpacked.
 class ColumnCursor {
  public:
   ColumnCursor(const Column& column, std::size_t wanted)

@@ -32,7 +32,8 @@ class DocIndex {
   }
   std::size_t byte_size() const { return byte_size_; }
 
-  /// Finds like Find, for documents that only rise: goes on from where the last one was.
+  /// Finds like Find, in any order of documents; fastest where they rise: goes on from where the last one
+  /// was.
   class Walker {
    public:
     /// `index` must outlive it.
@@ -52,10 +53,11 @@ class DocIndex {
         if ((bits_ >> (doc % 64) & 1) == 0) return false;
         rank = rank_ + static_cast<std::size_t>(std::popcount(bits_ & ((1ULL << (doc % 64)) - 1)));
       } else {
-        if (doc > next_) {
+        if (doc > next_ || doc < asked_) {
           rank_ = index_.Before(doc);
           next_ = rank_ < index_.present_ ? codec::LoadU32(index_.words_ + 4ULL * rank_) : UINT32_MAX;
         }
+        asked_ = doc;
         if (doc != next_) return false;
         rank = rank_;
       }
@@ -77,8 +79,9 @@ class DocIndex {
     const DocIndex& index_;
     std::uint32_t word_ = UINT32_MAX;
     std::uint64_t bits_ = 0;
-    std::size_t rank_ = 0;  ///< Documents with values before word_'s; of a list, before next_.
-    std::uint32_t next_ = 0;
+    std::size_t rank_ = 0;     ///< Documents with values before word_'s; of a list, before next_.
+    std::uint32_t next_ = 0;   ///< Of a list: the first document with values from asked_ on.
+    std::uint32_t asked_ = 0;  ///< The last document.
   };
   /// The values of `doc` are [*begin, *end); false when it has none.
   bool Find(std::uint32_t doc, std::size_t* begin, std::size_t* end) const {

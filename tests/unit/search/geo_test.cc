@@ -168,6 +168,29 @@ TEST_F(GeoTest, HitsInOrderOfDistance) {
   EXPECT_TRUE(Refused(R"({"sort":[{"_geo_distance":{"location":[1,2],"mode":"median"}}]})"));
 }
 
+TEST_F(GeoTest, DistancesOfFewDocumentsInOrdersThatFall) {
+  std::vector<std::string> documents;
+  for (int i = 0; i < 200; ++i)
+    documents.push_back(
+        R"({"n":)" + std::to_string(i) + R"(,"m":"word")" +
+        (i % 50 == 10 ? R"(,"location":{"lat":)" + std::to_string(i / 10) + R"(,"lon":139})" : "") + "}");
+  Fill(documents);  // the places are in documents 10, 60, 110 and 160
+  const auto order = [&](const std::string& body, std::size_t key) {
+    std::string found;
+    const Json answer = Run(body);
+    for (const Json& hit : answer.Find("hits")->Find("hits")->array()) {
+      const Json& distance = hit.Find("sort")->array()[key];
+      if (!distance.is_null()) found += hit.Find("_source")->Find("n")->Dump() + " ";
+    }
+    return found;
+  };
+  const std::string from = R"({"_geo_distance":{"location":{"lat":0,"lon":139},"unit":"km")";
+  EXPECT_EQ(order(R"({"size":200,"sort":[)" + from + R"(,"order":"desc"}}]})", 0), "160 110 60 10 ");
+  EXPECT_EQ(order(R"({"size":200,"query":{"match":{"m":"word"}},"sort":["_score",)" + from + "}}]}", 1),
+            "10 60 110 160 ");
+  EXPECT_EQ(order(R"({"size":200,"sort":[{"n":"desc"},)" + from + "}}]}", 1), "160 110 60 10 ");
+}
+
 TEST_F(GeoTest, FieldsOfHitsShowPlaces) {
   Fill({R"({"n":1,"location":{"latitude":34.75,"longitude":135.5,"accuracy":9}})", R"({"n":2})"});
   const Json answer = Run(R"({"sort":["n"],"_source":false,"fields":["location","location.accuracy"]})");
