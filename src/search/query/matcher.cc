@@ -43,6 +43,9 @@ Result<std::int64_t> DateOf(const Scalar& value, std::string_view format, const 
 /// meant for the whole value.
 bool SpansTokens(const FieldView& view, std::string_view pattern) {
   if (view.text() == nullptr || !view.field->keywords) return false;
+  // Tokens of the other analysers hold any character.
+  const auto analyzer = view.text()->analyzer;
+  if (analyzer != AnalyzerKind::kStandard && analyzer != AnalyzerKind::kWords) return false;
   return std::any_of(pattern.begin(), pattern.end(), [](char c) {
     const auto byte = static_cast<unsigned char>(c);
     return byte < 0x80 && std::isalnum(byte) == 0 && c != '*' && c != '?' && c != '\\';

@@ -89,6 +89,15 @@ TEST_F(QueryTest, PatternsThatSpanTokensFitWholeValues) {
   EXPECT_EQ(Find(R"({"wildcard":{"host":{"value":"web-0*","case_insensitive":true}}})"), (Docs{0, 1}));
 }
 
+TEST_F(QueryTest, PatternsFitTokensThatHoldAnyCharacter) {
+  Mapping mapping;
+  ASSERT_TRUE(mapping.Merge(R"({"properties":{"path":{"type":"text","analyzer":"whitespace"}}})").ok());
+  segment_ = BuildSegment(mapping, {R"({"path":"GET /api/users 200"})", R"({"path":"GET /login 200"})",
+                                    R"({"path":"/api/orders"})"});
+  EXPECT_EQ(Find(R"({"wildcard":{"path":"/api/*"}})"), (Docs{0, 2}));
+  EXPECT_EQ(Find(R"({"wildcard":{"path.keyword":"/api/*"}})"), Docs{2});
+}
+
 TEST_F(QueryTest, EmojiAreFound) {
   segment_ = BuildSegment(mapping_, {R"({"m":"リリース完了🎉"})", R"({"m":"nice 👍🏽🎉 work"})",
                                      R"({"m":"👍"})", R"({"m":"I ❤️ Rust"})", R"({"m":"👩\u200d💻 at work"})",
