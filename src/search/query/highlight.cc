@@ -62,11 +62,9 @@ std::vector<Word> Words(std::string_view text) {
 
 void AddWords(const MatchQuery& query, HighlightTerm::Kind last, bool together,
               std::vector<HighlightTerm>& out) {
-  std::vector<std::string> fields;
-  for (const auto& field : query.fields) fields.push_back(field.name);
   const auto words = Words(query.text);
   HighlightTerm whole;
-  whole.fields = fields;
+  whole.fields = query.fields;
   for (std::size_t i = 0; i < words.size(); ++i) {
     const bool prefix = last == HighlightTerm::Kind::kPrefix && i + 1 == words.size();
     if (together && !prefix) {
@@ -74,7 +72,7 @@ void AddWords(const MatchQuery& query, HighlightTerm::Kind last, bool together,
       continue;
     }
     HighlightTerm term;
-    term.fields = fields;
+    term.fields = query.fields;
     term.kind = prefix ? last : HighlightTerm::Kind::kWords;
     term.words = {words[i].text};
     out.push_back(std::move(term));
@@ -135,7 +133,7 @@ struct Collector {
   void AddPattern(const std::string& field, const std::string& pattern, HighlightTerm::Kind kind) const {
     if (pattern.find_first_not_of("*?") == std::string::npos) return;  // fits everything: shows nothing
     HighlightTerm term;
-    if (!field.empty()) term.fields = {field};
+    if (!field.empty()) term.fields = {{field, 1}};
     term.kind = kind;
     std::string folded;
     FoldInto(pattern, folded);
@@ -265,7 +263,7 @@ std::string_view WithoutKeyword(std::string_view name) {
 bool Counts(const HighlightTerm& term, std::string_view path, bool require) {
   if (!require || term.fields.empty()) return true;
   return std::any_of(term.fields.begin(), term.fields.end(),
-                     [path](const std::string& field) { return NameFits(WithoutKeyword(field), path); });
+                     [path](const auto& field) { return NameFits(WithoutKeyword(field.name), path); });
 }
 
 Result<void> ReadOptions(const Json& json, Highlight::Field& field) {

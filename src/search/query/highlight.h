@@ -20,7 +20,7 @@ struct HighlightTerm {
     kPrefix,    ///< A word that begins so.
     kWildcard,  ///< A word that this pattern fits (`*`, `?`).
   };
-  std::vector<std::string> fields;  ///< Names or patterns; empty: any.
+  MatchQuery::Fields fields;  ///< Names or patterns; empty: any.
   Kind kind = Kind::kWords;
   std::vector<std::string> words;  ///< Folded.
 };

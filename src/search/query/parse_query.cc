@@ -8,6 +8,7 @@
 #include <algorithm>
 #include <array>
 #include <charconv>
+#include <cmath>
 #include <functional>
 #include <string_view>
 
@@ -80,6 +81,12 @@ Query Make(Query::Node node, double boost) { return {std::move(node), boost}; }
 Result<Query> ParseMatchAll(const Json& json, std::size_t) { return Make(MatchAllQuery{}, BoostOf(json)); }
 Result<Query> ParseMatchNone(const Json& json, std::size_t) { return Make(MatchNoneQuery{}, BoostOf(json)); }
 
+Error TooManyClauses(std::string_view what, std::size_t clauses) {
+  return {ErrorCode::kInvalidArgument, "too_many_clauses_exception: " + std::string(what) + " has " +
+                                           std::to_string(clauses) + " clauses, the limit is " +
+                                           std::to_string(kMaxClauses)};
+}
+
 Result<void> ParseClauses(const Json* json, std::size_t depth, std::vector<Query>& out) {
   if (json == nullptr) return Ok();
   if (!json->is_array()) {
@@ -87,10 +94,7 @@ Result<void> ParseClauses(const Json* json, std::size_t depth, std::vector<Query
     out.push_back(std::move(query));
     return Ok();
   }
-  if (json->array().size() > kMaxClauses)
-    return Error(ErrorCode::kInvalidArgument, "too_many_clauses_exception: a bool query has " +
-                                                  std::to_string(json->array().size()) +
-                                                  " clauses, the limit is " + std::to_string(kMaxClauses));
+  if (json->array().size() > kMaxClauses) return TooManyClauses("a bool query", json->array().size());
   for (const auto& clause : json->array()) {
     HONRYU_TRY(auto query, Parse(clause, depth));
     out.push_back(std::move(query));
@@ -270,10 +274,13 @@ Result<std::optional<Fuzziness>> FuzzinessOf(const Json& json, std::string_view 
 
 /// The same search word by word, each in any of the fields, and with edits. Runs of Chinese, Japanese and
 /// Korean stay what they are.
-BoolQuery WordByWord(const MatchQuery& whole, const std::optional<Fuzziness>& fuzziness) {
+Result<BoolQuery> WordByWord(const MatchQuery& whole, const std::optional<Fuzziness>& fuzziness) {
   Analyzer analyzer(AnalyzerKind::kStandard);
   std::vector<Token> tokens;
   analyzer.Analyze(whole.text, tokens);
+  if (const auto clauses = tokens.size() * std::max<std::size_t>(1, whole.fields.size());
+      clauses > kMaxClauses)
+    return TooManyClauses("a text in its fields", clauses);
   BoolQuery words;
   auto& clauses = whole.all ? words.must : words.should;
   for (std::size_t i = 0; i < tokens.size();) {
@@ -325,7 +332,10 @@ Result<Query> ParseMatchKind(const Json& json, std::string_view name, MatchQuery
   query.minimum = MinimumOf(*field.body);
   boost = BoostOf(*field.body);
   HONRYU_TRY(const auto fuzziness, FuzzinessOf(*field.body, name));
-  if (fuzziness && kind == MatchQuery::Kind::kTerms) return Make(WordByWord(query, fuzziness), boost);
+  if (fuzziness && kind == MatchQuery::Kind::kTerms) {
+    HONRYU_TRY(auto words, WordByWord(query, fuzziness));
+    return Make(std::move(words), boost);
+  }
   if (fuzziness) return ParsingError("[" + std::string(name) + "] query does not support [fuzziness]");
   return Make(std::move(query), boost);
 }
@@ -374,12 +384,14 @@ Result<Query> ParseMultiMatch(const Json& json, std::size_t) {
   if (fuzziness && query.kind != MatchQuery::Kind::kTerms)
     return ParsingError("Fuzziness not allowed for type [" + std::string(name) + "]");
   // Fields taken together: each word may stand in another one.
-  if (fuzziness || (name == "cross_fields" && query.all))
-    return Make(WordByWord(query, fuzziness), BoostOf(json));
+  if (fuzziness || (name == "cross_fields" && query.all)) {
+    HONRYU_TRY(auto words, WordByWord(query, fuzziness));
+    return Make(std::move(words), BoostOf(json));
+  }
   return Make(std::move(query), BoostOf(json));
 }
 
-void ReadQueryFields(const Json& json, std::vector<MatchQuery::Field>& out) {
+void ReadQueryFields(const Json& json, MatchQuery::Fields& out) {
   if (const auto* field = json.Find("default_field"))
     if (field->StringOr("*") != "*") out.push_back({std::string(field->StringOr("")), 1});
   if (const auto* fields = json.Find("fields"))

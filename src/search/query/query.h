@@ -4,7 +4,9 @@
 #include "honryu/base/time.h"
 
 #include <atomic>
+#include <cstddef>
 #include <cstdint>
+#include <initializer_list>
 #include <limits>
 #include <memory>
 #include <optional>
@@ -20,6 +22,30 @@ struct Query;
 /// A value as a query gives it. Numbers may come as strings and the reverse: each column takes what it can
 /// read.
 using Scalar = std::variant<std::string, std::int64_t, double, bool>;
+
+/// A list whose copies share its elements, so that each word of a text can have the list of fields. Value
+/// type.
+template <class T>
+class SharedList {
+ public:
+  SharedList() = default;
+  SharedList(std::initializer_list<T> items) : SharedList(std::vector<T>(items)) {}
+  explicit SharedList(std::vector<T> items) : items_(std::make_shared<std::vector<T>>(std::move(items))) {}
+  bool empty() const { return items_ == nullptr || items_->empty(); }
+  std::size_t size() const { return items_ == nullptr ? 0 : items_->size(); }
+  const T& operator[](std::size_t i) const { return (*items_)[i]; }
+  const T* begin() const { return items_ == nullptr ? nullptr : items_->data(); }
+  const T* end() const { return items_ == nullptr ? nullptr : items_->data() + items_->size(); }
+  /// Other copies do not see it.
+  void push_back(T item) {
+    if (items_ == nullptr || items_.use_count() > 1)
+      items_ = std::make_shared<std::vector<T>>(begin(), end());
+    items_->push_back(std::move(item));
+  }
+
+ private:
+  std::shared_ptr<std::vector<T>> items_;  // shared: written only while this is its one owner
+};
 
 struct MatchAllQuery {};
 struct MatchNoneQuery {};
@@ -83,7 +109,8 @@ struct MatchQuery {
     std::string name;  ///< May hold `*`.
     double boost = 1;
   };
-  std::vector<Field> fields;  ///< The best one counts; empty: every text field.
+  using Fields = SharedList<Field>;
+  Fields fields;  ///< The best one counts; empty: every text field.
   std::string text;
   Kind kind = Kind::kTerms;
   bool all = false;

@@ -77,7 +77,7 @@ class Parser {
     return true;
   }
 
-  Result<Query> ParseClauses(const std::vector<MatchQuery::Field>& fields, int depth) {
+  Result<Query> ParseClauses(const MatchQuery::Fields& fields, int depth) {
     if (depth > kMaxDepth) return Failed("too deeply nested");
     std::vector<Clause> clauses;
     for (;;) {
@@ -118,7 +118,7 @@ class Parser {
     return Combine(std::move(clauses));
   }
 
-  Result<Query> ParseClause(const std::vector<MatchQuery::Field>& outer, int depth) {
+  Result<Query> ParseClause(const MatchQuery::Fields& outer, int depth) {
     auto fields = outer;
     if (const auto field = TakeField()) {
       if (*field == "_exists_") {
@@ -161,7 +161,7 @@ class Parser {
     return std::nullopt;
   }
 
-  Result<Query> ParseValue(const std::vector<MatchQuery::Field>& fields, int depth) {
+  Result<Query> ParseValue(const MatchQuery::Fields& fields, int depth) {
     if (at_ == text_.size()) return Failed("expected a value");
     const char c = text_[at_];
     if (c == '(') {
@@ -190,7 +190,7 @@ class Parser {
     return Query{std::move(match), 1};
   }
 
-  static Query Wild(const Word& word, MatchQuery match, const std::vector<MatchQuery::Field>& fields) {
+  static Query Wild(const Word& word, MatchQuery match, const MatchQuery::Fields& fields) {
     if (word.pattern.find_first_not_of('*') == std::string::npos) {
       if (fields.empty()) return {MatchAllQuery{}, 1};
       if (fields.size() == 1) return {ExistsQuery{fields[0].name}, 1};
@@ -211,7 +211,7 @@ class Parser {
     return {std::move(match), 1};
   }
 
-  Result<Query> ParsePhrase(const std::vector<MatchQuery::Field>& fields) {
+  Result<Query> ParsePhrase(const MatchQuery::Fields& fields) {
     ++at_;
     MatchQuery match;
     match.fields = fields.empty() ? options_.fields : fields;
@@ -226,7 +226,7 @@ class Parser {
     return Query{std::move(match), 1};
   }
 
-  Result<Query> ParseRegexp(const std::vector<MatchQuery::Field>& fields) {
+  Result<Query> ParseRegexp(const MatchQuery::Fields& fields) {
     ++at_;
     MatchQuery match;
     match.fields = fields.empty() ? options_.fields : fields;
@@ -239,13 +239,13 @@ class Parser {
     return Query{std::move(match), 1};
   }
 
-  Result<std::string> OneField(const std::vector<MatchQuery::Field>& fields) const {
+  Result<std::string> OneField(const MatchQuery::Fields& fields) const {
     const auto& all = fields.empty() ? options_.fields : fields;
     if (all.size() != 1) return Failed("a range needs a field");
     return all[0].name;
   }
 
-  Result<Query> ParseRange(const std::vector<MatchQuery::Field>& fields) {
+  Result<Query> ParseRange(const MatchQuery::Fields& fields) {
     RangeQuery range;
     HONRYU_TRY(range.field, OneField(fields));
     range.time_zone = options_.time_zone;
@@ -261,7 +261,7 @@ class Parser {
     return Query{std::move(range), 1};
   }
 
-  Result<Query> ParseComparison(const std::vector<MatchQuery::Field>& fields) {
+  Result<Query> ParseComparison(const MatchQuery::Fields& fields) {
     RangeQuery range;
     HONRYU_TRY(range.field, OneField(fields));
     range.time_zone = options_.time_zone;

@@ -11,7 +11,7 @@
 namespace honryu::search {
 
 struct QueryStringOptions {
-  std::vector<MatchQuery::Field> fields;  ///< For words without a field; empty: every string field.
+  MatchQuery::Fields fields;  ///< For words without a field; empty: every string field.
   bool all = false;                       ///< Words without an operator between them must all match.
   std::string time_zone;                  ///< Of dates in ranges.
   std::uint32_t phrase_slop = 0;

@@ -310,12 +310,39 @@ TEST(ParseQuery, NamesWhatItDoesNotKnow) {
   EXPECT_NE(refuse(R"({"range":{"n":{"gte":1,"above":2}}})").reason.find("[above]"), std::string::npos);
   EXPECT_NE(refuse(R"({"match":{"a":"x","b":"y"}})").reason.find("multiple fields"), std::string::npos);
   EXPECT_NE(refuse(R"({"bool":{"musst":[]}})").reason.find("[musst]"), std::string::npos);
+  // Each word in each field is a clause.
+  std::string fields, words;
+  for (int i = 0; i < 300; ++i) {
+    fields += (i > 0 ? "," : "") + ("\"f" + std::to_string(i)) + "\"";
+    words += "w" + std::to_string(i) + " ";
+  }
+  for (const char* kind : {R"("fuzziness":1)", R"("type":"cross_fields","operator":"and")"})
+    EXPECT_EQ(
+        refuse(R"({"multi_match":{"query":")" + words + R"(","fields":[)" + fields + "]," + kind + "}}").type,
+        "too_many_clauses_exception");
   refuse(R"({"terms":{"n":5}})");
   refuse(R"({"match_all":{},"term":{"a":1}})");
   refuse("{}");
   std::string deep = R"({"match_all":{}})";
   for (int i = 0; i < 25; ++i) deep = R"({"bool":{"must":)" + deep + "}}";
   EXPECT_TRUE(ParseQuery(codec::Json::Parse(deep).value()).ok());
+}
+
+TEST(ParseQuery, WordsShareTheListOfTheirFields) {
+  const auto parsed = ParseQuery(
+      codec::Json::Parse(
+          R"({"multi_match":{"query":"a b","fields":["x","y"],"type":"cross_fields","operator":"and"}})")
+          .value());
+  ASSERT_TRUE(parsed.ok());
+  const auto& words = std::get<BoolQuery>(parsed->node).must;
+  ASSERT_EQ(words.size(), 2u);
+  const auto &first = std::get<MatchQuery>(words[0].node).fields,
+             &second = std::get<MatchQuery>(words[1].node).fields;
+  EXPECT_EQ(first.begin(), second.begin());
+  auto longer = first;
+  longer.push_back({"z", 1});
+  EXPECT_EQ(longer.size(), 3u);
+  EXPECT_EQ(first.size(), 2u);
 }
 
 TEST(Pattern, RegularExpressionsAreBounded) {
