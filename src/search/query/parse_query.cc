@@ -533,6 +533,14 @@ Result<Query> ParseGeoBox(const Json& json, std::size_t) {
       return ParsingError("failed to parse bounding box: unexpected field [" + name + "]");
     }
   }
+  for (const double latitude : {query.top, query.bottom})
+    if (!(std::fabs(latitude) <= 90))
+      return IllegalArgument("illegal latitude value [" + std::to_string(latitude) +
+                             "] for geo_bounding_box");
+  for (const double longitude : {query.left, query.right})
+    if (!(std::fabs(longitude) <= 180))
+      return IllegalArgument("illegal longitude value [" + std::to_string(longitude) +
+                             "] for geo_bounding_box");
   if (query.top < query.bottom)
     return IllegalArgument("top is below bottom corner: " + std::to_string(query.top) + " vs. " +
                            std::to_string(query.bottom));

@@ -207,7 +207,12 @@ TEST_F(GeoTest, QueriesThatMakeNoSenseAreRefused) {
         R"({"geo_distance":{"distance":"0km","location":[1,2]}})",
         R"({"geo_distance":{"distance":"5 parsec","location":[1,2]}})",
         R"({"geo_bounding_box":{"location":{"top":1,"bottom":2,"left":0,"right":1}}})",
-        R"({"geo_bounding_box":{"location":{"top":"x"}}})",
+        R"({"geo_bounding_box":{"location":{"top":"x"}}})", R"({"geo_bounding_box":{"location":{"top":91}}})",
+        R"({"geo_bounding_box":{"location":{"bottom":-90.5}}})",
+        R"({"geo_bounding_box":{"location":{"left":-181,"right":10}}})",
+        R"({"geo_bounding_box":{"location":{"right":1000}}})",
+        R"q({"geo_bounding_box":{"location":{"wkt":"BBOX (1, 200, 3, 2)"}}})q",
+        R"q({"geo_bounding_box":{"location":{"wkt":"BBOX (nan, 2, 3, 2)"}}})q",
         R"({"geo_bounding_box":{"location":{"middle":1}}})", R"({"geo_bounding_box":{"location":{}}})",
         R"q({"geo_bounding_box":{"location":{"wkt":"BBOX (1, 2, 3)"}}})q"})
     EXPECT_TRUE(Refused(R"({"query":)" + query + "}")) << query;
