@@ -1,6 +1,7 @@
 #include "command.h"
 #include "connection.h"
 #include "honryu/base/units.h"
+#include "search_tail.h"
 #include "search_view.h"
 
 #include <sys/ioctl.h>
@@ -10,11 +11,12 @@
 #include <cstdio>
 #include <cstdlib>
 #include <ctime>
-#include <map>
 #include <memory>
 #include <set>
 #include <string>
+#include <string_view>
 #include <thread>
+#include <utility>
 #include <vector>
 
 namespace honryu::app {
@@ -35,7 +37,6 @@ struct Options {
 };
 
 constexpr std::int64_t kDayMs = 86'400'000;
-constexpr int kFollowBatch = 1000;
 constexpr std::chrono::seconds kFollowEvery{1};
 
 /// Midnight of the day that holds `ms`, in the zone in which times are shown.
@@ -165,11 +166,16 @@ void WarnOfParts(const Json& answer) {
                  static_cast<long long>(failed));
 }
 
+/// JSON for standard output: a terminal obeys nothing of it.
+std::string Shown(std::string_view json) {
+  return ::isatty(STDOUT_FILENO) == 1 ? HarmlessJson(json) : std::string(json);
+}
+
 void PrintHit(const SearchView& view, const Options& options, const Json& hit) {
   if (options.output == "text")
     std::printf("%s\n", view.Event(hit).c_str());
   else if (const Json* source = hit.Find("_source"))
-    std::printf("%s\n", source->Dump().c_str());
+    std::printf("%s\n", Shown(source->Dump()).c_str());
 }
 
 int Once(Searcher& searcher, const Options& options, SearchView view, Span span, std::size_t columns) {
@@ -180,7 +186,9 @@ int Once(Searcher& searcher, const Options& options, SearchView view, Span span,
   const auto response = searcher.Ask(Body(options, span, histogram || options.output == "answer"));
   if (!response.ok()) return Fail(response.error());
   if (options.output == "answer") {
-    std::printf("%.*s\n", static_cast<int>(response->body.size()), response->body.data());
+    const std::string text = Shown(response->body.view());
+    std::fwrite(text.data(), 1, text.size(), stdout);
+    std::fputc('\n', stdout);
     return response->status == 200 ? 0 : 1;
   }
   const auto answer = searcher.Read(*response);
@@ -210,70 +218,16 @@ int Once(Searcher& searcher, const Options& options, SearchView view, Span span,
   return 0;
 }
 
-/// Where each shard was read up to: its events become visible in their order, so that what is behind is new,
-/// however old its own time is.
-class Tail {
- public:
-  /// Of all that is there now.
-  Result<void> Begin(Searcher& searcher) {
-    HONRYU_TRY(const auto answer,
-               searcher.Search(R"({"size":0,"aggs":{"s":{"terms":{"field":"_shard","size":10000},
-                 "aggs":{"l":{"top_hits":{"size":1,"_source":false,"sort":[{"_sequence":"desc"}]}}}}}})"));
-    if (const Json* buckets = At(answer, {"aggregations", "s", "buckets"}))
-      for (const Json& bucket : buckets->array()) {
-        const Json* name = bucket.Find("key");
-        const Json* hits = At(bucket, {"l", "hits", "hits"});
-        if (name == nullptr || hits == nullptr || hits->array().empty()) continue;
-        const Json* sort = hits->array()[0].Find("sort");
-        if (sort != nullptr && !sort->array().empty())
-          last_[std::string(name->StringOr(""))] = sort->array()[0].IntOr(0);
-      }
-    return Ok();
-  }
-  std::string Body(const Options& options) const {
-    std::string newer, known;
-    for (const auto& [shard, sequence] : last_) {
-      newer += R"({"bool":{"filter":[{"term":{"_shard":)" + Quoted(shard) +
-               R"(}},{"range":{"_sequence":{"gt":)" + std::to_string(sequence) + "}}}]}},";
-      known += (known.empty() ? "" : ",") + Quoted(shard);
-    }
-    return R"({"size":)" + std::to_string(kFollowBatch) +
-           R"(,"track_total_hits":false,"sort":[{"_sequence":"asc"},{"_shard":"asc"},{"_time":"asc"}],"query":{"bool":{"must":[)" +
-           Matching(options) + R"(],"filter":[{"bool":{"should":[)" + newer +
-           R"({"bool":{"must_not":[{"terms":{"_shard":[)" + known + "]}}]}}]}}]}}," + Highlighting() + "}";
-  }
-  /// The hits in the order of their time, which is the first value of their sort then.
-  std::vector<Json> Take(const Json& answer) {
-    std::multimap<std::int64_t, Json> by_time;  // those of one moment in the order of their shards
-    std::vector<Json> events;
-    const Json* hits = At(answer, {"hits", "hits"});
-    if (hits == nullptr) return events;
-    for (const Json& hit : hits->array()) {
-      const Json* sort = hit.Find("sort");
-      if (sort == nullptr || sort->array().size() != 3) continue;
-      const auto& values = sort->array();
-      auto& last = last_[std::string(values[1].StringOr(""))];
-      last = std::max(last, values[0].IntOr(0));
-      Json::Object members = hit.object();
-      for (auto& [name, value] : members)
-        if (name == "sort") value = Json(Json::Array{values[2]});
-      by_time.emplace(values[2].IntOr(0), Json(std::move(members)));
-    }
-    for (auto& [time, event] : by_time) events.push_back(std::move(event));
-    return events;
-  }
-
- private:
-  std::map<std::string, std::int64_t> last_;
-};
-
 int Follow(Searcher& searcher, Options options, const SearchView& view, const Span& span) {
-  Tail tail;
-  if (const auto begun = tail.Begin(searcher); !begun.ok()) return Fail(begun.error());
+  SearchTail tail;
+  const auto ends = searcher.Search(SearchTail::BeginBody());
+  if (!ends.ok()) return Fail(ends.error());
+  if (const auto begun = tail.Begin(*ends); !begun.ok()) return Fail(begun.error());
   // What is there first, the newest at the bottom.
   options.oldest_first = false;
   const auto before = searcher.Search(Body(options, span, false));
   if (!before.ok()) return Fail(before.error());
+  WarnOfParts(*before);
   const auto print = [&](const Json& hit) { PrintHit(view, options, hit); };
   std::set<std::string> shown;  // came after the tail began, and before this
   const auto name_of = [](const Json& hit) {
@@ -286,19 +240,28 @@ int Follow(Searcher& searcher, Options options, const SearchView& view, const Sp
       print(*hit);
       shown.insert(name_of(*hit));
     }
-  bool told = false;
+  bool told = false, damaged = NumberAt(*before, {"_shards", "failed"}) > 0;
+  const auto next = [&]() -> Result<SearchTail::Events> {
+    HONRYU_TRY(const auto answer, searcher.Search(tail.Body(Matching(options), Highlighting())));
+    HONRYU_TRY(auto events, tail.Take(answer));
+    const bool was = std::exchange(damaged, NumberAt(answer, {"_shards", "failed"}) > 0);
+    if (damaged && !was) WarnOfParts(answer);
+    return events;
+  };
   for (;;) {
     std::fflush(stdout);
-    const auto answer = searcher.Search(tail.Body(options));
-    if (!answer.ok() && answer.error().code() == ErrorCode::kInvalidArgument) return Fail(answer.error());
-    if (!answer.ok() && !told)
-      std::fprintf(stderr, "honryu: %s; trying again\n", answer.error().message().c_str());
-    if (answer.ok() && told) std::fprintf(stderr, "honryu: the server answers again\n");
-    told = !answer.ok();
-    const auto events = answer.ok() ? tail.Take(*answer) : std::vector<Json>();
-    for (const Json& hit : events)
-      if (!shown.contains(name_of(hit))) print(hit);
-    if (events.size() < kFollowBatch) std::this_thread::sleep_for(kFollowEvery);
+    const auto events = next();
+    if (!events.ok() && events.error().code() == ErrorCode::kInvalidArgument) return Fail(events.error());
+    if (!events.ok() && !told)
+      std::fprintf(stderr, "honryu: %s; trying again\n", events.error().message().c_str());
+    if (events.ok() && told) std::fprintf(stderr, "honryu: the server answers again\n");
+    told = !events.ok();
+    if (events.ok())
+      for (const Json& hit : events->hits)
+        if (!shown.contains(name_of(hit))) print(hit);
+    if (events.ok() && events->full) continue;
+    if (events.ok()) shown.clear();  // what came while the tail began is through
+    std::this_thread::sleep_for(kFollowEvery);
   }
 }
 

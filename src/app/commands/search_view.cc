@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <array>
 #include <cstdint>
+#include <cstdio>
 #include <ctime>
 #include <initializer_list>
 #include <optional>
@@ -25,24 +26,20 @@ bool In(const std::array<Range, N>& ranges, std::uint32_t c) {
                      [c](const Range& one) { return c >= one.first && c <= one.last; });
 }
 
-/// East Asian Width W and F (Unicode 15, blocks rounded), and emoji that terminals draw twice as wide.
-constexpr std::array<Range, 17> kWide = {{{0x1100, 0x115f},
-                                          {0x231a, 0x231b},
-                                          {0x2329, 0x232a},
-                                          {0x23e9, 0x23ec},
-                                          {0x2e80, 0x303e},
-                                          {0x3041, 0x33ff},
-                                          {0x3400, 0x4dbf},
-                                          {0x4e00, 0x9fff},
-                                          {0xa000, 0xa4cf},
-                                          {0xa960, 0xa97f},
-                                          {0xac00, 0xd7a3},
-                                          {0xf900, 0xfaff},
-                                          {0xfe30, 0xfe6f},
-                                          {0xff00, 0xff60},
-                                          {0xffe0, 0xffe6},
-                                          {0x1f300, 0x1faff},
-                                          {0x20000, 0x3fffd}}};
+/// East Asian Width W and F (Unicode 15; of the supplementary planes blocks rounded).
+constexpr std::array<Range, 56> kWide = {
+    {{0x1100, 0x115f},   {0x231a, 0x231b},   {0x2329, 0x232a},   {0x23e9, 0x23ec},   {0x23f0, 0x23f0},
+     {0x23f3, 0x23f3},   {0x25fd, 0x25fe},   {0x2614, 0x2615},   {0x2648, 0x2653},   {0x267f, 0x267f},
+     {0x2693, 0x2693},   {0x26a1, 0x26a1},   {0x26aa, 0x26ab},   {0x26bd, 0x26be},   {0x26c4, 0x26c5},
+     {0x26ce, 0x26ce},   {0x26d4, 0x26d4},   {0x26ea, 0x26ea},   {0x26f2, 0x26f3},   {0x26f5, 0x26f5},
+     {0x26fa, 0x26fa},   {0x26fd, 0x26fd},   {0x2705, 0x2705},   {0x270a, 0x270b},   {0x2728, 0x2728},
+     {0x274c, 0x274c},   {0x274e, 0x274e},   {0x2753, 0x2755},   {0x2757, 0x2757},   {0x2795, 0x2797},
+     {0x27b0, 0x27b0},   {0x27bf, 0x27bf},   {0x2b1b, 0x2b1c},   {0x2b50, 0x2b50},   {0x2b55, 0x2b55},
+     {0x2e80, 0x303e},   {0x3041, 0x33ff},   {0x3400, 0x4dbf},   {0x4e00, 0x9fff},   {0xa000, 0xa4cf},
+     {0xa960, 0xa97f},   {0xac00, 0xd7a3},   {0xf900, 0xfaff},   {0xfe10, 0xfe19},   {0xfe30, 0xfe6f},
+     {0xff00, 0xff60},   {0xffe0, 0xffe6},   {0x16fe0, 0x18d08}, {0x1aff0, 0x1b2fb}, {0x1f004, 0x1f004},
+     {0x1f0cf, 0x1f0cf}, {0x1f18e, 0x1f18e}, {0x1f191, 0x1f19a}, {0x1f200, 0x1f265}, {0x1f300, 0x1faff},
+     {0x20000, 0x3fffd}}};
 constexpr std::array<Range, 10> kNarrow = {{{0x300, 0x36f},
                                             {0x483, 0x489},
                                             {0x591, 0x5bd},
@@ -108,7 +105,10 @@ class Line {
   std::string Take() { return std::move(text_); }
 
  private:
-  void Paint(std::string_view sgr, std::string_view text) {
+  void Paint(std::string_view sgr, std::string_view marked) {
+    // Marks without a partner come from the event itself.
+    std::string text(marked);
+    std::erase_if(text, [](char c) { return c == kMark[0] || c == kUnmark[0]; });
     if (text.empty()) return;
     if (!color_ || sgr.empty()) {
       text_ += text;
@@ -194,7 +194,7 @@ std::size_t DisplayWidth(std::string_view utf8) {
   return width;
 }
 
-std::string Harmless(std::string_view text) {
+std::string Harmless(std::string_view text, bool marked) {
   std::string out;
   out.reserve(text.size());
   for (std::size_t at = 0; at < text.size();) {
@@ -202,12 +202,33 @@ std::string Harmless(std::string_view text) {
     const auto c = Next(text, at);
     const bool mark =
         c == static_cast<unsigned char>(kMark[0]) || c == static_cast<unsigned char>(kUnmark[0]);
-    if (c < 0x20 && !mark)
+    if (c < 0x20 && !(marked && mark))
       out += ' ';
     else if ((c >= 0x7f && c < 0xa0) || c == 0xfffd || In(kBidi, c))
       out += "\xef\xbf\xbd";
     else
       out += text.substr(begin, at - begin);
+  }
+  return out;
+}
+
+std::string HarmlessJson(std::string_view json) {
+  std::string out;
+  out.reserve(json.size());
+  for (std::size_t at = 0; at < json.size();) {
+    const auto begin = at;
+    const auto c = Next(json, at);
+    if (c < 0x20 && c != '\n') {
+      out += ' ';
+    } else if (c == 0xfffd) {
+      out += "\xef\xbf\xbd";
+    } else if ((c >= 0x7f && c < 0xa0) || In(kBidi, c)) {
+      std::array<char, 8> escape{};
+      std::snprintf(escape.data(), escape.size(), "\\u%04x", static_cast<unsigned>(c));
+      out += escape.data();
+    } else {
+      out += json.substr(begin, at - begin);
+    }
   }
   return out;
 }
@@ -242,7 +263,7 @@ std::string SearchView::Event(const Json& hit) const {
         if (member.name == wanted || member.name.starts_with(wanted + ".")) {
           line.Add("", "  ");
           line.Add(kDim, Harmless(member.name) + "=");
-          line.AddMarked("", Harmless(member.text));
+          line.AddMarked("", Harmless(member.text, member.found));
         }
     return line.Take();
   }
@@ -253,18 +274,18 @@ std::string SearchView::Event(const Json& hit) const {
   });
   if (const auto level = TakeFirst(members, kLevels)) {
     line.Add("", "  ");
-    line.AddMarked(ColorOfLevel(level->text), Harmless(level->text));
+    line.AddMarked(ColorOfLevel(level->text), Harmless(level->text, level->found));
   }
   if (const auto message = TakeFirst(members, kMessages)) {
     line.Add("", "  ");
-    line.AddMarked("", Harmless(message->text));
+    line.AddMarked("", Harmless(message->text, message->found));
   }
   for (int order = 0; order <= 2; ++order)
     for (const auto& member : members) {
       if (member.order != order) continue;
       line.Add("", "  ");
       line.Add(kDim, Harmless(member.name) + "=");
-      line.AddMarked("", Harmless(member.text));
+      line.AddMarked("", Harmless(member.text, member.found));
     }
   return line.Take();
 }

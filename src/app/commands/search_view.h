@@ -15,8 +15,11 @@ namespace honryu::app {
 std::size_t DisplayWidth(std::string_view utf8);
 
 /// What a terminal would obey, or what would show text in another order than it stands, replaced: nothing of
-/// an event moves the cursor. Keeps the marks below.
-std::string Harmless(std::string_view text);
+/// an event moves the cursor. The marks below are kept where `marked`.
+std::string Harmless(std::string_view text, bool marked = false);
+/// The same for JSON, which stays the same JSON: such characters become \u escapes, but pieces that are no
+/// UTF-8 U+FFFD, and control characters, which valid JSON has between values only, blanks.
+std::string HarmlessJson(std::string_view json);
 
 /// Around what was found, in highlighted texts.
 inline constexpr std::string_view kMark = "\x01", kUnmark = "\x02";

@@ -22,6 +22,8 @@ TEST(SearchView, WidthsAreThoseOfATerminal) {
   EXPECT_EQ(DisplayWidth("東京タワー"), 10u);
   EXPECT_EQ(DisplayWidth("ﾊﾝｶｸ"), 4u);
   EXPECT_EQ(DisplayWidth("ＡＢ한글😀"), 10u);
+  EXPECT_EQ(DisplayWidth("✅❌❗⚡⭐⏰☔⛔✨➕⬛🀄"), 24u);
+  EXPECT_EQ(DisplayWidth("✓✗→•⚠"), 5u);
   EXPECT_EQ(DisplayWidth("e\xcc\x81"), 1u);     // e and a combining accent
   EXPECT_EQ(DisplayWidth("\xff\xe6\x9d"), 2u);  // no UTF-8: a sign for each piece
 }
@@ -36,7 +38,8 @@ TEST(SearchView, NothingOfAnEventMovesTheCursorOrTurnsText) {
                      "exe.txt"),
             "\xef\xbf\xbd"
             "exe.txt");
-  EXPECT_EQ(Harmless("日本 \x01語\x02"), "日本 \x01語\x02");
+  EXPECT_EQ(Harmless("日本 \x01語\x02", true), "日本 \x01語\x02");
+  EXPECT_EQ(Harmless("日本 \x01語\x02"), "日本  語 ");
   SearchView view;
   const auto line = view.Event(Hit(R"({"message":"\u001b]0;title\u0007","k\u001b[1m":"v"})"));
   EXPECT_EQ(line.find('\x1b'), std::string::npos);
@@ -59,6 +62,36 @@ TEST(SearchView, ALineBeginsWithWhatMattersAndDoesNotRepeatItsTime) {
   view.whole_time = false;
   view.fields = {"none"};
   EXPECT_EQ(view.Event(Hit("{}")), "00:00:00.123");
+}
+
+TEST(SearchView, MarksOfAnEventHighlightNothing) {
+  SearchView view;
+  view.color = true;
+  const auto line = [&](const std::string& text, const std::string& highlight = "{}") {
+    return view.Event(Hit(R"({"message":")" + text + R"("})", highlight));
+  };
+  EXPECT_EQ(line(R"(a\u0001b\u0002c)").find("\x1b[1;33m"), std::string::npos);
+  // Highlighted, but with marks of its own before and within what was found.
+  const auto found = line(R"(\u0002x\u0001y)", R"({"message":["\u0002x\u0001\u0001y\u0002"]})");
+  EXPECT_NE(found.find("\x1b[1;33my\x1b[0m"), std::string::npos);
+  for (const auto& one : {line(R"(a\u0001b)"), found}) {
+    EXPECT_EQ(one.find('\x01'), std::string::npos);
+    EXPECT_EQ(one.find('\x02'), std::string::npos);
+  }
+}
+
+TEST(SearchView, JsonOnATerminalMovesNoCursorAndStaysTheSame) {
+  const std::string text =
+      "{\"a\":\"x\x7f\xc2\x9b"
+      "31m \xe2\x80\xae"
+      "y\xe2\x81\xa6"
+      "\xc2\xa0東京\"}";
+  const auto shown = HarmlessJson(text);
+  EXPECT_EQ(shown, "{\"a\":\"x\\u007f\\u009b31m \\u202ey\\u2066\xc2\xa0東京\"}");
+  EXPECT_EQ(Json::Parse(shown).value().Find("a")->StringOr(""),
+            Json::Parse(text).value().Find("a")->StringOr(""));
+  EXPECT_EQ(HarmlessJson("{\n\t\"a\":1}\r\x1b[2J"), "{\n \"a\":1}  [2J");
+  EXPECT_EQ(HarmlessJson("\x9b"), "\xef\xbf\xbd");
 }
 
 TEST(SearchView, LinesAreCutAtTheTerminalsWidthBetweenCharacters) {
