@@ -12,8 +12,8 @@ namespace honryu::search {
 
 struct QueryStringOptions {
   MatchQuery::Fields fields;  ///< For words without a field; empty: every string field.
-  bool all = false;                       ///< Words without an operator between them must all match.
-  std::string time_zone;                  ///< Of dates in ranges.
+  bool all = false;           ///< Words without an operator between them must all match.
+  std::string time_zone;      ///< Of dates in ranges.
   std::uint32_t phrase_slop = 0;
 };
 
