@@ -76,8 +76,9 @@ class Mapping {
   /// Takes the `properties`, `dynamic` (true; false: new fields are kept in the source only; strict:
   /// documents with new fields are refused, see Allows; also of single objects) and `dynamic_templates` of an
   /// OpenSearch mapping (JSON text of {"properties":{…}}, or of the whole
-  /// {"mappings":…}) over what is known. kInvalidArgument for unknown types and analysers, and for a type
-  /// other than the one that documents have already.
+  /// {"mappings":…}) over what is known: a field's format, analyser and further views stay where it names
+  /// none. kInvalidArgument for unknown types, analysers and date formats, and for a type other than the one
+  /// that documents have already.
   Result<void> Merge(std::string_view json);
   /// {"properties":{…}} with everything known, dotted names as nested objects. Objects whose members make a
   /// place ({latitude, longitude}, GeoJSON …) have the type geo_point, too: queries take them as one.

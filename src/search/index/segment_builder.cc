@@ -36,7 +36,9 @@ std::optional<double> NumberOf(const simdjson::dom::element& element) {
 
 /// A date in the format that the mapping gives the field.
 std::optional<std::int64_t> OwnDate(std::string_view format, std::string_view text) {
-  if (format.empty()) return std::nullopt;
+  // Date math is for queries: what "now" was is not in the document.
+  if (format.empty() || text.starts_with("now") || text.find("||") != std::string_view::npos)
+    return std::nullopt;
   DateReading reading;
   reading.format = format;
   const auto ms = ParseDate(text, reading);
@@ -294,7 +296,8 @@ void SegmentBuilder::AddLong(Node& node, std::int64_t value) {
     case FieldType::kKeyword:
       return Store(*field, std::to_string(value), true);
     case FieldType::kDate:
-      return field->dates.Add(docs_, field->spec.format == "epoch_second" ? value * 1000 : value);
+      if (const auto ms = DateOfNumber(value, field->spec.format)) return field->dates.Add(docs_, *ms);
+      [[fallthrough]];
     case FieldType::kBoolean:
     case FieldType::kGeoPoint:
       Conflict(*field);
@@ -313,6 +316,8 @@ void SegmentBuilder::AddDouble(Node& node, double value) {
     case FieldType::kKeyword:
       return Store(*field, DoubleText(value), true);
     case FieldType::kDate:
+      if (const auto ms = DateOfNumber(value, field->spec.format)) return field->dates.Add(docs_, *ms);
+      [[fallthrough]];
     case FieldType::kBoolean:
     case FieldType::kGeoPoint:
       Conflict(*field);

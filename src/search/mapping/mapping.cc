@@ -3,6 +3,7 @@
 #include "honryu/codec/json.h"
 #include "honryu/search/name_pattern.h"
 #include "search/geo/geo_point.h"
+#include "search/query/date_math.h"
 
 #include <algorithm>
 #include <array>
@@ -49,10 +50,10 @@ Result<FieldSpec> ReadField(const std::string& path, const Json& field) {
       spec.conflicting = conflicting->StringOr("") == "true";
   if (const Json* format = field.Find("format"); format != nullptr && spec.type == FieldType::kDate) {
     const auto text = format->StringOr("");
-    // The names of what is read anyway, faster.
-    if (text.find("date_optional_time") == std::string_view::npos && text != "epoch_millis" &&
-        text != "iso8601")
-      spec.format = text;
+    if (const auto known = CheckDateFormats(text); !known.ok())
+      return known.error().WithContext("failed to parse mapper [" + path + "]");
+    // What is read anyway is read faster without a format.
+    if (!AreUsualDateFormats(text)) spec.format = text;
   }
   HONRYU_TRY(spec.analyzer, AnalyzerOf(field));
   if (const Json* views = field.Find("fields"))
@@ -69,6 +70,7 @@ Result<FieldSpec> ReadField(const std::string& path, const Json& field) {
 struct Objects {
   std::map<std::string, const Json*> dynamic;  ///< By object.
   std::vector<std::string> declared;
+  std::map<std::string, const Json*> fields;  ///< As they were given, by path.
 };
 
 Result<void> Walk(const std::string& prefix, const Json& properties, std::size_t depth,
@@ -92,9 +94,21 @@ Result<void> Walk(const std::string& prefix, const Json& properties, std::size_t
     if (kind != nullptr && kind->StringOr("") != "object" && kind->StringOr("") != "nested" &&
         (inner == nullptr || kind->StringOr("") != "geo_point")) {
       HONRYU_TRY(out[path], ReadField(path, field));
+      objects.fields[path] = &field;
     }
   }
   return Ok();
+}
+
+/// What a new declaration of a field leaves open stays as it was.
+void Keep(const FieldSpec& known, const Json& given, FieldSpec& spec) {
+  spec.conflicting = spec.conflicting || known.conflicting;  // the values that came are still there
+  if (given.Find("format") == nullptr) spec.format = known.format;
+  if (given.Find("analyzer") == nullptr) spec.analyzer = known.analyzer;
+  for (const auto& view : known.views)
+    if (std::none_of(spec.views.begin(), spec.views.end(),
+                     [&view](const auto& one) { return one.name == view.name; }))
+      spec.views.push_back(view);
 }
 
 bool IsGeoMember(std::string_view name) {
@@ -317,6 +331,9 @@ Result<void> Mapping::Merge(std::string_view json) {
   }
   for (auto& [path, spec] : read) {
     if (spec.type == FieldType::kGeoPoint) has_points_.store(true);
+    const auto known = fields_.find(path);
+    const auto given = objects.fields.find(path);
+    if (known != fields_.end() && given != objects.fields.end()) Keep(known->second, *given->second, spec);
     fields_[path] = std::move(spec);
   }
   if (listed != nullptr) templates_ = std::move(templates);

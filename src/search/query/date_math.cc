@@ -5,9 +5,12 @@
 #include <unicode/timezone.h>
 #include <unicode/unistr.h>
 
+#include <algorithm>
 #include <array>
 #include <charconv>
 #include <chrono>
+#include <cmath>
+#include <cstdio>
 
 namespace honryu::search {
 namespace {
@@ -152,6 +155,27 @@ bool WalkPattern(std::string_view pattern, Field&& field, Literal&& literal) {
   return true;
 }
 
+constexpr std::array<std::string_view, 12> kMonths = {"January",   "February", "March",    "April",
+                                                      "May",       "June",     "July",     "August",
+                                                      "September", "October",  "November", "December"};
+constexpr std::array<std::string_view, 7> kWeekdays = {"Sunday",   "Monday", "Tuesday", "Wednesday",
+                                                       "Thursday", "Friday", "Saturday"};
+
+/// Takes one of the English names, of which a width of 3 means the first three letters; its number from 0.
+template <std::size_t N>
+std::optional<std::int64_t> TakeName(std::string_view* text, const std::array<std::string_view, N>& names,
+                                     std::size_t width) {
+  for (std::size_t i = 0; i < N; ++i) {
+    const auto name = width > 3 ? names[i] : names[i].substr(0, 3);
+    if (text->size() < name.size() || !std::equal(name.begin(), name.end(), text->begin(),
+                                                  [](char a, char b) { return (a | 0x20) == (b | 0x20); }))
+      continue;
+    text->remove_prefix(name.size());
+    return static_cast<std::int64_t>(i);
+  }
+  return std::nullopt;
+}
+
 std::optional<std::int64_t> ParseByPattern(std::string_view text, std::string_view pattern,
                                            const DateReading& reading) {
   Parts p;
@@ -165,9 +189,16 @@ std::optional<std::int64_t> ParseByPattern(std::string_view text, std::string_vi
         switch (letter) {
           case 'y':
           case 'u':
-            return take(&p.year, 4);
+            if (!take(&p.year, width == 2 ? 2 : 4)) return false;
+            if (width == 2) *p.year += 2000;
+            return true;
           case 'M':
-            return take(&p.month, 2);
+            if (width < 3) return take(&p.month, 2);
+            if (!(p.month = TakeName(&text, kMonths, width))) return false;
+            ++*p.month;
+            return true;
+          case 'E':
+            return TakeName(&text, kWeekdays, width).has_value();
           case 'd':
             return take(&p.day, 2);
           case 'H':
@@ -194,28 +225,95 @@ std::optional<std::int64_t> ParseByPattern(std::string_view text, std::string_vi
   return fits && text.empty() ? Assemble(p, reading) : std::nullopt;
 }
 
+/// Names that stand for a pattern.
+std::string_view PatternOf(std::string_view format) {
+  constexpr std::array<std::pair<std::string_view, std::string_view>, 3> kPatterns = {
+      {{"basic_date", "yyyyMMdd"},
+       {"basic_date_time", "yyyyMMdd'T'HHmmss.SSSX"},
+       {"basic_date_time_no_millis", "yyyyMMdd'T'HHmmssX"}}};
+  for (const auto& [name, pattern] : kPatterns)
+    if (format == name) return pattern;
+  return format;
+}
+
 bool IsNamedFormat(std::string_view format) {
-  return format.empty() || format.find("date") != std::string_view::npos || format.find("iso") == 0;
+  constexpr std::array<std::string_view, 4> kOthers = {"year", "year_month", "year_month_day", "iso8601"};
+  auto name = format;
+  if (name.starts_with("strict_")) name.remove_prefix(7);
+  return format.empty() || format.find("date") != std::string_view::npos || format.starts_with("iso") ||
+         std::find(kOthers.begin(), kOthers.end(), name) != kOthers.end();
+}
+
+/// The names of forms that ParseIso reads.
+bool IsIsoFormat(std::string_view format) {
+  constexpr std::array<std::string_view, 16> kNames = {"date_optional_time",
+                                                       "date_optional_time_nanos",
+                                                       "date",
+                                                       "date_time",
+                                                       "date_time_no_millis",
+                                                       "date_hour",
+                                                       "date_hour_minute",
+                                                       "date_hour_minute_second",
+                                                       "date_hour_minute_second_fraction",
+                                                       "date_hour_minute_second_millis",
+                                                       "year",
+                                                       "year_month",
+                                                       "year_month_day",
+                                                       "iso8601",
+                                                       "iso_date",
+                                                       "iso_date_time"};
+  if (format.starts_with("strict_")) format.remove_prefix(7);
+  return std::find(kNames.begin(), kNames.end(), format) != kNames.end();
+}
+
+bool IsReadablePattern(std::string_view pattern) {
+  static constexpr std::string_view kLetters = "yuMdHmsSEXxZ";
+  bool any = false;
+  const bool fits = WalkPattern(
+      pattern,
+      [&any](char letter, std::size_t) {
+        any = true;
+        return kLetters.find(letter) != std::string_view::npos;
+      },
+      // Optional sections and reserved characters of Java.
+      [](std::string_view literal) { return literal.find_first_of("[]{}#") == std::string_view::npos; });
+  return any && fits;
+}
+
+/// Calls visit(format) for each alternative until it returns true; whether one did.
+template <class Visit>
+bool AnyFormat(std::string_view formats, Visit&& visit) {
+  for (;;) {
+    const auto end = std::min(formats.find("||"), formats.size());
+    if (visit(formats.substr(0, end))) return true;
+    if (end == formats.size()) return false;
+    formats.remove_prefix(end + 2);
+  }
+}
+
+std::optional<std::int64_t> ToMs(std::int64_t seconds) {
+  std::int64_t ms = 0;
+  if (__builtin_mul_overflow(seconds, kSecondMs, &ms)) return std::nullopt;
+  return ms;
 }
 
 std::optional<std::int64_t> ParseAnchor(std::string_view text, const DateReading& reading) {
-  std::string_view formats =
+  const std::string_view formats =
       reading.format.empty() ? "strict_date_optional_time||epoch_millis" : reading.format;
-  while (!formats.empty()) {
-    const auto end = std::min(formats.find("||"), formats.size());
-    const auto format = formats.substr(0, end);
-    formats.remove_prefix(std::min(end + 2, formats.size()));
-    std::optional<std::int64_t> read;
+  std::optional<std::int64_t> read;
+  AnyFormat(formats, [&](std::string_view format) {
+    const auto pattern = PatternOf(format);
     if (format == "epoch_millis" || format == "epoch_second") {
-      if ((read = ParseInt(text.substr(0, text.find('.')))) && format == "epoch_second") *read *= 1000;
-    } else if (IsNamedFormat(format)) {
+      read = ParseInt(text.substr(0, text.find('.')));
+      if (read && format == "epoch_second") read = ToMs(*read);
+    } else if (pattern == format && IsNamedFormat(format)) {
       read = ParseIso(text, reading);
     } else {
-      read = ParseByPattern(text, format, reading);
+      read = ParseByPattern(text, pattern, reading);
     }
-    if (read) return read;
-  }
-  return std::nullopt;
+    return read.has_value();
+  });
+  return read;
 }
 
 std::optional<CalendarUnit> UnitOf(char letter) {
@@ -413,7 +511,56 @@ Result<std::int64_t> ParseDate(std::string_view text, const DateReading& reading
   return utc;
 }
 
+std::optional<std::int64_t> DateOfNumber(std::int64_t number, std::string_view formats) {
+  if (formats.empty()) return number;
+  std::optional<std::int64_t> read;
+  AnyFormat(formats, [&](std::string_view format) {
+    const auto pattern = PatternOf(format);
+    if (format == "epoch_second")
+      read = ToMs(number);
+    else if (format == "epoch_millis")
+      read = number;
+    else if (pattern != format || !IsNamedFormat(format))
+      read = ParseByPattern(std::to_string(number), pattern, {});
+    return read.has_value();
+  });
+  return read;
+}
+
+std::optional<std::int64_t> DateOfNumber(double number, std::string_view formats) {
+  std::optional<std::int64_t> read;
+  AnyFormat(formats, [&](std::string_view format) {
+    if (format != "epoch_second" && format != "epoch_millis") return false;
+    const double ms = format == "epoch_second" ? number * static_cast<double>(kSecondMs) : number;
+    if (std::fabs(ms) < 9e18) read = static_cast<std::int64_t>(std::floor(ms));
+    return read.has_value();
+  });
+  return read;
+}
+
+Result<void> CheckDateFormats(std::string_view formats) {
+  std::string bad;
+  const bool found = AnyFormat(formats, [&bad](std::string_view format) {
+    if (format == "epoch_millis" || format == "epoch_second" || IsIsoFormat(format) ||
+        IsReadablePattern(PatternOf(format)))
+      return false;
+    bad = format;
+    return true;
+  });
+  if (found) return Error(ErrorCode::kInvalidArgument, "Invalid format: [" + bad + "]");
+  return Ok();
+}
+
+bool AreUsualDateFormats(std::string_view formats) {
+  return !AnyFormat(formats, [](std::string_view format) {
+    if (format.starts_with("strict_")) format.remove_prefix(7);
+    return format != "date_optional_time" && format != "date_optional_time_nanos" &&
+           format != "epoch_millis" && format != "iso8601";
+  });
+}
+
 std::string FormatDate(std::int64_t ms, std::string_view format, const TimeZone& zone) {
+  format = PatternOf(format);
   if (format == "epoch_millis") return std::to_string(ms);
   if (format == "epoch_second") return std::to_string(FloorDiv(ms, 1000));
   const auto offset = zone.OffsetAt(ms);
@@ -441,8 +588,18 @@ std::string FormatDate(std::int64_t ms, std::string_view format, const TimeZone&
             case 'y':
             case 'u':
               return number(width == 2 ? c.year % 100 : c.year, width);
-            case 'M':
-              return number(c.month, width);
+            case 'M': {
+              const auto name = kMonths[static_cast<std::size_t>(c.month - 1)];
+              if (width < 3) return number(c.month, width);
+              text += width > 3 ? name : name.substr(0, 3);
+              return true;
+            }
+            case 'E': {
+              const auto days = FloorDiv(ms + offset, kDayMs) + 4;  // 1970-01-01 was a Thursday
+              const auto name = kWeekdays[static_cast<std::size_t>(days - FloorDiv(days, 7) * 7)];
+              text += width > 3 ? name : name.substr(0, 3);
+              return true;
+            }
             case 'd':
               return number(c.day, width);
             case 'H':

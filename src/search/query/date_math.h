@@ -50,6 +50,17 @@ struct DateReading {
 };
 /// Milliseconds of "2026-11-21T10:00:00Z", "2026-11", "now-15m", "now/d", "2026-11-21||+1M/d".
 Result<std::int64_t> ParseDate(std::string_view text, const DateReading& reading);
+/// The moment that a number in a document stands for: seconds where the formats (as in DateReading) have
+/// epoch_second, milliseconds where they have epoch_millis or are empty, else what its digits are in a
+/// pattern (yyyyMMdd). None where no format takes it, and beyond 64 bits.
+std::optional<std::int64_t> DateOfNumber(std::int64_t number, std::string_view formats);
+/// Likewise; fractions are for epoch_second and epoch_millis only, empty formats take none.
+std::optional<std::int64_t> DateOfNumber(double number, std::string_view formats);
+/// kInvalidArgument names the alternative that ParseDate cannot read: patterns may have the letters
+/// y u M d H m s S E X x Z.
+Result<void> CheckDateFormats(std::string_view formats);
+/// Whether dates are read by these formats just as without any.
+bool AreUsualDateFormats(std::string_view formats);
 /// By a Java pattern ("yyyy-MM-dd HH:mm"), "epoch_millis", "epoch_second"; ISO 8601 with milliseconds for
 /// others.
 std::string FormatDate(std::int64_t ms, std::string_view format, const TimeZone& zone);

@@ -30,8 +30,11 @@ Result<std::int64_t> DateOf(const Scalar& value, std::string_view format, const 
   reading.zone = zone;
   reading.now_ms = now_ms;
   reading.round_up = round_up;
-  if (const auto* number = std::get_if<std::int64_t>(&value))
-    return format == "epoch_second" ? *number * 1000 : *number;
+  if (const auto* number = std::get_if<std::int64_t>(&value)) {
+    if (format != "epoch_second") return *number;
+    if (const auto ms = DateOfNumber(*number, format)) return *ms;
+    return Error(ErrorCode::kInvalidArgument, "the number is no date");
+  }
   if (const auto* number = std::get_if<double>(&value)) {
     if (!(std::fabs(*number) < 9e15)) return Error(ErrorCode::kInvalidArgument, "the number is no date");
     return static_cast<std::int64_t>(*number * (format == "epoch_second" ? 1000 : 1));

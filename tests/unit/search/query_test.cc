@@ -368,6 +368,8 @@ TEST(DateMath, KnowsZonesAndUnits) {
   EXPECT_EQ(FormatDate(FloorToUnit(kNow, CalendarUnit::kWeek), "yyyy-MM-dd", TimeZone()), "2026-11-16");
   EXPECT_EQ(FormatDate(FloorToUnit(kNow, CalendarUnit::kQuarter), "yyyy-MM-dd", TimeZone()), "2026-10-01");
   EXPECT_EQ(FormatDate(kNow, "", *tokyo), "2026-11-21T09:00:00.000+09:00");
+  EXPECT_EQ(FormatDate(kNow, "EEE d MMM yyyy, EEEE MMMM", TimeZone()), "Sat 21 Nov 2026, Saturday November");
+  EXPECT_FALSE(ParseDate("9223372036854775807", {"epoch_second", {}, 0, false}).ok());
   EXPECT_FALSE(ParseDate("2026-13-01", {}).ok());
   EXPECT_FALSE(ParseDate("yesterday", {}).ok());
   EXPECT_EQ(ParseFixedInterval("90m"), 5'400'000);
