@@ -105,6 +105,19 @@ def on_a_terminal(server, url):
         assert tail.stdout.read() == b""
 
 
+def tail_of_aggregates(server):
+    """An aggregate may have more events than one answer: --follow shows all of them."""
+    command = [hp.BINARY, "search", "user_id:packed", "--follow", "--fields", "n", "--url", server.url("search")]
+    with subprocess.Popen(command, stdout=subprocess.PIPE) as tail:
+        for numbers in ([-1], list(range(2500))):
+            lines = "\n".join(json.dumps({"user_id": "packed", "n": n}) for n in numbers)
+            hp.run_cli("put", "events", "--aggregate", "--lines", "--endpoint", server.url("kinesis"), input=lines.encode())
+            got = sorted(int(tail.stdout.readline().decode().rsplit("n=", 1)[1]) for _ in numbers)
+            assert got == numbers, (len(got), got[:5], got[-5:])
+        tail.send_signal(signal.SIGINT)
+        tail.wait(10)
+
+
 def all_in_one():
     with hp.temporary_directory() as directory, hp.Server(directory) as server:
         post(server, events(1))
@@ -146,6 +159,7 @@ def all_in_one():
         assert server.stop() == 0
         server.start()
         assert count(server) == 501 + 9
+        tail_of_aggregates(server)
 
 
 def separate_daemon():
