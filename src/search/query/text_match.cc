@@ -30,13 +30,13 @@ std::vector<TermEntry> Entries(const TextColumn& column, const TextClause::Part&
 
 TextHits FindTerm(const TextColumn& column, const TermEntry& entry, bool frequencies, DocRange range) {
   TextHits hits;
-  auto cursor = column.Open(entry);
   if (!frequencies) {
     if (range.begin == 0) hits.targets.reserve(std::min(entry.doc_count, range.end));
-    ForEachTarget(std::move(cursor), range.begin, range.end,
+    ForEachTarget(column.Open(entry), range.begin, range.end,
                   [&hits](std::uint32_t target) { hits.targets.push_back(target); });
     return hits;
   }
+  auto cursor = column.Open(entry);
   for (bool more = cursor.SeekTo(range.begin); more && cursor.target() < range.end; more = cursor.Next()) {
     hits.targets.push_back(cursor.target());
     hits.frequencies.push_back(cursor.Frequency());
