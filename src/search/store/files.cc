@@ -1,45 +1,20 @@
 #include "search/store/files.h"
 
 #include "honryu/kv/folder.h"
+#include "search/store/open_file.h"
 
 #include <fcntl.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include <cerrno>
-#include <cstring>
 #include <filesystem>
 
 namespace honryu::search {
-namespace {
-
-Error SystemError(const std::string& what, const std::string& path) {
-  const int number = errno;
-  return Error(number == ENOSPC || number == EDQUOT ? ErrorCode::kUnavailable : ErrorCode::kIo,
-               "cannot " + what + " " + path + ": " + std::strerror(number));
-}
-
-/// Closes its descriptor.
-class File {
- public:
-  explicit File(int descriptor) : descriptor_(descriptor) {}
-  ~File() {
-    if (descriptor_ >= 0) ::close(descriptor_);
-  }
-  File(const File&) = delete;
-  File& operator=(const File&) = delete;
-  int get() const { return descriptor_; }
-
- private:
-  int descriptor_;
-};
-
-}  // namespace
-
 Result<void> WriteFileDurably(const std::string& folder, const std::string& name, BytesView bytes) {
   const auto path = folder + "/" + name, temporary = path + ".tmp";
   {
-    const File file(::open(temporary.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644));
+    const OpenFile file(::open(temporary.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644));
     if (file.get() < 0) return SystemError("create", temporary);
     for (std::size_t done = 0; done < bytes.size();) {
       const auto wrote = ::write(file.get(), bytes.data() + done, bytes.size() - done);

@@ -1,5 +1,7 @@
 #include "search/store/mapped_file.h"
 
+#include "search/store/open_file.h"
+
 #include <fcntl.h>
 #include <signal.h>
 #include <sys/mman.h>
@@ -9,7 +11,6 @@
 #include <array>
 #include <cerrno>
 #include <cstdint>
-#include <cstring>
 #include <memory>
 #include <mutex>
 
@@ -113,31 +114,12 @@ class Mapping {
   Slot& slot_;
 };
 
-/// Closes its descriptor.
-class File {
- public:
-  explicit File(int descriptor) : descriptor_(descriptor) {}
-  ~File() {
-    if (descriptor_ >= 0) ::close(descriptor_);
-  }
-  File(const File&) = delete;
-  File& operator=(const File&) = delete;
-  int get() const { return descriptor_; }
-
- private:
-  int descriptor_;
-};
-
-Error SystemError(const std::string& what, const std::string& path) {
-  return Error(ErrorCode::kIo, "cannot " + what + " " + path + ": " + std::strerror(errno));
-}
-
 }  // namespace
 
 Result<MappedFile> MapFile(const std::string& path) {
   static std::once_flag installed;
   std::call_once(installed, InstallHandler);
-  const File file(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
+  const OpenFile file(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
   struct stat info{};
   if (file.get() < 0 || ::fstat(file.get(), &info) != 0) {
     if (errno == ENOENT) return Error(ErrorCode::kNotFound, "there is no file " + path);
